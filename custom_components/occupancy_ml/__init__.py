@@ -1,0 +1,114 @@
+"""Occupancy ML: which rooms are occupied, learned on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_FINAL_WRITE, Platform
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
+
+from . import issues
+from .const import DATABASE_FILE, DOMAIN
+from .coordinator import Coordinator
+from .engine.store.errors import MigrationError, NewerSchemaError, StoreError
+from .home_builder import home_from_entry
+from .learning import Learner
+from .registries import RegistryFollower, async_remove_ghosts
+from .runtime import OccupancyConfigEntry, Runtime
+from .services import async_setup_services
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions: they exist, and explain themselves, also while no home is set up."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) -> bool:
+    """Set up a home."""
+    async_remove_ghosts(hass, entry)
+    home = home_from_entry(hass, entry)
+    coordinator = Coordinator(hass, entry, home, Path(hass.config.path(DATABASE_FILE)))
+    await _async_open(hass, coordinator)
+    learner = Learner(hass, entry, coordinator)
+    try:
+        coordinator.async_listen()
+        await coordinator.async_config_entry_first_refresh()
+        entry.runtime_data = Runtime(coordinator, learner)
+        await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    except BaseException:
+        await coordinator.async_close()
+        raise
+
+    async def close(_event: Event) -> None:
+        await _async_close(entry)
+
+    @callback
+    def config_changed(event: Event) -> None:
+        if "time_zone" in event.data:
+            hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    options = dict(entry.options)
+
+    async def changed(hass: HomeAssistant, entry: OccupancyConfigEntry) -> None:
+        # Renaming a device renames several entities: the first reload takes in all that was changed by then.
+        if home_from_entry(hass, entry) != home or dict(entry.options) != options:
+            await hass.config_entries.async_reload(entry.entry_id)
+
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_FINAL_WRITE, close))
+    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, config_changed))
+    entry.async_on_unload(RegistryFollower(hass, entry, coordinator).async_start())
+    entry.async_on_unload(entry.add_update_listener(changed))
+    learner.async_start()
+    return True
+
+
+async def _async_open(hass: HomeAssistant, coordinator: Coordinator) -> None:
+    """Open the store; what only a person can mend becomes a repair, the rest is tried again."""
+    path = str(coordinator.path)
+    try:
+        await coordinator.async_open()
+    except StoreError as error:
+        issues.async_raise_store_issue(hass, error, path)
+        # Time heals neither a file from the future nor a failing migration.
+        final = isinstance(error, (MigrationError, NewerSchemaError))
+        raise (ConfigEntryError if final else ConfigEntryNotReady)(
+            translation_domain=DOMAIN,
+            translation_key=issues.store_issue_of(error),
+            translation_placeholders={"path": path, "error": str(error)},
+        ) from error
+    issues.async_clear_store_issues(hass)
+    if (set_aside := coordinator.engine.store.recovered_from) is not None:
+        issues.async_raise_damaged(hass, path, set_aside.name)
+
+
+async def _async_close(entry: OccupancyConfigEntry) -> None:
+    """Stop learning, store what is buffered, close the file."""
+    runtime = entry.runtime_data
+    runtime.coordinator.async_stop_listening()
+    await runtime.learner.async_stop()
+    await runtime.coordinator.async_close()
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) -> bool:
+    """Unload a home: nothing is lost, nothing stays behind."""
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await _async_close(entry)
+    return True
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) -> None:
+    """Remove a home. The file stays: months of learning must not hang on one click."""
+    issues.async_clear_all(hass)
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) -> bool:
+    """Accept entries of this version; one from a newer major version is left as it is."""
+    return entry.version == 1

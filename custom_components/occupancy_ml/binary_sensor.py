@@ -1,0 +1,97 @@
+"""Rooms occupied or vacant, and whether anyone is home."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from homeassistant.components.binary_sensor import BinarySensorDeviceClass, BinarySensorEntity
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import SUBENTRY_ROOM
+from .coordinator import Coordinator
+from .engine.events import from_us
+from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
+from .runtime import OccupancyConfigEntry
+
+PARALLEL_UPDATES = 0
+
+ATTR_PROBABILITY = "probability"
+ATTR_REASONS = "reasons"
+ATTR_SOURCE = "source"
+ATTR_MODEL_TRAINED = "model_trained"
+ATTR_WHY_UNKNOWN = "why_unknown"
+
+# Every write of attributes is a row in the recorder, and the probability sensor records each point already:
+# here they follow larger moves only.
+_ATTRIBUTES_FOLLOW = 5.0
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: OccupancyConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the binary sensors of the home and its rooms."""
+    coordinator = entry.runtime_data.coordinator
+    async_add_entities([AnyoneHome(coordinator)])
+    for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
+        async_add_entities([RoomOccupancy(coordinator, subentry)], config_subentry_id=subentry.subentry_id)
+
+
+class RoomOccupancy(RoomEntity, BinarySensorEntity):
+    """Whether a room is occupied, with hysteresis, and why."""
+
+    _attr_device_class = BinarySensorDeviceClass.OCCUPANCY
+    # The device's main entity bears its name.
+    _attr_name = None
+    _unrecorded_attributes = frozenset(
+        {ATTR_PROBABILITY, ATTR_REASONS, ATTR_SOURCE, ATTR_MODEL_TRAINED, ATTR_WHY_UNKNOWN}
+    )
+
+    def __init__(self, coordinator: Coordinator, subentry: ConfigSubentry) -> None:
+        super().__init__(coordinator, subentry, "occupancy")
+        self._percent = SteadyPercent(_ATTRIBUTES_FOLLOW)
+
+    def _shown(self) -> tuple[Any, ...]:
+        room = self._room
+        trained = _moment(room.trained_at_us)
+        shown = (
+            room.occupied,
+            room.source,
+            trained,
+            room.unknown_reason,
+            self._percent.update(room.probability),
+        )
+        if self._written is None or shown != self._written[1:]:
+            self._attr_is_on = room.occupied
+            self._attr_extra_state_attributes = {
+                ATTR_PROBABILITY: percent(room.probability),
+                ATTR_REASONS: [reason.text for reason in room.reasons],
+                ATTR_SOURCE: room.source.value,
+                ATTR_MODEL_TRAINED: trained,
+                ATTR_WHY_UNKNOWN: room.unknown_reason,
+            }
+        return shown
+
+
+class AnyoneHome(HomeEntity, BinarySensorEntity):
+    """Whether anyone is home."""
+
+    _attr_device_class = BinarySensorDeviceClass.PRESENCE
+    _unrecorded_attributes = frozenset({ATTR_PROBABILITY})
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        super().__init__(coordinator, "anyone_home")
+        self._percent = SteadyPercent(_ATTRIBUTES_FOLLOW)
+
+    def _shown(self) -> tuple[Any, ...]:
+        home = self._home
+        shown = self._percent.update(home.probability)
+        self._attr_is_on = home.occupied
+        self._attr_extra_state_attributes = {ATTR_PROBABILITY: shown}
+        return (home.occupied, shown)
+
+
+def _moment(time_us: int | None) -> datetime | None:
+    return None if time_us is None else from_us(time_us)

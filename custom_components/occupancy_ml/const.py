@@ -1,0 +1,49 @@
+"""Names and defaults shared by the parts that know Home Assistant.
+
+The configuration, as it is stored:
+
+- `entry.data` is empty: everything about the home can be changed later, so it lies in the options.
+- `entry.options` is `{CONF_PERSONS: [entity_id], CONF_NIGHT_HOUR: int, CONF_ROUTINE_ONLY: [entity_id]}`.
+- Each room is a subentry of type `SUBENTRY_ROOM`, unique id the area id, title the area's name, data
+  `{CONF_AREA_ID: str, CONF_KIND: RoomKind value, CONF_SENSORS: {Role value: [entity_id]}}`; roles without
+  an entity are left out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .engine.home import Role
+
+DOMAIN: Final = "occupancy_ml"
+NAME: Final = "Occupancy ML"
+
+SUBENTRY_ROOM: Final = "room"
+
+CONF_AREA_ID: Final = "area_id"
+CONF_KIND: Final = "kind"
+CONF_SENSORS: Final = "sensors"
+CONF_PERSONS: Final = "persons"
+CONF_NIGHT_HOUR: Final = "night_hour"
+CONF_ROUTINE_ONLY: Final = "routine_only"
+
+# The nightly training runs while most homes sleep, and after the clocks have changed in most time zones.
+DEFAULT_NIGHT_HOUR: Final = 3
+
+# One file in the configuration directory: part of every backup, easy to find and to delete.
+DATABASE_FILE: Final = "occupancy_ml.db"
+
+# The roles of a room's form, in the order shown: the strongest evidence first. Persons belong to the home.
+ROOM_ROLES: Final = (
+    Role.MOTION,
+    Role.PRESENCE,
+    Role.DOOR,
+    Role.EXIT_DOOR,
+    Role.OPENING,
+    Role.LIGHT,
+    Role.MEDIA,
+    Role.APPLIANCE,
+    Role.ENVIRONMENT,
+    Role.REFERENCE,
+    Role.ROUTINE_ONLY,
+)

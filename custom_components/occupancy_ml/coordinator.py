@@ -1,0 +1,355 @@
+"""The one crossing between the event loop and the engine.
+
+Every call of the engine runs in an executor job, one at a time. Long work (learning, replaying) comes as
+iterators of short slices and takes its turn slice by slice, so that events and minutes pass in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+import logging
+from pathlib import Path
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_interval, async_track_utc_time_change
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+
+from . import issues, marks
+from .const import DOMAIN
+from .engine.events import to_us
+from .engine.home import Home
+from .engine.pipeline import Engine, IngestResult
+from .engine.snapshot import Learning, Snapshot
+from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
+from .ingest import EventBuffer, LiveEvents, RawChange, convert
+
+_LOGGER = logging.getLogger(__name__)
+
+FLUSH_INTERVAL = timedelta(seconds=5)
+
+# One job's worth: a tenth of a second at most on a small computer.
+BATCH = 2_000
+
+# A backup or another reader may lock the file for some seconds; a minute of it is a person's business.
+FAILING_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Long work in progress, shown in place of the engine's own learning status.
+
+    Attributes:
+        learning: what to show, None to leave the engine's.
+        progress: share done in [0, 1].
+        reason: what is going on, None for nothing to add.
+    """
+
+    learning: Learning | None
+    progress: float | None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class IngestCounts:
+    """What became of all live events since set-up."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+
+
+def now_us() -> int:
+    """The present in microseconds UTC."""
+    return to_us(dt_util.utcnow())
+
+
+class Coordinator(DataUpdateCoordinator[Snapshot]):
+    """Owns the engine of one home and publishes its snapshots."""
+
+    config_entry: ConfigEntry[Any]
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], home: Home, path: Path) -> None:
+        super().__init__(hass, _LOGGER, config_entry=entry, name=DOMAIN, always_update=False)
+        self.home = home
+        self.path = path
+        self.buffer = EventBuffer()
+        self.counts = IngestCounts()
+        self.failing_since: datetime | None = None
+        self._engine: Engine | None = None
+        self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
+        self._lock = asyncio.Lock()
+        self._cycle_lock = asyncio.Lock()
+        self._cycle_requested = False
+        self._stopping = False
+        self._stop_listening: list[CALLBACK_TYPE] = []
+        self._renames: list[tuple[str, str]] = []
+        self._work: Work | None = None
+        self._raw: Snapshot | None = None
+
+    # Life
+
+    async def async_open(self) -> None:
+        """Open the engine.
+
+        Raises:
+            StoreError: subclasses say what a person, or time, can do about it.
+        """
+        self._engine = await self.hass.async_add_executor_job(Engine.open, self.path, self.home, now_us())
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, to be called inside `run` only.
+
+        Raises:
+            HomeAssistantError: the entry is not loaded.
+        """
+        if self._engine is None:
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_loaded")
+        return self._engine
+
+    @callback
+    def async_listen(self) -> None:
+        """Start to listen and to keep time."""
+        self._stop_listening = [
+            self._live.async_start(),
+            async_track_time_interval(
+                self.hass, self._on_flush_time, FLUSH_INTERVAL, cancel_on_shutdown=True
+            ),
+            async_track_utc_time_change(self.hass, self._async_minute, second=0),
+        ]
+        self._live.async_read_present()
+
+    @callback
+    def async_stop_listening(self) -> None:
+        """Stop to listen and to keep time; what is buffered stays for `async_close`."""
+        self._stopping = True
+        for remove in self._stop_listening:
+            remove()
+        self._stop_listening.clear()
+
+    async def async_close(self) -> None:
+        """Store what is buffered and close the engine. Safe to repeat."""
+        self.async_stop_listening()
+        async with self._cycle_lock:
+            if (engine := self._engine) is None:
+                return
+            await self._async_store_buffer()
+            for old, new in self._renames:
+                await self._async_try(self._rename, old, new)
+            await self._async_try(engine.close)
+            self._engine = None
+        if self.buffer:
+            _LOGGER.warning("%d events could not be stored before closing", len(self.buffer))
+
+    async def _async_try(self, job: Callable[..., None], *args: Any) -> None:
+        """Run a step of closing; one that fails must not keep the others from running."""
+        try:
+            await self.run(job, *args)
+        except StoreError as error:
+            _LOGGER.warning("The store could not be closed as it should: %s", error)
+
+    def _rename(self, old: str, new: str) -> None:
+        """In the executor: let history, and how far it was read, follow an entity's new id."""
+        store = self.engine.store
+        with store.transaction():
+            self.engine.rename_entity(old, new)
+            progress = marks.load(store)
+            progress.rename(old, new)
+            marks.save(store, progress)
+
+    @callback
+    def async_rename(self, old: str, new: str) -> None:
+        """Let an entity's history follow its new id, when the engine closes for the reload this causes."""
+        self._renames.append((old, new))
+
+    # Calls of the engine
+
+    async def run[T](self, job: Callable[..., T], *args: Any) -> T:
+        """Run one call of the engine in an executor job, when its turn comes.
+
+        A job that has begun cannot be stopped: where the caller is cancelled, the turn still ends with the job.
+        """
+        async with self._lock:
+            future = self.hass.async_add_executor_job(job, *args)
+            try:
+                return await asyncio.shield(future)
+            except asyncio.CancelledError:
+                # Cancelled or not, the lock has to outlive the job.
+                while not future.done():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([future])
+                raise
+
+    async def async_run_slices[T](self, begin: Callable[[], Iterator[T]], step: Callable[[T], None]) -> None:
+        """Run long work of the engine slice by slice, each in its own turn.
+
+        Ending early, by an error or because Home Assistant stops, closes the iterator.
+
+        Args:
+            begin: makes the iterator, in the executor too.
+            step: called on the event loop with what each slice yields.
+        """
+        slices = await self.run(begin)
+        done: Any = object()
+        try:
+            while (piece := await self.run(next, slices, done)) is not done:
+                step(piece)
+        finally:
+            if (close := getattr(slices, "close", None)) is not None:
+                await self.run(close)
+
+    # Events in, snapshots out
+
+    @callback
+    def async_request_cycle(self) -> None:
+        """Store and predict soon; requests until it begins are one."""
+        if not self._cycle_requested and not self._stopping:
+            self._cycle_requested = True
+            # Not eagerly: this runs inside the event callback, which must stay short.
+            self.config_entry.async_create_task(
+                self.hass, self._async_cycle(), f"{DOMAIN} cycle", eager_start=False
+            )
+
+    @callback
+    def _on_flush_time(self, _now: datetime) -> None:
+        if self.buffer:
+            self.async_request_cycle()
+
+    async def _async_minute(self, _now: datetime) -> None:
+        await self._async_cycle()
+
+    async def _async_cycle(self) -> None:
+        """Store what is buffered, let time pass in the engine, publish what it then believes."""
+        async with self._cycle_lock:
+            self._cycle_requested = False
+            if self._engine is None or self._stopping:
+                return
+            stored = await self._async_store_buffer()
+            try:
+                snapshot = await self.run(self._engine.tick, now_us())
+            except StoreError as error:
+                self._note_failure(error)
+                if self.is_failing:
+                    self.async_set_update_error(error)
+                return
+            except Exception as error:
+                _LOGGER.exception("The engine failed")
+                self.async_set_update_error(error)
+                return
+            if stored:
+                self._note_success()
+            self.async_publish(snapshot)
+
+    async def _async_update_data(self) -> Snapshot:
+        """Read the present at set-up, and on request."""
+        async with self._cycle_lock:
+            await self._async_store_buffer()
+            try:
+                self._raw = await self.run(self.engine.tick, now_us())
+            except StoreError as error:
+                raise UpdateFailed(
+                    translation_domain=DOMAIN,
+                    translation_key=issues.store_issue_of(error),
+                    translation_placeholders={"path": str(self.path), "error": str(error)},
+                ) from error
+            return self._with_work(self._raw)
+
+    async def _async_store_buffer(self) -> bool:
+        """Store the buffer in batches; False where the store refuses, and the events stay buffered."""
+        while taken := self.buffer.take(BATCH):
+            try:
+                result = await self.run(self._ingest, taken)
+            except asyncio.CancelledError:
+                # What was stored all the same is recognised the second time.
+                self.buffer.put_back(taken)
+                raise
+            except StoreError as error:
+                if not isinstance(error, StoreRejectedError):
+                    self.buffer.put_back(taken)
+                    self._note_failure(error)
+                    return False
+                _LOGGER.error("%d events were refused: %s", len(taken), error)
+                self.counts.rejected += len(taken)
+            except Exception:
+                # The same data would fail again: holding on to it would block all that follows.
+                _LOGGER.exception("%d events could not be taken in", len(taken))
+                self.counts.rejected += len(taken)
+            else:
+                self.counts.accepted += result.accepted
+                self.counts.duplicates += result.duplicates
+                self.counts.rejected += result.rejected
+        return True
+
+    def _ingest(self, taken: list[RawChange]) -> IngestResult:
+        """In the executor: convert and store."""
+        return self.engine.ingest([convert(raw) for raw in taken])
+
+    @callback
+    def async_publish(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, unless a later one is shown already."""
+        if self._raw is None or snapshot.time_us >= self._raw.time_us:
+            self._raw = snapshot
+            self.async_set_updated_data(self._with_work(snapshot))
+
+    @callback
+    def async_show_work(self, work: Work | None) -> None:
+        """Show long work in the learning status, None when it is over."""
+        if work != self._work:
+            self._work = work
+            if self._raw is not None and self.last_update_success:
+                self.async_set_updated_data(self._with_work(self._raw))
+
+    def _with_work(self, snapshot: Snapshot) -> Snapshot:
+        home = snapshot.home
+        if self.is_failing:
+            home = replace(
+                home,
+                learning=Learning.DEGRADED,
+                learning_reason="Events cannot be stored at the moment; they are kept in memory.",
+            )
+        elif (work := self._work) is not None:
+            home = replace(
+                home,
+                learning=work.learning or home.learning,
+                learning_reason=work.reason or home.learning_reason,
+                progress=work.progress,
+            )
+        else:
+            return snapshot
+        return replace(snapshot, home=home)
+
+    # Trouble with the store
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the store has refused events for so long that a person should know."""
+        return self.failing_since is not None and dt_util.utcnow() - self.failing_since >= FAILING_AFTER
+
+    @callback
+    def _note_failure(self, error: StoreError) -> None:
+        if isinstance(error, StoreDamagedError) and not self._stopping:
+            # Opening the file again sets it aside and starts a fresh one.
+            _LOGGER.error("The store is damaged and will be set aside: %s", error)
+            self.async_stop_listening()
+            self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
+            return
+        if self.failing_since is None:
+            self.failing_since = dt_util.utcnow()
+            _LOGGER.warning("Events cannot be stored for now and are kept in memory: %s", error)
+        elif self.is_failing:
+            issues.async_raise_store_issue(self.hass, error, str(self.path))
+
+    @callback
+    def _note_success(self) -> None:
+        if self.failing_since is not None:
+            self.failing_since = None
+            _LOGGER.warning("Events are stored again")
+            issues.async_clear_store_issues(self.hass)

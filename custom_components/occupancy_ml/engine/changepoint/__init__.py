@@ -1,0 +1,36 @@
+"""Bayesian online changepoint detection: streams, their detector, announced changes."""
+
+from .announce import Announcer, Change
+from .detector import Detector, Settings, Update
+from .models import (
+    HOME_STREAM,
+    MEAN_RUN_LENGTH,
+    BetaBernoulli,
+    Channel,
+    GammaPoisson,
+    Model,
+    NormalGamma,
+    Stream,
+    home_streams,
+    single,
+)
+from ..payload import PayloadError
+
+__all__ = [
+    "HOME_STREAM",
+    "MEAN_RUN_LENGTH",
+    "Announcer",
+    "BetaBernoulli",
+    "Change",
+    "Channel",
+    "Detector",
+    "GammaPoisson",
+    "Model",
+    "NormalGamma",
+    "PayloadError",
+    "Settings",
+    "Stream",
+    "Update",
+    "home_streams",
+    "single",
+]

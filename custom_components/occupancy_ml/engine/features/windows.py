@@ -1,0 +1,237 @@
+"""Windows that move with time: counts, recency, states, clock. Nothing after `now` can enter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events import MICROSECONDS, MINUTE_US
+from ..home import Home, Role
+from ..senses import DOOR, Senses
+
+Floats = NDArray[np.float64]
+
+FEATURE_SET_VERSION = 1
+"""To be raised with every change of a feature's meaning: old rows are then computed anew."""
+
+WINDOW_US = 5 * MINUTE_US
+"""Rows are kept for windows of five minutes, aligned to the UTC clock."""
+
+_ENVIRONMENT = ("carbon_dioxide", "temperature", "humidity", "illuminance", "sound_pressure")
+_DEVICES = {"lights_on": Role.LIGHT, "media_on": Role.MEDIA, "appliances_on": Role.APPLIANCE}
+_COUNTS = (5, 15, 60)
+
+FEATURE_NAMES = (
+    "whereabouts",
+    "motion_on",
+    "presence_on",
+    "recency_here",
+    "recency_elsewhere",
+    "latest_here",
+    "recency_exit_door",
+    *(f"count_here_{minutes}" for minutes in _COUNTS),
+    *(f"count_elsewhere_{minutes}" for minutes in _COUNTS),
+    *(
+        f"{wave}_{hours}h_{days}"
+        for days in ("weekday", "weekend")
+        for hours in (24, 12)
+        for wave in ("sin", "cos")
+    ),
+    *_DEVICES,
+    "doors_open",
+    *(f"{name}_{kind}" for name in _ENVIRONMENT for kind in ("level", "rise")),
+    "persons_home",
+    "run_length",
+    "change_probability",
+)
+"""Names of the features, in the order of the vector."""
+
+_DAY_S = 86_400.0
+_LONG_AGO = -(10**18)
+# What a level is compared with to see it rise: its mean over about this many minutes.
+_RISE_MINUTES = 20.0
+
+
+class Windows:
+    """The incremental state behind the features of all rooms."""
+
+    def __init__(self, home: Home, senses: Senses, minute: int) -> None:
+        self._senses = senses
+        rooms = [room.room_id for room in home.rooms]
+        index = {room_id: number for number, room_id in enumerate(rooms)}
+        self._size = len(rooms)
+        self._minute = minute
+        self._ring = np.zeros((max(_COUNTS), self._size), dtype=np.int64)
+        self._last_us = np.full(self._size, _LONG_AGO, dtype=np.int64)
+        self._last_door_us = _LONG_AGO
+
+        def in_rooms(role: Role) -> list[list[str]]:
+            found: list[list[str]] = [[] for _ in rooms]
+            for sensor in home.sensors:
+                if sensor.role is role and sensor.room_id is not None:
+                    found[index[sensor.room_id]].append(sensor.entity_id)
+            return found
+
+        self._devices = {name: in_rooms(role) for name, role in _DEVICES.items()}
+        self._doors = in_rooms(Role.DOOR)
+        self._presence_rooms = np.array(
+            [index[s.room_id] for s in home.sensors if s.role is Role.PRESENCE and s.room_id], dtype=np.int64
+        )
+        self._environment = [
+            (s.entity_id, index[s.room_id], _ENVIRONMENT.index(s.device_class))
+            for s in home.sensors
+            if s.role is Role.ENVIRONMENT and s.room_id is not None and s.device_class in _ENVIRONMENT
+        ]
+        self._means: dict[str, float] = {}
+
+    def hear(self, room: int, time_us: int) -> None:
+        """Somebody acted in the room (or DOOR)."""
+        if room == DOOR:
+            self._last_door_us = max(self._last_door_us, time_us)
+            return
+        self._last_us[room] = max(self._last_us[room], time_us)
+        self._ring[self._minute % len(self._ring), room] += 1
+
+    def advance(self, minute: int) -> None:
+        """Go on to the minute that begins."""
+        passed = minute - self._minute
+        if passed <= 0:
+            return
+        for step in range(1, min(passed, len(self._ring)) + 1):
+            self._ring[(self._minute + step) % len(self._ring)] = 0
+        self._minute = minute
+        keep = math.exp(-passed / _RISE_MINUTES)
+        for entity_id, _, kind in self._environment:
+            value = self._reading(entity_id, kind)
+            if value is not None:
+                mean = self._means.get(entity_id, value)
+                self._means[entity_id] = keep * mean + (1 - keep) * value
+
+    def activity(self, minutes: int) -> NDArray[np.int64]:
+        """(R,) how often somebody acted within the last minutes, the running one included."""
+        back = (self._minute - np.arange(minutes)) % len(self._ring)
+        total: NDArray[np.int64] = self._ring[back].sum(axis=0)
+        return total
+
+    def since_us(self, now_us: int) -> NDArray[np.int64]:
+        """(R,) microseconds since somebody acted in each room; very large where never."""
+        return np.maximum(now_us - self._last_us, 0)
+
+    def since_door_us(self, now_us: int) -> int:
+        """Microseconds since an outer door opened."""
+        return max(now_us - self._last_door_us, 0)
+
+    def vectors(self, now_us: int, local: datetime, whereabouts: Floats, run_length: Floats, change: Floats) -> Floats:
+        """(R, len(FEATURE_NAMES)) the features of all rooms.
+
+        Args:
+            now_us: the moment.
+            local: the same moment on the home's clock.
+            whereabouts: (R,) log-odds of the whereabouts filter.
+            run_length: (R,) expected log run length of the room's stream.
+            change: (R,) P(the stream changed lately).
+        """
+        out = np.zeros((self._size, len(FEATURE_NAMES)))
+        put = _Columns(out)
+        put["whereabouts"] = whereabouts
+        put["motion_on"] = np.isin(np.arange(self._size), self._senses.motion_rooms(now_us))
+        levels = self._senses.presence_levels(now_us)
+        np.add.at(put["presence_on"], self._presence_rooms, (levels == 1).astype(np.float64))
+        since = _recency(self.since_us(now_us))
+        put["recency_here"] = since
+        elsewhere = _least_of_others(since)
+        put["recency_elsewhere"] = elsewhere
+        put["latest_here"] = since < elsewhere
+        put["recency_exit_door"] = _recency(np.array([self.since_door_us(now_us)]))[0]
+        for minutes in _COUNTS:
+            here = self.activity(minutes)
+            put[f"count_here_{minutes}"] = np.log1p(here)
+            put[f"count_elsewhere_{minutes}"] = np.log1p(here.sum() - here)
+        days = "weekend" if local.weekday() >= 5 else "weekday"
+        turn = 2 * math.pi * (local.hour + local.minute / 60) / 24
+        for hours in (24, 12):
+            put[f"sin_{hours}h_{days}"] = math.sin(turn * 24 / hours)
+            put[f"cos_{hours}h_{days}"] = math.cos(turn * 24 / hours)
+        for name, found in (*self._devices.items(), ("doors_open", self._doors)):
+            put[name] = [sum(map(self._senses.is_on, entity_ids)) for entity_ids in found]
+        self._put_environment(out)
+        at_home, known = self._senses.persons_home()
+        put["persons_home"] = at_home / known if known else 0.5
+        put["run_length"] = run_length
+        put["change_probability"] = change
+        return out
+
+    def _put_environment(self, out: Floats) -> None:
+        first = FEATURE_NAMES.index(f"{_ENVIRONMENT[0]}_level")
+        seen = np.zeros((self._size, len(_ENVIRONMENT)))
+        for entity_id, room, kind in self._environment:
+            value = self._reading(entity_id, kind)
+            if value is None:
+                continue
+            seen[room, kind] += 1
+            out[room, first + 2 * kind] += value
+            out[room, first + 2 * kind + 1] += value - self._means.get(entity_id, value)
+        block = out[:, first : first + 2 * len(_ENVIRONMENT)].reshape(self._size, -1, 2)
+        block /= np.maximum(seen, 1)[:, :, None]
+
+    def _reading(self, entity_id: str, kind: int) -> float | None:
+        value = self._senses.value(entity_id)
+        if value is not None and _ENVIRONMENT[kind] in ("illuminance", "carbon_dioxide"):
+            # Light and gas are judged in proportion: ten lux more matter at night, not at noon.
+            return math.log1p(max(value, 0.0))
+        return value
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole state, for a restart."""
+        return {
+            "minute": self._minute,
+            "ring": self._ring.tolist(),
+            "last_us": self._last_us.tolist(),
+            "last_door_us": self._last_door_us,
+            "means": self._means,
+        }
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Take over what `to_json` gave for the same rooms."""
+        self._minute = value["minute"]
+        self._ring = np.array(value["ring"], dtype=np.int64)
+        self._last_us = np.array(value["last_us"], dtype=np.int64)
+        self._last_door_us = value["last_door_us"]
+        self._means = dict(value["means"])
+
+
+class _Columns:
+    """Columns of the feature matrix by name."""
+
+    _index = {name: number for number, name in enumerate(FEATURE_NAMES)}
+
+    def __init__(self, matrix: Floats) -> None:
+        self._matrix = matrix
+
+    def __setitem__(self, name: str, values: object) -> None:
+        self._matrix[:, self._index[name]] = values
+
+    def __getitem__(self, name: str) -> Floats:
+        return self._matrix[:, self._index[name]]
+
+
+def _recency(since_us: NDArray[np.int64]) -> Floats:
+    """log(1 + seconds), 0 just now and 1 a day ago or never."""
+    seconds = np.minimum(since_us / MICROSECONDS, _DAY_S)
+    result: Floats = np.log1p(seconds) / math.log1p(_DAY_S)
+    return result
+
+
+def _least_of_others(values: Floats) -> Floats:
+    """(R,) the least value of all other rooms, 1 where there is none."""
+    if len(values) < 2:
+        return np.ones_like(values)
+    order = np.argsort(values, kind="stable")
+    least = np.full(len(values), values[order[0]])
+    least[order[0]] = values[order[1]]
+    return least

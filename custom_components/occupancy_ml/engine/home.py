@@ -1,0 +1,167 @@
+"""The static description of what is watched: a home, its rooms, their sensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+import re
+
+
+class Role(StrEnum):
+    """What a state of an entity means for the occupancy of its room."""
+
+    MOTION = "motion"
+    PRESENCE = "presence"
+    DOOR = "door"
+    EXIT_DOOR = "exit_door"
+    OPENING = "opening"
+    LIGHT = "light"
+    MEDIA = "media"
+    APPLIANCE = "appliance"
+    ENVIRONMENT = "environment"
+    PERSON = "person"
+    REFERENCE = "reference"
+    ROUTINE_ONLY = "routine_only"
+
+
+class RoomKind(StrEnum):
+    """What a room is for. It shapes the prior before anything is learned."""
+
+    BEDROOM = "bedroom"
+    LIVING = "living"
+    KITCHEN = "kitchen"
+    BATHROOM = "bathroom"
+    OFFICE = "office"
+    PASSAGE = "passage"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """One watched entity.
+
+    Attributes:
+        entity_id: Home Assistant's entity id.
+        role: what its states mean.
+        room_id: the room it is in, None for what belongs to the whole home (persons).
+        device_class: Home Assistant's device class, where there is one.
+    """
+
+    entity_id: str
+    role: Role
+    room_id: str | None = None
+    device_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One room. `room_id` is Home Assistant's area id, which survives renaming."""
+
+    room_id: str
+    kind: RoomKind = RoomKind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A home: its IANA time zone, its rooms and the sensors watched.
+
+    Raises:
+        ValueError: a room or an entity stands twice, or a sensor names a room
+            that is not there.
+    """
+
+    time_zone: str
+    rooms: tuple[Room, ...]
+    sensors: tuple[Sensor, ...]
+
+    def __post_init__(self) -> None:
+        room_ids = [room.room_id for room in self.rooms]
+        if len(set(room_ids)) != len(room_ids):
+            raise ValueError("a room is listed twice")
+        entity_ids = [sensor.entity_id for sensor in self.sensors]
+        if len(set(entity_ids)) != len(entity_ids):
+            raise ValueError("an entity is listed twice")
+        unknown = {s.room_id for s in self.sensors} - set(room_ids) - {None}
+        if unknown:
+            raise ValueError(f"sensors name rooms that are not there: {sorted(map(str, unknown))}")
+
+
+# Activity-bearing roles by Home Assistant's domain and device class. What is not
+# listed says nothing about where people are.
+_BINARY_SENSOR_ROLES = {
+    "motion": Role.MOTION,
+    "moving": Role.MOTION,
+    "occupancy": Role.PRESENCE,
+    "presence": Role.PRESENCE,
+    "door": Role.DOOR,
+    "garage_door": Role.DOOR,
+    "opening": Role.OPENING,
+    "window": Role.OPENING,
+    "lock": Role.OPENING,
+    "vibration": Role.APPLIANCE,
+    "sound": Role.APPLIANCE,
+    "power": Role.APPLIANCE,
+    "plug": Role.APPLIANCE,
+    "running": Role.APPLIANCE,
+}
+_ENVIRONMENT_CLASSES = frozenset(
+    {
+        "carbon_dioxide",
+        "humidity",
+        "illuminance",
+        "pm25",
+        "sound_pressure",
+        "temperature",
+        "volatile_organic_compounds",
+        "volatile_organic_compounds_parts",
+    }
+)
+_DOMAIN_ROLES = {
+    "light": Role.LIGHT,
+    "media_player": Role.MEDIA,
+    "person": Role.PERSON,
+    "switch": Role.ROUTINE_ONLY,
+    "climate": Role.ROUTINE_ONLY,
+    "cover": Role.ROUTINE_ONLY,
+    "fan": Role.ROUTINE_ONLY,
+    "humidifier": Role.ROUTINE_ONLY,
+}
+_EXIT_WORDS = re.compile(r"(front|main|entrance|entry|entryway|foyer|outer|outside|street)", re.I)
+
+
+def default_role(entity_id: str, device_class: str | None, room_id: str | None = None) -> Role | None:
+    """The role to propose for an entity, None where it tells nothing.
+
+    A door whose name or room says that it leads outside is an exit door; who can
+    be asked confirms that in the config flow.
+    """
+    domain, _, name = entity_id.partition(".")
+    role: Role | None
+    if domain == "binary_sensor":
+        role = _BINARY_SENSOR_ROLES.get(device_class or "")
+    elif domain == "sensor":
+        role = Role.ENVIRONMENT if device_class in _ENVIRONMENT_CLASSES else None
+    else:
+        role = _DOMAIN_ROLES.get(domain)
+    is_door = role is Role.DOOR or (role is Role.OPENING and "door" in name and device_class != "window")
+    if is_door and _EXIT_WORDS.search(f"{name} {room_id or ''}") and "balcony" not in name:
+        return Role.EXIT_DOOR
+    return role
+
+
+_KIND_WORDS = (
+    (RoomKind.BATHROOM, ("bath", "toilet", "wc", "shower", "restroom", "ensuite")),
+    (RoomKind.BEDROOM, ("bedroom", "bed_room", "sleep", "nursery", "guest_room")),
+    (RoomKind.KITCHEN, ("kitchen", "pantry")),
+    (RoomKind.OFFICE, ("office", "study", "den", "workroom")),
+    (RoomKind.PASSAGE, ("hall", "corridor", "entr", "foyer", "stairs", "landing", "porch")),
+    (RoomKind.LIVING, ("living", "lounge", "family", "tv_room", "dining", "salon")),
+)
+
+
+def default_kind(room_id: str) -> RoomKind:
+    """The kind to propose for a room, from the words of its area id."""
+    for kind, words in _KIND_WORDS:
+        if any(word in room_id.lower() for word in words):
+            return kind
+    return RoomKind.OTHER

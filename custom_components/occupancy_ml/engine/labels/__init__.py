@@ -1,0 +1,1 @@
+"""Where truth comes from: hindsight, reference sensors, people away, corrections."""

@@ -1,0 +1,60 @@
+"""The home's clock, where a person's day matters. Everything else is UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .events import MICROSECONDS, from_us, to_us
+
+# Offsets change on a quarter of an hour at the finest, anywhere in the world.
+_QUARTER_US = 15 * 60 * MICROSECONDS
+
+
+class LocalClock:
+    """Local time of one IANA zone, and its inverse at the bounds of days.
+
+    Raises:
+        zoneinfo.ZoneInfoNotFoundError: there is no such zone.
+    """
+
+    def __init__(self, time_zone: str) -> None:
+        self.zone = ZoneInfo(time_zone)
+        self._offsets: dict[int, int] = {}
+
+    def at(self, time_us: int) -> datetime:
+        """The local datetime of a moment."""
+        return from_us(time_us).astimezone(self.zone)
+
+    def hour(self, time_us: int) -> int:
+        """The local hour of day, 0 to 23."""
+        return (time_us + self._offset_us(time_us)) // (3600 * MICROSECONDS) % 24
+
+    def days_and_half_hours(self, times_us: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(n,) local days as proleptic ordinals and (n,) local half hours 0 to 47."""
+        quarters, back = np.unique(times_us // _QUARTER_US, return_inverse=True)
+        offsets = np.array([self._offset_us(int(q) * _QUARTER_US) for q in quarters], dtype=np.int64)
+        local = times_us + offsets[back]
+        days = local // (86_400 * MICROSECONDS) + date(1970, 1, 1).toordinal()
+        return days, local // (1800 * MICROSECONDS) % 48
+
+    def day_bounds(self, day: date) -> tuple[int, int]:
+        """UTC microseconds at which a local day begins and ends: 23, 24 or 25 hours apart."""
+        return self._midnight(day), self._midnight(day + timedelta(days=1))
+
+    def _midnight(self, day: date) -> int:
+        # Where midnight does not exist, the day begins at the jump: UTC arithmetic lands there.
+        return to_us(datetime.combine(day, time(), self.zone).astimezone(UTC))
+
+    def _offset_us(self, time_us: int) -> int:
+        quarter = time_us // _QUARTER_US
+        offset = self._offsets.get(quarter)
+        if offset is None:
+            if len(self._offsets) > 50_000:
+                self._offsets.clear()
+            offset = (self.at(quarter * _QUARTER_US).utcoffset() or timedelta()) // timedelta(microseconds=1)
+            self._offsets[quarter] = offset
+        return offset

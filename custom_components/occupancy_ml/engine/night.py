@@ -1,0 +1,217 @@
+"""The night's work: labels, training, changepoints, scores, maintenance. Every step is safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+import logging
+
+from .events import DAY_US
+from .features import FEATURE_SET_VERSION
+from .labels.direct import away_labels, reference_labels
+from .labels.episodes import episodes_of
+from .labels.hindsight import hindsight_labels
+from .occupancy.predictor import Predictor
+from .occupancy.training import RoomReport, train_room
+from .payload import pack
+from .scoring import score_day
+from .store import Store
+from .store.errors import StoreError
+from .store.jobs import JobStatus
+from .store.labels import Label
+from .store.runs import RunStatus
+from .tracker import Tracker
+
+_LOGGER = logging.getLogger(__name__)
+
+_DIRECT_DAYS = 7
+_EVENTS_A_SLICE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a long piece of work stands: its part, the share done in [0, 1], what is being done."""
+
+    name: str
+    progress: float
+    detail: str | None = None
+
+
+@dataclass(slots=True)
+class Night:
+    """One run of the night's work over a tracker, a predictor and a store.
+
+    Attributes:
+        reports: by room, what became of training.
+        failed: by step, why it failed.
+    """
+
+    store: Store
+    tracker: Tracker
+    predictor: Predictor
+    now_us: int
+    cause: str
+    rooms: Sequence[str]
+    reports: dict[str, RoomReport]
+    failed: dict[str, str]
+
+    def run(self) -> Iterator[Step]:
+        """Do every step in turn. One that fails is recorded and leaves the others to go on."""
+        steps: list[tuple[str, Callable[[], Iterator[float]], float, float]] = [
+            ("labels", self._labels, 0.0, 0.45),
+            ("training", self._training, 0.45, 0.8),
+            ("changepoints", self._changepoints, 0.8, 0.82),
+            ("scores", self._scores, 0.82, 0.9),
+            ("maintenance", self._maintenance, 0.9, 1.0),
+        ]
+        day = self.tracker.clock.at(self.now_us).date().isoformat()
+        for name, work, begin, end in steps:
+            job = self.store.jobs.start(name, day, self.now_us)
+            try:
+                for share in work():
+                    yield Step(name, begin + (end - begin) * min(share, 1.0))
+            except GeneratorExit:
+                self._end_job(job, JobStatus.FAILED, "stopped before it was done")
+                raise
+            except Exception as error:  # one step's failure must not cost the others
+                _LOGGER.exception("The step %s failed", name)
+                self.failed[name] = f"{type(error).__name__}: {error}"
+                self._end_job(job, JobStatus.FAILED, self.failed[name])
+            else:
+                self.failed.pop(name, None)
+                self._end_job(job, JobStatus.COMPLETED, None)
+        yield Step("done", 1.0)
+
+    def _end_job(self, job: int, status: JobStatus, error: str | None) -> None:
+        try:
+            self.store.jobs.finish(job, status, self.now_us, error_message=error)
+        except StoreError as failure:
+            _LOGGER.warning("The end of a step could not be recorded: %s", failure)
+
+    def _labels(self) -> Iterator[float]:
+        """Hindsight over what is remembered; reference entities and people away from the stored events."""
+        look_back = self.tracker.look_back()
+        found = yield from _shares(look_back, 0.8)
+        if found is not None and len(found.minutes):
+            first_us = int(found.minutes[0] - found.lengths[0] + 1) * 60_000_000
+            last_us = int(found.minutes[-1] + 1) * 60_000_000
+            room_ids = self.tracker.layout.room_ids
+            labels = hindsight_labels(found, room_ids, first_us, last_us, self.now_us)
+            for room_id in room_ids:
+                self.store.labels.replace_hindsight(
+                    [room_id], first_us, last_us, [label for label in labels if label.room_id == room_id]
+                )
+                self.store.episodes.replace(
+                    room_id, first_us, last_us, episodes_of(found, room_ids.index(room_id), room_id)
+                )
+                yield 0.85
+        yield from self._direct_labels()
+
+    def _direct_labels(self) -> Iterator[float]:
+        """What reference entities and persons told since the last time."""
+        home = self.tracker.home
+        since = self.store.metadata.get_us("labelled_until")
+        start_us = max(since or 0, self.now_us - _DIRECT_DAYS * DAY_US)
+        sensors = [s.entity_id for s in home.sensors if s.role in ("reference", "person")]
+        if not sensors or start_us >= self.now_us:
+            return
+        before = self.store.events.last_before(start_us, sensors)
+        events = [
+            event
+            for batch in self.store.events.read(start_us, self.now_us, sensors, _EVENTS_A_SLICE)
+            for event in batch
+        ]
+        yield 0.9
+        labels: list[Label] = [
+            *reference_labels(home, events, before, start_us, self.now_us),
+            *away_labels(home, events, before, start_us, self.now_us),
+        ]
+        with self.store.transaction():
+            for label in labels:
+                self.store.labels.add(label)
+            self.store.metadata.set_us("labelled_until", self.now_us)
+        yield 1.0
+
+    def _training(self) -> Iterator[float]:
+        """Every room in turn."""
+        for number, room_id in enumerate(self.rooms):
+            work = train_room(self.store, self.tracker.clock, room_id, self.now_us, self.cause)
+            report, model = yield from _marked(work, number / len(self.rooms))
+            self.reports[room_id] = report
+            if model is not None:
+                self.predictor.use(room_id, model, self.now_us)
+            else:
+                if report.status is RunStatus.COMPLETED:
+                    self.predictor.retire(room_id)
+                self.predictor.why_no_model[room_id] = report.reason or "nothing was learned yet"
+            yield (number + 1) / len(self.rooms)
+        self.store.metadata.set_us("last_clr_train_at", self.now_us)
+
+    def _changepoints(self) -> Iterator[float]:
+        """Record the posteriors of all streams."""
+        detector = self.tracker.detector
+        for number, stream in enumerate(detector.names):
+            run_id = self.store.bocpd.start_run(stream, self.cause, self.now_us, FEATURE_SET_VERSION)
+            if detector.step < 288:
+                self.store.bocpd.finish_run(
+                    run_id, RunStatus.GATE_NOT_MET, self.now_us, rows=detector.step, reason="needs a day of windows"
+                )
+                continue
+            lengths, chances = detector.run_length_posterior(stream)
+            payload = pack("run_length_posterior", {}, {"run_length": lengths, "posterior": chances})
+            with self.store.transaction():
+                self.store.bocpd.save_state(stream, self.now_us, payload, run_id)
+                self.store.bocpd.finish_run(
+                    run_id,
+                    RunStatus.COMPLETED,
+                    self.now_us,
+                    rows=detector.step,
+                    metrics={
+                        "expected_run_length": float(lengths @ chances),
+                        "probable_run_length": int(lengths[chances.argmax()]),
+                    },
+                )
+            yield number / len(detector.names)
+        self.store.metadata.set_us("last_bocpd_train_at", self.now_us)
+
+    def _scores(self) -> Iterator[float]:
+        """Every local day that ended since the last time, at most a week of them."""
+        clock = self.tracker.clock
+        today = clock.at(self.now_us).date()
+        told = self.store.metadata.get("scored_until")
+        first = date.fromisoformat(told) if told else today - timedelta(days=_DIRECT_DAYS)
+        # The night before is scored again: hindsight of it has grown since.
+        first = max(first - timedelta(days=1), today - timedelta(days=_DIRECT_DAYS))
+        for number in range((today - first).days):
+            for _ in score_day(self.store, self.tracker.home, clock, first + timedelta(days=number)):
+                yield 0.5
+        self.store.metadata.set("scored_until", today.isoformat())
+
+    def _maintenance(self) -> Iterator[float]:
+        """Forget what is too old, and fold the log into the file."""
+        for _ in self.store.trim(self.now_us):
+            yield 0.5
+        self.store.checkpoint()
+        yield 1.0
+
+
+def _shares[T](work: Generator[float, None, T], scale: float) -> Generator[float, None, T]:
+    while True:
+        try:
+            share = next(work)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        yield scale * share
+
+
+def _marked[T](work: Generator[None, None, T], share: float) -> Generator[float, None, T]:
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        yield share
+

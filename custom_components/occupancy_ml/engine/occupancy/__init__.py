@@ -1,0 +1,1 @@
+"""Is a room occupied now: calibrated logistic regression (CLR), its explanation, and the switch."""

@@ -1,0 +1,58 @@
+"""Calibration: a monotone map from the score to the probability that proved true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import log_expit
+
+from .logistic import Floats, fit_logistic
+
+# Below so many effective labels two parameters are all the data can tell (Platt 1999);
+# above, the three of beta calibration (Kull, Silva Filho and Flach 2017).
+_BETA_FROM = 50.0
+# How firmly the map is held to doing nothing, in effective labels.
+_HELD = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """logit(p) = above * log(sigmoid(s)) - below * log(1 - sigmoid(s)) + shift.
+
+    With above = below this is Platt scaling; 1, 1, 0 is the identity. Neither slope is
+    negative, so the order of predictions stays.
+    """
+
+    above: float = 1.0
+    below: float = 1.0
+    shift: float = 0.0
+
+    def apply(self, score: Floats) -> Floats:
+        """Calibrated log-odds of scores of any shape."""
+        result: Floats = self.above * log_expit(score) - self.below * log_expit(-score) + self.shift
+        return result
+
+    @classmethod
+    def fit(cls, score: Floats, targets: Floats, weights: Floats) -> Self:
+        """Fit on scores (n,) that the model gave to rows it had not seen."""
+        if weights.sum() < _BETA_FROM:
+            platt = fit_logistic(
+                score[:, None], targets, weights, penalty=_HELD, offset=score, intercept_penalty=_HELD
+            )
+            slope = max(1.0 + float(platt.coefficients[0]), 0.0)
+            return cls(slope, slope, platt.intercept)
+        parts = np.column_stack([log_expit(score), -log_expit(-score)])
+        beta = fit_logistic(parts, targets, weights, penalty=_HELD, offset=score, intercept_penalty=_HELD)
+        above, below = np.maximum(1.0 + beta.coefficients, 0.0)
+        return cls(float(above), float(below), beta.intercept)
+
+    def to_json(self) -> dict[str, float]:
+        """Plain numbers."""
+        return {"above": self.above, "below": self.below, "shift": self.shift}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """What `to_json` gave."""
+        return cls(value["above"], value["below"], value["shift"])

@@ -1,0 +1,174 @@
+"""The model of one room: a linear score around the whereabouts filter, then calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from .calibration import Calibration
+from .logistic import Floats, fit_logistic
+
+# Rows five minutes apart say nearly the same: about one in six is news.
+_ROW_WEIGHT = 1 / 6
+# Strength of the pull to "the filter is right", in effective labels for a standard deviation.
+_PENALTY = 10.0
+_FOLDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RoomModel:
+    """logit p = calibration(offset + intercept + coefficients . (x - mean) / scale).
+
+    The offset is the log-odds of the whereabouts filter; without data all coefficients
+    are zero and the model says what the filter says.
+
+    Attributes:
+        mean: (d,) of the features in training.
+        scale: (d,) their standard deviations; 1 where a feature never moved.
+        coefficients: (d,) zero where a feature never moved.
+        intercept: constant of the score.
+        calibration: map to probabilities.
+    """
+
+    mean: Floats
+    scale: Floats
+    coefficients: Floats
+    intercept: float
+    calibration: Calibration
+
+    def score(self, features: Floats, offset: Floats) -> Floats:
+        """(n,) log-odds before calibration of features (n, d) and offsets (n,)."""
+        result: Floats = offset + self.intercept + (features - self.mean) / self.scale @ self.coefficients
+        return result
+
+    def predict(self, features: Floats, offset: Floats) -> Floats:
+        """(n,) probabilities."""
+        result: Floats = expit(self.calibration.apply(self.score(features, offset)))
+        return result
+
+    def contributions(self, features: Floats, offset: float) -> tuple[Floats, float, float]:
+        """What the features (d,) add to the log-odds, then the constant, then what calibration adds.
+
+        With the offset they add up to the predicted log-odds exactly.
+        """
+        parts = (features - self.mean) / self.scale * self.coefficients
+        score = np.array([offset + self.intercept + parts.sum()])
+        return parts, self.intercept, float(self.calibration.apply(score)[0] - score[0])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers."""
+        return {
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+            "coefficients": self.coefficients.tolist(),
+            "intercept": self.intercept,
+            "calibration": self.calibration.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """What `to_json` gave."""
+        return cls(
+            np.array(value["mean"]),
+            np.array(value["scale"]),
+            np.array(value["coefficients"]),
+            value["intercept"],
+            Calibration.from_json(value["calibration"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted model and how it did on days it had not seen.
+
+    Attributes:
+        model: fitted on all rows.
+        log_loss: of the held-out predictions.
+        brier: likewise.
+        filter_log_loss: of the whereabouts filter alone, on the same rows.
+        prior_log_loss: of the share of occupied time at that half hour, learned on the other days.
+    """
+
+    model: RoomModel
+    log_loss: float
+    brier: float
+    filter_log_loss: float
+    prior_log_loss: float
+
+
+def fit_room(
+    features: Floats,
+    offset: Floats,
+    targets: Floats,
+    weights: Floats,
+    days: NDArray[np.int64],
+    half_hours: NDArray[np.int64],
+) -> Generator[None, None, Fit]:
+    """Fit a room, with cross-validation over blocks of days.
+
+    Args:
+        features: (n, d).
+        offset: (n,) log-odds of the whereabouts filter.
+        targets: (n,) in [0, 1].
+        weights: (n,) of the labels.
+        days: (n,) the local day of each row; days are held out whole, since rows of one day tell of each other.
+        half_hours: (n,) 0 to 47, the local half hour, for the baseline.
+
+    Yields:
+        Nothing, after every slice of work.
+    """
+    worth = weights * _ROW_WEIGHT
+    names = np.unique(days)
+    folds = np.searchsorted(names, days) * min(_FOLDS, len(names)) // len(names)
+    held_out = np.empty(len(targets))
+    prior = np.empty(len(targets))
+    for fold in range(min(_FOLDS, len(names))):
+        test, train = folds == fold, folds != fold
+        if not train.any():
+            train = test
+        model = _fit(features[train], offset[train], targets[train], worth[train], Calibration())
+        held_out[test] = model.score(features[test], offset[test])
+        prior[test] = _share(targets[train], worth[train], half_hours[train])[half_hours[test]]
+        yield
+    calibration = Calibration.fit(held_out, targets, worth)
+    model = _fit(features, offset, targets, worth, calibration)
+    yield
+    chance = expit(calibration.apply(held_out))
+    return Fit(
+        model,
+        log_loss(chance, targets, weights),
+        float(np.average((chance - targets) ** 2, weights=weights)),
+        log_loss(expit(offset), targets, weights),
+        log_loss(prior, targets, weights),
+    )
+
+
+def log_loss(chance: Floats, targets: Floats, weights: Floats | Sequence[float]) -> float:
+    """Weighted mean cross entropy of soft targets (n,), probabilities clipped to [0.001, 0.999]."""
+    p = np.clip(chance, 1e-3, 1 - 1e-3)
+    return float(np.average(-(targets * np.log(p) + (1 - targets) * np.log(1 - p)), weights=weights))
+
+
+def _fit(features: Floats, offset: Floats, targets: Floats, worth: Floats, calibration: Calibration) -> RoomModel:
+    mean = features.mean(axis=0)
+    deviation = features.std(axis=0)
+    moved = deviation > 1e-6
+    scale = np.where(moved, deviation, 1.0)
+    fit = fit_logistic(
+        (features - mean) / scale * moved, targets, worth, penalty=_PENALTY, offset=offset, intercept_penalty=1.0
+    )
+    return RoomModel(mean, scale, fit.coefficients * moved, fit.intercept, calibration)
+
+
+def _share(targets: Floats, worth: Floats, half_hours: NDArray[np.int64]) -> Floats:
+    """(48,) share of occupied time by half hour, shrunk to the share of the day."""
+    total = (targets @ worth + 0.5) / (worth.sum() + 1.0)
+    taken = np.bincount(half_hours, targets * worth, 48)
+    seen = np.bincount(half_hours, worth, 48)
+    result: Floats = (taken + total) / (seen + 1.0)
+    return result

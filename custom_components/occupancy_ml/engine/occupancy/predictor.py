@@ -1,0 +1,158 @@
+"""All rooms now: models where there are any, the whereabouts filter elsewhere, corrections above all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ..features import FEATURE_NAMES
+from ..home import Home
+from ..snapshot import RoomState, Source
+from .explain import group_of, reasons
+from .logistic import Floats
+from .model import RoomModel
+from .switch import switch
+
+WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
+"""The column of the features that is the offset of every model."""
+
+_GROUPS = tuple(group_of(name) for name in FEATURE_NAMES)
+_SURE = 0.98  # what a correction is shown as: a person may err
+# A correction ends when evidence of its opposite is at least so strong, or after half a day.
+_CONTRADICTED = 0.8
+_LONGEST_US = 12 * 3600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person said of a room, in force until contradicted."""
+
+    occupied: bool
+    since_us: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recency:
+    """Of one room: microseconds since activity here, elsewhere and at an outer door; what is on."""
+
+    here_us: int
+    elsewhere_us: int
+    door_us: int
+    motion_on: bool
+    presence_on: bool
+
+
+class Predictor:
+    """Models, corrections and switches of all rooms."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._models: dict[str, tuple[RoomModel, int]] = {}
+        self._corrections: dict[str, Correction] = {}
+        self._switches: dict[str, bool] = {}
+        self.why_no_model: dict[str, str] = {}
+
+    def use(self, room_id: str, model: RoomModel, trained_us: int) -> None:
+        """Put a model into service."""
+        self._models[room_id] = (model, trained_us)
+        self.why_no_model.pop(room_id, None)
+
+    def retire(self, room_id: str) -> None:
+        """Go back to the filter."""
+        self._models.pop(room_id, None)
+
+    def has_model(self, room_id: str) -> bool:
+        """Whether the room has its own model."""
+        return room_id in self._models
+
+    def correct(self, room_id: str, occupied: bool, now_us: int, until_us: int) -> None:
+        """Believe a person about the present, at least until a moment."""
+        self._corrections[room_id] = Correction(occupied, now_us, until_us)
+
+    def predict(self, now_us: int, vectors: Floats, recencies: Mapping[str, Recency]) -> dict[str, RoomState]:
+        """The states of all rooms.
+
+        Args:
+            now_us: the moment.
+            vectors: (R, d) features of all rooms.
+            recencies: by room id.
+        """
+        return {
+            room.room_id: self._room(room.room_id, now_us, vectors[number], recencies[room.room_id])
+            for number, room in enumerate(self.home.rooms)
+        }
+
+    def _room(self, room_id: str, now_us: int, vector: Floats, recency: Recency) -> RoomState:
+        offset = float(vector[WHEREABOUTS])
+        groups: dict[str, float] = {"filter": offset}
+        trained_us: int | None = None
+        if room_id in self._models:
+            model, trained_us = self._models[room_id]
+            parts, constant, calibration = model.contributions(vector, offset)
+            for group, part in zip(_GROUPS, parts.tolist(), strict=True):
+                groups[group] = groups.get(group, 0.0) + part
+            groups["base"] = constant + calibration
+        probability = float(expit(sum(groups.values())))
+        found = reasons(
+            groups,
+            here_us=recency.here_us,
+            elsewhere_us=recency.elsewhere_us,
+            door_us=recency.door_us,
+            motion_on=recency.motion_on,
+            presence_on=recency.presence_on,
+        )
+        source = Source.MODEL if trained_us is not None else Source.PRIOR
+        correction = self._standing(room_id, probability, now_us, recency)
+        if correction is not None:
+            probability = _SURE if correction.occupied else 1 - _SURE
+            source = Source.CORRECTION
+        occupied = switch(self._switches.get(room_id), probability)
+        self._switches[room_id] = occupied
+        why = None if trained_us is not None else self.why_no_model.get(room_id, "nothing was learned yet")
+        return RoomState(room_id, probability, occupied, source, found, trained_us, why)
+
+    def _standing(self, room_id: str, probability: float, now_us: int, recency: Recency) -> Correction | None:
+        correction = self._corrections.get(room_id)
+        if correction is None or now_us < correction.until_us:
+            return correction
+        age = now_us - correction.since_us
+        against = 1 - probability if correction.occupied else probability
+        acted = min(recency.here_us, recency.elsewhere_us, recency.door_us) < age
+        if (acted and against > _CONTRADICTED) or age > _LONGEST_US:
+            del self._corrections[room_id]
+            return None
+        return correction
+
+    def to_json(self) -> dict[str, Any]:
+        """Corrections and switches, for a restart. Models are artifacts of their own."""
+        return {
+            "corrections": {k: [c.occupied, c.since_us, c.until_us] for k, c in self._corrections.items()},
+            "switches": self._switches,
+            "why_no_model": self.why_no_model,
+        }
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Take over what `to_json` gave; rooms that are gone are left out."""
+        rooms = {room.room_id for room in self.home.rooms}
+        self._corrections = {k: Correction(*v) for k, v in value["corrections"].items() if k in rooms}
+        self._switches = {k: v for k, v in value["switches"].items() if k in rooms}
+        self.why_no_model = {k: v for k, v in value["why_no_model"].items() if k in rooms}
+
+
+def recencies(
+    home: Home, since_us: np.ndarray[Any, np.dtype[np.int64]], door_us: int, motion: Floats, presence: Floats
+) -> dict[str, Recency]:
+    """By room: since_us (R,) microseconds since activity, motion and presence (R,) what is on."""
+    found = {}
+    for number, room in enumerate(home.rooms):
+        others = np.delete(since_us, number)
+        elsewhere = int(others.min()) if len(others) else 10**18
+        found[room.room_id] = Recency(
+            int(since_us[number]), elsewhere, door_us, bool(motion[number]), bool(presence[number])
+        )
+    return found

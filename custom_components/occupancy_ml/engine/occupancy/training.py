@@ -1,0 +1,123 @@
+"""Training of one room: pair labels with features, pass the gate, fit, keep what is better."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..events import DAY_US
+from ..features import FEATURE_SET_VERSION
+from ..localtime import LocalClock
+from ..store import Store
+from ..store.labels import LabelSource
+from ..store.pairing import pair
+from ..store.runs import RunStatus
+from .model import Fit, RoomModel, fit_room
+from .predictor import WHEREABOUTS
+
+_LOOK_BACK_US = 84 * DAY_US
+_HALF_LIFE_DAYS = 42.0
+# The gate: less than this teaches nothing that the next day would not overturn.
+MIN_ROWS = 2 * 288
+MIN_DAYS = 3
+MIN_OF_EACH = 6.0  # rows' worth of occupied and of vacant time
+
+
+@dataclass(frozen=True, slots=True)
+class RoomReport:
+    """What became of one attempt to train a room.
+
+    Attributes:
+        status: completed, gate_not_met or failed.
+        reason: why not, or why the model was not taken into service.
+        in_service: whether a model of this run serves now.
+        rows: labelled rows.
+        days: local days with such rows.
+        metrics: log loss, Brier score and log loss of the baselines, all on days not seen in fitting.
+    """
+
+    room_id: str
+    status: RunStatus
+    reason: str | None = None
+    in_service: bool = False
+    rows: int = 0
+    days: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def train_room(
+    store: Store, clock: LocalClock, room_id: str, now_us: int, cause: str
+) -> Generator[None, None, tuple[RoomReport, RoomModel | None]]:
+    """Train a room from the store, with its run record and artifact.
+
+    Yields:
+        Nothing, after every slice of work. Returns the report and the model, if it is to serve.
+    """
+    run_id = store.runs.start_run(room_id, cause, now_us, FEATURE_SET_VERSION)
+    table = store.features.read(room_id, now_us - _LOOK_BACK_US, now_us + 1, FEATURE_SET_VERSION)
+    labels = store.labels.read(now_us - _LOOK_BACK_US, now_us, room_id, known_by_us=now_us)
+    yield
+    chosen = pair(table.window_start_us, table.window_end_us, room_id, labels)
+    paired = chosen >= 0
+    rows = int(paired.sum())
+    ends = table.window_end_us[paired]
+    targets = np.array([label.target for label in labels])[chosen[paired]] if rows else np.zeros(0)
+    weights = np.array([label.weight for label in labels])[chosen[paired]] if rows else np.zeros(0)
+    told = np.array([label.source is not LabelSource.HINDSIGHT for label in labels], dtype=bool)
+    days, half_hours = clock.days_and_half_hours(ends)
+    weights = weights * 0.5 ** ((now_us - ends) / DAY_US / _HALF_LIFE_DAYS)
+    seen_days = len(np.unique(days))
+    positives, negatives = float(targets.sum()), float((1 - targets).sum())
+    span = {"data_start_us": int(ends[0]), "data_end_us": int(ends[-1])} if rows else {}
+
+    def finish(status: RunStatus, reason: str | None, metrics: dict[str, float] | None = None) -> None:
+        store.runs.finish_run(
+            run_id,
+            status,
+            now_us,
+            rows=rows,
+            days=seen_days,
+            positives=positives,
+            negatives=negatives,
+            metrics=metrics,
+            reason=reason,
+            **span,
+        )
+
+    missing = _gate(rows, seen_days, positives, negatives)
+    if missing is not None:
+        finish(RunStatus.GATE_NOT_MET, missing)
+        return RoomReport(room_id, RunStatus.GATE_NOT_MET, missing, rows=rows, days=seen_days), None
+    features = table.vectors[paired].astype(np.float64)
+    fit: Fit = yield from fit_room(features, features[:, WHEREABOUTS], targets, weights, days, half_hours)
+    metrics = {
+        "log_loss": fit.log_loss,
+        "brier": fit.brier,
+        "filter_log_loss": fit.filter_log_loss,
+        "prior_log_loss": fit.prior_log_loss,
+        "told_share": float(told[chosen[paired]].mean()),
+    }
+    better = fit.log_loss < fit.filter_log_loss
+    reason = None if better else "the model was not better than the general one on days it had not seen"
+    with store.transaction():
+        if better:
+            store.runs.save_artifact(
+                run_id, room_id, now_us, FEATURE_SET_VERSION, fit.model.to_json(), metrics=metrics
+            )
+        else:
+            store.runs.retire(room_id)
+        finish(RunStatus.COMPLETED, reason, metrics)
+    report = RoomReport(room_id, RunStatus.COMPLETED, reason, better, rows, seen_days, metrics)
+    return report, fit.model if better else None
+
+
+def _gate(rows: int, days: int, positives: float, negatives: float) -> str | None:
+    if rows < MIN_ROWS or days < MIN_DAYS:
+        return f"needs {MIN_DAYS} days with labels, has {days}"
+    if positives < MIN_OF_EACH:
+        return "was hardly ever occupied so far"
+    if negatives < MIN_OF_EACH:
+        return "was hardly ever vacant so far"
+    return None

@@ -1,0 +1,152 @@
+"""A recorded home played through the same Engine, in order, learning only from the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+import csv
+from dataclasses import dataclass
+from datetime import datetime
+import json
+from pathlib import Path
+import re
+
+from .events import MINUTE_US, Event, Origin, to_us
+from .home import Home, Room, Sensor, default_kind, default_role
+from .localtime import LocalClock
+from .pipeline import Engine
+from .snapshot import Snapshot
+
+# The quiet hour of the night's work, on the home's clock.
+NIGHT_HOUR = 3
+
+
+class RecordingError(ValueError):
+    """A file of the recorded home is missing or not in its form; the text says which and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRow:
+    """A correction as a person gave it; not to be seen before `known_at_us`."""
+
+    known_at_us: int
+    start_us: int
+    end_us: int
+    room_id: str
+    occupied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recorded home: what is watched, and what happened, in order."""
+
+    name: str
+    home: Home
+    events: tuple[Event, ...]
+    corrections: tuple[CorrectionRow, ...] = ()
+
+
+def load_recording(folder: Path, *, corrections: Path | None = None, drop: str | None = None) -> Recording:
+    """Read a folder of `home.json` and `events.csv`; the truth is never opened.
+
+    Args:
+        folder: the folder.
+        corrections: a CSV of known_at, start, end, area_id, state.
+        drop: entities whose id this regular expression finds are left out.
+
+    Raises:
+        RecordingError: a file is missing or malformed.
+    """
+    try:
+        text = (folder / "home.json").read_text(encoding="utf-8")
+        described = json.loads(text)
+        areas = described["areas"]
+        sensors = []
+        for entry in described["entities"]:
+            entity_id, area = entry["entity_id"], entry["area_id"]
+            if drop and re.search(drop, entity_id):
+                continue
+            role = default_role(entity_id, entry["device_class"], area)
+            if role is not None:
+                sensors.append(Sensor(entity_id, role, area, entry["device_class"]))
+        home = Home(
+            described["time_zone"], tuple(Room(area, default_kind(area)) for area in areas), tuple(sensors)
+        )
+        events = tuple(_read_events(folder / "events.csv", {s.entity_id for s in sensors}))
+        given = tuple(_read_corrections(corrections)) if corrections else ()
+    except OSError as error:
+        raise RecordingError(f"{error.filename} cannot be read: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordingError(f"{folder} is not in the form of a recorded home: {error}") from error
+    return Recording(described.get("name", folder.name), home, events, given)
+
+
+def replay(
+    recording: Recording, store: Path, *, progress: Callable[[float], None] | None = None
+) -> Iterator[Snapshot]:
+    """Play a recording minute by minute, with a night's work every night.
+
+    Args:
+        recording: what to play.
+        store: where the SQLite file is made; it must not exist.
+        progress: told the share done now and then.
+
+    Yields:
+        The state at every full minute from the first event to the last; each uses
+        nothing from after its minute.
+    """
+    events = recording.events
+    if not events:
+        return
+    first = -(-events[0].time_us // MINUTE_US)
+    last = events[-1].time_us // MINUTE_US
+    clock = LocalClock(recording.home.time_zone)
+    engine = Engine.open(store, recording.home, events[0].time_us)
+    try:
+        done = told = 0
+        hour = clock.hour(events[0].time_us)
+        for minute in range(first, last + 1):
+            now_us = minute * MINUTE_US
+            begin = done
+            while done < len(events) and events[done].time_us <= now_us:
+                done += 1
+            if done > begin:
+                engine.ingest(events[begin:done])
+            while told < len(recording.corrections) and recording.corrections[told].known_at_us <= now_us:
+                row = recording.corrections[told]
+                engine.relabel(row.room_id, row.start_us, row.end_us, row.occupied, now_us, None)
+                told += 1
+            yield engine.tick(now_us)
+            before, hour = hour, clock.hour(now_us)
+            if hour == NIGHT_HOUR and before != NIGHT_HOUR:
+                for _ in engine.night(now_us):
+                    pass
+            if progress is not None and minute % 60 == 0:
+                progress((minute - first) / max(last - first, 1))
+    finally:
+        engine.close()
+
+
+def _read_events(path: Path, watched: set[str]) -> Iterator[Event]:
+    previous: dict[str, str] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            entity_id, state = row["entity_id"], row["state"]
+            if entity_id in watched:
+                time_us = to_us(datetime.fromisoformat(row["time"]))
+                yield Event(time_us, entity_id, state, previous.get(entity_id), Origin.IMPORT)
+                previous[entity_id] = state
+
+
+def _read_corrections(path: Path) -> Sequence[CorrectionRow]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [
+            CorrectionRow(
+                to_us(datetime.fromisoformat(row["known_at"])),
+                to_us(datetime.fromisoformat(row["start"])),
+                to_us(datetime.fromisoformat(row["end"])),
+                row["area_id"],
+                row["state"] == "occupied",
+            )
+            for row in csv.DictReader(file)
+        ]
+    return sorted(rows, key=lambda row: row.known_at_us)

@@ -1,0 +1,142 @@
+"""The present state of every watched entity, and which events mean that somebody acted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .events import MICROSECONDS, MINUTE_US, NO_STATE, Cause, Event
+from .home import Home, Role
+
+DOOR = -1
+"""Stands for an outer door where a room's index is expected."""
+
+ACTIVITY_ROLES = frozenset(
+    {Role.MOTION, Role.PRESENCE, Role.DOOR, Role.OPENING, Role.LIGHT, Role.MEDIA, Role.APPLIANCE}
+)
+"""Roles whose changes say that a person acted in the room."""
+
+# A motion sensor held on longer than this is stuck, or watches something else.
+MOTION_HOLD_US = 10 * MINUTE_US
+# A presence sensor that has not moved for so long tells nothing any more.
+PRESENCE_STUCK_US = 14 * 60 * MINUTE_US
+# A door that bounces opens once.
+_DOOR_BOUNCE_US = 45 * MICROSECONDS
+_OFF = frozenset({"off", "idle", "standby", "paused", "closed", "not_home"})
+
+
+class Senses:
+    """States by entity. Events come in order of time."""
+
+    def __init__(self, home: Home) -> None:
+        self._rooms = {room.room_id: number for number, room in enumerate(home.rooms)}
+        self._sensors = {sensor.entity_id: sensor for sensor in home.sensors}
+        self.presence = tuple(s.entity_id for s in home.sensors if s.role is Role.PRESENCE and s.room_id)
+        self._presence_index = {entity_id: number for number, entity_id in enumerate(self.presence)}
+        self._persons = tuple(s.entity_id for s in home.sensors if s.role is Role.PERSON)
+        self._states: dict[str, str] = {}
+        self._real: dict[str, str] = {}
+        self._changed_us: dict[str, int] = {}
+        self._motion_on: dict[str, int] = {}
+        self._was_on = np.zeros(len(self.presence), dtype=np.int8)
+        self._last_door_us = -(10**18)
+
+    def see(self, event: Event) -> int | None:
+        """Take in an event; the index of the room in which somebody acted, DOOR, or None."""
+        sensor = self._sensors.get(event.entity_id)
+        if sensor is None:
+            return None
+        before = self._states.get(event.entity_id)
+        if event.state == before:
+            return None
+        self._states[event.entity_id] = event.state
+        if not event.is_real:
+            self._motion_on.pop(event.entity_id, None)
+            return None
+        if event.state != self._real.get(event.entity_id):  # coming back as it was is no change
+            self._real[event.entity_id] = event.state
+            self._changed_us[event.entity_id] = event.time_us
+        known = before is not None and before not in NO_STATE
+        role = sensor.role
+        if role is Role.EXIT_DOOR:
+            if event.state != "on" or not known or event.time_us - self._last_door_us <= _DOOR_BOUNCE_US:
+                return None
+            self._last_door_us = event.time_us
+            return DOOR
+        if role not in ACTIVITY_ROLES or sensor.room_id is None:
+            return None
+        room = self._rooms[sensor.room_id]
+        if role is Role.MOTION:
+            if event.state == "on":
+                self._motion_on[event.entity_id] = event.time_us
+                return room
+            self._motion_on.pop(event.entity_id, None)
+            return None
+        if role is Role.PRESENCE:
+            self._was_on[self._presence_index[event.entity_id]] |= event.state == "on"
+            return room if known or event.state == "on" else None
+        return room if known and event.cause is not Cause.AUTOMATION else None
+
+    def begin_minute(self) -> None:
+        """Forget what was on within the last minute only."""
+        self._was_on[:] = 0
+
+    def motion_rooms(self, now_us: int) -> list[int]:
+        """Rooms with a motion sensor that is on and not stuck."""
+        rooms = set()
+        for entity_id, since in list(self._motion_on.items()):
+            if now_us - since < MOTION_HOLD_US:
+                rooms.add(self._rooms[str(self._sensors[entity_id].room_id)])
+            else:
+                del self._motion_on[entity_id]
+        return sorted(rooms)
+
+    def presence_levels(self, now_us: int) -> NDArray[np.int8]:
+        """(K,) by presence sensor: 1 on (now or within the minute), 0 off, -1 unknown or stuck."""
+        levels = np.full(len(self.presence), -1, dtype=np.int8)
+        for number, entity_id in enumerate(self.presence):
+            state = self._states.get(entity_id)
+            if state == "on" and now_us - self._changed_us[entity_id] < PRESENCE_STUCK_US:
+                levels[number] = 1
+            elif state == "off":
+                levels[number] = self._was_on[number]
+        return levels
+
+    def persons_home(self) -> tuple[int, int]:
+        """(persons who are home, persons whose whereabouts are known)."""
+        states = [self._states.get(entity_id, "unknown") for entity_id in self._persons]
+        return sum(s == "home" for s in states), sum(s not in NO_STATE for s in states)
+
+    def is_on(self, entity_id: str) -> bool:
+        """Whether a device is on, playing, open or otherwise not at rest."""
+        state = self._states.get(entity_id)
+        return state is not None and state not in NO_STATE and state not in _OFF
+
+    def value(self, entity_id: str) -> float | None:
+        """The entity's number, None where it has none now."""
+        state = self._states.get(entity_id)
+        return None if state is None else Event(0, entity_id, state).value
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole state, for a restart."""
+        return {
+            "states": self._states,
+            "real": self._real,
+            "changed_us": self._changed_us,
+            "motion_on": self._motion_on,
+            "was_on": dict(zip(self.presence, self._was_on.tolist(), strict=True)),
+            "last_door_us": self._last_door_us,
+        }
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Take over what `to_json` gave; entities no longer watched are left out."""
+        watched = self._sensors.keys()
+        self._states = {k: v for k, v in value["states"].items() if k in watched}
+        self._real = {k: v for k, v in value["real"].items() if k in watched}
+        self._changed_us = {k: v for k, v in value["changed_us"].items() if k in watched}
+        self._motion_on = {k: v for k, v in value["motion_on"].items() if k in watched}
+        self._was_on = np.array([value["was_on"].get(k, 0) for k in self.presence], dtype=np.int8)
+        self._last_door_us = value["last_door_us"]

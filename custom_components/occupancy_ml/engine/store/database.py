@@ -1,0 +1,209 @@
+"""One connection to the file: settings, statements, transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+import sqlite3
+from typing import Any
+
+from .errors import StoreDamagedError, StoreError, translate
+
+type Row = tuple[Any, ...]
+type Parameters = Sequence[object] | Mapping[str, object]
+
+BUSY_TIMEOUT_MS = 5000
+# The write-ahead log is cut back to this size after a checkpoint, so that one large
+# import does not keep its space for good.
+_WAL_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+class Database:
+    """The writing connection. Callers serialise their calls; any thread may call.
+
+    Every error of SQLite leaves here as a `StoreError`.
+    """
+
+    def __init__(self, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        """Open or create the file. Nothing is written to a file that already has content."""
+        self.path = path
+        self.damaged = False
+        self._depth = 0
+        self._doomed = False
+        self._on_rollback: list[Callable[[], None]] = []
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rwc",
+                uri=True,
+                timeout=busy_timeout_ms / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        try:
+            # Until the version is known, closing must not fold the log into the file.
+            self.fold_on_close(False)
+            self.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def shape_new_file(self) -> None:
+        """Choose what can only be chosen while the file is empty."""
+        self.execute("PRAGMA auto_vacuum = INCREMENTAL")
+
+    def use_wal(self) -> None:
+        """Switch the file to write-ahead logging and set how it is kept."""
+        self.execute("PRAGMA journal_mode = WAL")
+        self.execute("PRAGMA synchronous = NORMAL")
+        self.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+
+    def fold_on_close(self, fold: bool) -> None:
+        """Whether closing the last connection folds the write-ahead log into the file."""
+        self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, not fold)
+
+    def on_rollback(self, call: Callable[[], None]) -> None:
+        """Have `call` called after each rollback, for caches of what was written."""
+        self._on_rollback.append(call)
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
+        """Run one statement."""
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
+        """Run one writing statement for each row; the number of rows it changed."""
+        try:
+            return self._connection.executemany(sql, rows).rowcount
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a query."""
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a query, None where there is none."""
+        try:
+            row: Row | None = self._connection.execute(sql, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        return row
+
+    def scalar(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first column of the first row of a query, None where there is none."""
+        row = self.one(sql, parameters)
+        return None if row is None else row[0]
+
+    def insert(self, sql: str, parameters: Parameters) -> int:
+        """Run one insertion; the id of the new row."""
+        new_id = self.execute(sql, parameters).lastrowid
+        if new_id is None:
+            raise StoreError("the insertion gave no id")
+        return new_id
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a `transaction` is open."""
+        return self._depth > 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. Calls inside another transaction join it.
+
+        Raises:
+            StoreError: subclasses as SQLite reports; all is rolled back. Also when a
+                joined part failed and the caller went on regardless.
+        """
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._doomed = True
+                raise
+            finally:
+                self._depth -= 1
+            return
+        self.execute("BEGIN IMMEDIATE")
+        self._depth = 1
+        self._doomed = False
+        try:
+            yield
+            if self._doomed:
+                raise StoreError("a part of the transaction failed")
+            self.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self._depth = 0
+
+    def backup(self, target: sqlite3.Connection) -> None:
+        """Copy the whole file, consistent, into another connection."""
+        try:
+            self._connection.backup(target)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def damage(self, finding: str) -> StoreDamagedError:
+        """Note that the file is damaged; the error to raise."""
+        self.damaged = True
+        return StoreDamagedError(finding)
+
+    def close(self) -> None:
+        """Close the connection; harmless when closed."""
+        try:
+            self._connection.close()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def _roll_back(self) -> None:
+        # SQLite itself rolls back on some errors (a full disk); then nothing is open.
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        finally:
+            for call in self._on_rollback:
+                call()
+
+    def _translated(self, error: sqlite3.Error) -> StoreError:
+        translated = translate(error)
+        if isinstance(translated, StoreDamagedError):
+            self.damaged = True
+        return translated
+
+
+@contextmanager
+def read_only(path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Iterator[sqlite3.Connection]:
+    """A separate read-only connection; it sees the last commit and blocks no writer.
+
+    Raises:
+        StoreError: subclasses as SQLite reports.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=busy_timeout_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise translate(error) from error
+    try:
+        yield connection
+    except sqlite3.Error as error:
+        raise translate(error) from error
+    finally:
+        connection.close()

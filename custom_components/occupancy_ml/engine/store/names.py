@@ -1,0 +1,141 @@
+"""Names stored once: the text of entities, rooms, roles and states by integer."""
+
+from __future__ import annotations
+
+import math
+
+from .database import Database
+
+# States that return (on, off, heat, 21.10) are stored once; a text that never returns
+# would only grow the table, so beyond this many it stands in the event's own row.
+VOCABULARY = 10_000
+_INT64 = 2**63
+
+type Stored = tuple[int | None, int | float | str | None]
+
+
+def storable(text: str) -> str:
+    """The text in a form that UTF-8 can hold: lone surrogates become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class Names:
+    """The texts of one table, cached both ways.
+
+    The tables are small (entities, rooms, roles, at most `VOCABULARY` states), so all
+    of one is held in memory.
+    """
+
+    def __init__(self, database: Database, table: str, column: str) -> None:
+        self._database = database
+        self._table = table
+        self._column = column
+        self._ids: dict[str, int] = {}
+        self._texts: dict[int, str] = {}
+        self._loaded = False
+        database.on_rollback(self.forget)
+
+    def forget(self) -> None:
+        """Drop the cache: what was written since may have been rolled back."""
+        self._ids.clear()
+        self._texts.clear()
+        self._loaded = False
+
+    def find(self, text: str) -> int | None:
+        """The id of a text, None where it is not stored."""
+        self._load()
+        return self._ids.get(text)
+
+    def intern(self, text: str) -> int:
+        """The id of a text, stored now where it is new."""
+        self._load()
+        found = self._ids.get(text)
+        if found is not None:
+            return found
+        kept = storable(text)
+        found = self._ids.get(kept)
+        if found is None:
+            self._database.execute(
+                f"INSERT INTO {self._table} ({self._column}) VALUES (?) ON CONFLICT DO NOTHING", (kept,)
+            )
+            found = int(
+                self._database.scalar(f"SELECT id FROM {self._table} WHERE {self._column} = ?", (kept,))
+            )
+            self._ids[kept] = found
+            self._texts[found] = kept
+        return found
+
+    def text(self, number: int) -> str:
+        """The text of an id.
+
+        Raises:
+            StoreDamagedError: there is none of that id.
+        """
+        self._load()
+        found = self._texts.get(number)
+        if found is None:
+            self.forget()
+            self._load()
+            found = self._texts.get(number)
+        if found is None:
+            raise self._database.damage(f"{self._table} lacks row {number}")
+        return found
+
+    def all(self) -> list[str]:
+        """All texts, sorted."""
+        self._load()
+        return sorted(self._texts.values())
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._texts)
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._texts = dict(self._database.all(f"SELECT id, {self._column} FROM {self._table}"))
+        self._ids = {text: number for number, text in self._texts.items()}
+        self._loaded = True
+
+
+class States:
+    """State texts in the two columns `state` and `value`, so that each reads back exactly."""
+
+    def __init__(self, names: Names, vocabulary: int = VOCABULARY) -> None:
+        self._names = names
+        self._vocabulary = vocabulary
+
+    def store(self, text: str) -> Stored:
+        """The pair (`state`, `value`) of a text; at most one of them is not None."""
+        number = self._names.find(text)
+        if number is not None:
+            return number, None
+        exact = _exact_number(text)
+        if exact is not None:
+            return None, exact
+        if len(self._names) < self._vocabulary:
+            return self._names.intern(text), None
+        return None, storable(text)
+
+    def load(self, number: int | None, value: float | str | None) -> str | None:
+        """The text of a pair, None for none."""
+        if number is not None:
+            return self._names.text(number)
+        return value if value is None or isinstance(value, str) else repr(value)
+
+
+def _exact_number(text: str) -> int | float | None:
+    """The number whose `repr` is this very text and that SQLite keeps exactly."""
+    try:
+        if text.isdigit() or text[:1] == "-":
+            whole = int(text)
+            return whole if repr(whole) == text and -_INT64 <= whole < _INT64 else None
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    # SQLite drops the sign of a negative zero.
+    keeps = math.isfinite(number) and repr(number) == text and text != "-0.0"
+    return number if keeps else None

@@ -1,0 +1,168 @@
+"""The store: one SQLite file, its parts as attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+import sqlite3
+
+from .changepoints import BocpdStates
+from .database import BUSY_TIMEOUT_MS, Database, read_only
+from .episodes import Episodes
+from .errors import StoreError
+from .event_log import EventLog
+from .feature_rows import FeatureRows
+from .files import CLEAN_CLOSE, SET_METADATA, copy_to, open_database
+from .jobs import Jobs
+from .labels import Labels
+from .metadata import Checkpoints, Metadata
+from .names import Names
+from .predictions import DailyScores, Predictions
+from .retention import Retention, trim
+from .runs import ClrRuns
+from .schema import MIGRATIONS, Migration
+
+
+class Store:
+    """One open file with one writer. Callers serialise their calls; any thread may call.
+
+    Every failure of the file is a `StoreError`; a failed call has changed nothing and
+    may be repeated.
+
+    Attributes:
+        path: the file.
+        events: raw events.
+        features: feature rows.
+        labels: labels.
+        runs: training runs and models of the rooms.
+        bocpd: training runs and posteriors of the changepoint streams.
+        predictions: what was shown.
+        scores: daily sums of scores.
+        episodes: who stayed where from when to when.
+        jobs: processing jobs.
+        checkpoints: state of the engine's parts.
+        metadata: facts about the file.
+        recovered_from: where a damaged file was set aside at this opening, else None.
+        was_unclean: whether the file had not been closed properly before.
+    """
+
+    def __init__(self, database: Database, recovered_from: Path | None, was_unclean: bool) -> None:
+        """Use `Store.open`."""
+        self.path = database.path
+        self.database = database
+        self.recovered_from = recovered_from
+        self.was_unclean = was_unclean
+        entities = Names(database, "entities", "entity_id")
+        rooms = Names(database, "rooms", "room_id")
+        self.metadata = Metadata(database)
+        self.checkpoints = Checkpoints(database)
+        self.events = EventLog(database, entities, rooms)
+        self.features = FeatureRows(database, rooms, self.metadata)
+        self.labels = Labels(database, rooms)
+        self.runs = ClrRuns(database, rooms)
+        self.bocpd = BocpdStates(database)
+        self.predictions = Predictions(database, rooms)
+        self.scores = DailyScores(database, rooms)
+        self.episodes = Episodes(database, rooms)
+        self.jobs = Jobs(database)
+        self._open = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `close` is still to come."""
+        return self._open
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        now_us: int,
+        *,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        migrations: Sequence[Migration] = MIGRATIONS,
+    ) -> Store:
+        """Open the file, or create it; migrate it; mark as failed what a crash left running.
+
+        A damaged file is set aside as `<name>.damaged-<UTC time>` and a fresh one
+        started; `recovered_from` says so.
+
+        Raises:
+            NewerSchemaError: the file is from a newer version; it is left untouched.
+            StoreBusyError: another process holds it longer than the timeout.
+            StoreFullError: the disk is full.
+            StoreUnavailableError: it cannot be read or written.
+            MigrationError: a migration failed; the file is as it was.
+        """
+        opened = open_database(path, now_us, busy_timeout_ms, migrations)
+        try:
+            store = cls(opened.database, opened.recovered_from, opened.unclean)
+            store._fail_orphans(now_us)
+        except BaseException:
+            opened.database.close()
+            raise
+        return store
+
+    def _fail_orphans(self, now_us: int) -> None:
+        with self.transaction():
+            self.runs.fail_orphans(now_us)
+            self.bocpd.fail_orphans(now_us)
+            self.jobs.fail_orphans(now_us)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing over several calls; inside another transaction it joins it.
+
+        Raises:
+            StoreError: subclasses; all of it is rolled back.
+        """
+        return self.database.transaction()
+
+    def reader(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A separate read-only connection. It sees what is committed and blocks no writer."""
+        return read_only(self.path)
+
+    def trim(self, now_us: int, policy: Retention | None = None) -> Generator[int]:
+        """Forget what is older than the policy keeps, one short transaction a step.
+
+        Yields:
+            Rows forgotten in the step.
+        """
+        return trim(self.database, now_us, policy or Retention())
+
+    def checkpoint(self) -> None:
+        """Fold what is committed into the file and make it safe against a power cut.
+
+        Never waits for readers. To be called at least once a minute.
+        """
+        self.database.all("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def backup_to(self, path: Path) -> None:
+        """Write a consistent copy as one plain file, whole or not at all.
+
+        Raises:
+            StoreError: subclasses; an earlier copy of that name is then still there.
+        """
+        copy_to(self.database, path)
+
+    def size_bytes(self) -> int:
+        """Size of the file and its write-ahead log on the disk."""
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """Mark the file as closed properly, fold the log into it, close. Harmless when closed.
+
+        A file that could not be marked is looked through at the next opening.
+        """
+        if not self._open:
+            return
+        self._open = False
+        try:
+            if not self.database.damaged:
+                self.database.execute(SET_METADATA, (CLEAN_CLOSE, "1"))
+                self.database.all("PRAGMA wal_checkpoint(TRUNCATE)")
+        except StoreError:
+            # Nothing is lost: what is committed stands in the log beside the file.
+            pass
+        finally:
+            self.database.close()

@@ -1,0 +1,216 @@
+"""The running state of a home: events and minutes in, features out, exact across restarts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from .changepoint import Detector, GammaPoisson, home_streams
+from .events import MINUTE_US, Event
+from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US, Windows
+from .home import Home
+from .localtime import LocalClock
+from .payload import PayloadError, pack, unpack
+from .senses import Senses
+from .whereabouts import Filter, Hindsight, Layout, Minute, Observer, Parameters, smooth
+
+Floats = NDArray[np.float64]
+
+REMEMBERED_MINUTES = 7 * 1440
+"""Smoothing looks back so far: what happened a week ago no longer changes."""
+
+_KIND = "tracker"
+_LIKELIHOOD_BOUND = 7.0  # log-odds beyond which the filter's certainty is not believed
+# Where nobody listened for a while, what was known fades with this time constant.
+_FADE_MINUTES = 120.0
+_LEAST_FOR_LEARNING = 600  # minutes
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """The features of all rooms at the end of one window.
+
+    Attributes:
+        window_end_us: end of the window of five minutes.
+        activity: (R,) how often somebody acted within it.
+        vectors: (R, d) features.
+    """
+
+    window_end_us: int
+    activity: NDArray[np.int64]
+    vectors: Floats
+
+
+class Tracker:
+    """Senses, windows, filter and changepoint streams of one home, in step."""
+
+    def __init__(self, home: Home, start_us: int) -> None:
+        self.home = home
+        self.layout = Layout.of(home)
+        self.clock = LocalClock(home.time_zone)
+        minute = start_us // MINUTE_US
+        rooms = [room.room_id for room in home.rooms]
+        self.senses = Senses(home)
+        self.observer = Observer(len(rooms), self.senses, minute)
+        self.windows = Windows(home, self.senses, minute)
+        self.filter = Filter(self.layout, Parameters.prior(self.layout))
+        self.detector = Detector(home_streams(rooms, counts=GammaPoisson()))
+        self._run_length = np.zeros(len(rooms))
+        self._change = np.zeros(len(rooms))
+        self._minutes: deque[Minute] = deque(maxlen=REMEMBERED_MINUTES)
+
+    @property
+    def time_us(self) -> int:
+        """The begin of the running minute."""
+        return self.observer.minute * MINUTE_US
+
+    def take(self, event: Event) -> int | None:
+        """Take in an event of the running minute (an earlier one counts as of now); the room that fired, if any."""
+        room = self.senses.see(event)
+        if room is not None:
+            self.observer.hear(room)
+            self.windows.hear(room, event.time_us)
+        return room
+
+    def advance(self, now_us: int) -> Generator[None, None, list[FeatureRow]]:
+        """Go on to a later moment; returns the feature rows of the windows that ended on the way.
+
+        Yields:
+            Nothing, after every minute.
+        """
+        rows: list[FeatureRow] = []
+        for minute in self.observer.advance(now_us // MINUTE_US):
+            self.filter.step(minute, self.clock.hour(minute.minute * MINUTE_US))
+            self._minutes.append(minute)
+            end_us = (minute.minute + 1) * MINUTE_US
+            ended = end_us % WINDOW_US == 0
+            activity = self.windows.activity(WINDOW_US // MINUTE_US) if ended else None
+            self.windows.advance(minute.minute + 1)
+            for room in self.senses.motion_rooms(end_us):
+                self.windows.hear(room, end_us)
+            if activity is not None:
+                self._detect(activity)
+                rows.append(FeatureRow(end_us, activity, self.vectors(end_us)))
+            yield
+        return rows
+
+    def skip(self, now_us: int) -> None:
+        """Go on to a later moment when nobody listened in between."""
+        passed = now_us // MINUTE_US - self.observer.minute
+        if passed <= 0:
+            return
+        self.observer.minute += passed
+        self.windows.advance(self.observer.minute)
+        kept = float(np.exp(-passed / _FADE_MINUTES))
+        fresh = Filter(self.layout, self.filter.parameters).belief
+        self.filter.belief = kept * self.filter.belief + (1 - kept) * fresh
+        self._minutes.clear()  # smoothing needs consecutive minutes
+
+    def belief(self) -> tuple[Floats, float]:
+        """((R,) P(somebody is in the room), P(somebody is home)) now, the running minute included."""
+        minute = self.observer.current()
+        joint = self.filter.peek(minute, self.clock.hour(self.time_us))
+        return self.filter.occupancy(joint), self.filter.anyone_home(joint)
+
+    def vectors(self, now_us: int) -> Floats:
+        """(R, d) the features of all rooms at a moment of the running minute."""
+        chances, _ = self.belief()
+        odds = np.clip(logit(np.clip(chances, 1e-6, 1 - 1e-6)), -_LIKELIHOOD_BOUND, _LIKELIHOOD_BOUND)
+        return self.windows.vectors(now_us, self.clock.at(now_us), odds, self._run_length, self._change)
+
+    def look_back(self) -> Generator[float, None, Hindsight | None]:
+        """Smooth what is remembered, then learn the filter's parameters from it.
+
+        Yields:
+            The share that is done. Returns None where too little was heard yet.
+        """
+        minutes = tuple(self._minutes)
+        if len(minutes) < _LEAST_FOR_LEARNING:
+            return None
+        hours = [self.clock.hour(minute.minute * MINUTE_US) for minute in minutes]
+        found = yield from smooth(self.layout, self.filter.parameters, minutes, hours)
+        self.filter.use(Parameters.learned(self.layout, found.counts))
+        return found
+
+    def _detect(self, activity: NDArray[np.int64]) -> None:
+        values = np.concatenate([activity, (activity > 0).astype(np.int64)]).astype(np.float64)
+        update = self.detector.update(values)
+        rooms = len(activity)
+        self._run_length = update.mean_log_run_length[:rooms]
+        self._change = update.change_probability[:rooms]
+
+    def to_payload(self) -> bytes:
+        """The whole state; a tracker restored from it goes on with the same bits."""
+        minutes = tuple(self._minutes)
+        rooms, sensors = len(self.home.rooms), len(self.senses.presence) + 1
+        header = {
+            "signature": signature(self.home),
+            "senses": self.senses.to_json(),
+            "observer": self.observer.to_json(),
+            "windows": self.windows.to_json(),
+            "parameters": self.filter.parameters.to_json(),
+            "first_minute": minutes[0].minute if minutes else 0,
+        }
+        fires = [(n, room, context) for n, m in enumerate(minutes) for room, context in m.fires]
+        levels = np.array([m.levels for m in minutes], dtype=np.int64).reshape(-1, sensors)
+        arrays = {
+            "belief": self.filter.belief,
+            "run_length": self._run_length,
+            "change": self._change,
+            "fires": np.array(fires, dtype=np.int64).reshape(-1, 3),
+            "contexts": np.array([m.contexts for m in minutes], dtype=np.bool_).reshape(-1, rooms),
+            "on": levels == 1,
+            "off": levels == 0,
+            "detector": np.frombuffer(self.detector.to_payload(), dtype=np.uint8).astype(np.int64),
+        }
+        return zlib.compress(pack(_KIND, header, arrays), 1)
+
+    @classmethod
+    def from_payload(cls, home: Home, data: bytes) -> Tracker:
+        """The tracker that `to_payload` saved.
+
+        Raises:
+            PayloadError: the bytes are damaged, or of a home with other rooms or sensors.
+        """
+        try:
+            header, arrays = unpack(_KIND, zlib.decompress(data))
+        except zlib.error as error:
+            raise PayloadError(f"the state cannot be unpacked: {error}") from error
+        if header["signature"] != signature(home):
+            raise PayloadError("the state is of a home with other rooms or sensors")
+        tracker = cls(home, 0)
+        tracker.senses.restore(header["senses"])
+        tracker.observer.restore(header["observer"])
+        tracker.windows.restore(header["windows"])
+        tracker.filter.use(Parameters.from_json(header["parameters"]))
+        tracker.filter.belief = arrays["belief"]
+        tracker._run_length, tracker._change = arrays["run_length"], arrays["change"]
+        tracker.detector = Detector.from_payload(arrays["detector"].astype(np.uint8).tobytes())
+        fires: dict[int, list[tuple[int, int]]] = {}
+        for number, room, context in arrays["fires"].tolist():
+            fires.setdefault(number, []).append((room, context))
+        levels = arrays["on"].astype(np.int8) - (~(arrays["on"] | arrays["off"])).astype(np.int8)
+        first = header["first_minute"]
+        for number, contexts in enumerate(arrays["contexts"].astype(np.int64)):
+            tracker._minutes.append(
+                Minute(first + number, tuple(fires.get(number, ())), contexts, levels[number])
+            )
+        return tracker
+
+
+def signature(home: Home) -> list[Any]:
+    """What of a home the running state depends on."""
+    return [
+        FEATURE_SET_VERSION,
+        len(FEATURE_NAMES),
+        home.time_zone,
+        [[room.room_id, room.kind.value] for room in home.rooms],
+        [[s.entity_id, s.role.value, s.room_id, s.device_class] for s in home.sensors],
+    ]

@@ -1,0 +1,14 @@
+"""Where people may be: a factorial hidden Markov model of the whole home.
+
+Two chains (a resident or group of residents, and whoever else is there) move between
+the rooms and outside. The forward filter tells what is known now; smoothing over both
+sides of a silence gives the labels by hindsight. Ghahramani and Jordan (1997),
+"Factorial hidden Markov models", with exact inference: the joint state is small.
+"""
+
+from .filter import Filter
+from .model import Layout, Parameters
+from .observations import Minute, Observer
+from .smoother import Hindsight, smooth
+
+__all__ = ["Filter", "Hindsight", "Layout", "Minute", "Observer", "Parameters", "smooth"]

@@ -1,0 +1,93 @@
+"""The forward filter: what is known now, from everything heard so far."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..senses import DOOR
+from .model import Emissions, Floats, Layout, Parameters, Tables
+from .observations import Minute
+
+# Before anything is heard: how likely the home is empty.
+_EMPTY_AT_FIRST = 0.3
+# A correction is believed about as much as that a person erred once in a thousand times.
+_CORRECTION = 1e-3
+
+
+class Filter:
+    """The joint belief (S, S) over both chains, minute by minute."""
+
+    def __init__(self, layout: Layout, parameters: Parameters) -> None:
+        self.layout = layout
+        self.belief = initial_belief(layout)
+        self.use(parameters)
+
+    def use(self, parameters: Parameters) -> None:
+        """Go on with other parameters."""
+        self.parameters = parameters
+        self._tables = Tables(self.layout, parameters)
+        self._emissions = Emissions(self.layout, parameters)
+
+    def step(self, minute: Minute, hour: int) -> None:
+        """Take in a minute that is over; hour is the local hour of day."""
+        self.belief = self._after(self.belief, minute, hour, whole=True)
+
+    def peek(self, minute: Minute, hour: int) -> Floats:
+        """The belief if the running minute ended now. What has not fired yet may still fire."""
+        return self._after(self.belief, minute, hour, whole=False)
+
+    def correct(self, room: int, occupied: bool) -> None:
+        """Believe a person who says that somebody, or nobody, is in the room."""
+        rooms = len(self.layout.room_ids)
+        elsewhere = np.ones(self.layout.states)
+        elsewhere[room] = elsewhere[rooms + room] = 0.0
+        nobody = np.outer(elsewhere, elsewhere)
+        likelihood = nobody * _CORRECTION + (1 - nobody) if occupied else nobody + (1 - nobody) * _CORRECTION
+        # Whoever is said to be there may have come unheard: a little belief is put there first.
+        if occupied:
+            came = np.zeros(self.layout.states)
+            came[[room, rooms + room]] = 0.5
+            self.belief = 0.98 * self.belief + 0.02 * np.outer(came, self.belief.sum(axis=0))
+        self.belief = _normalised(self.belief * likelihood)
+
+    def occupancy(self, belief: Floats | None = None) -> Floats:
+        """(R,) P(somebody is in the room)."""
+        return self._emissions.occupancy(self.belief if belief is None else belief)
+
+    def anyone_home(self, belief: Floats | None = None) -> float:
+        """P(somebody is home)."""
+        return float(1.0 - (self.belief if belief is None else belief)[-1, -1])
+
+    def _after(self, belief: Floats, minute: Minute, hour: int, *, whole: bool) -> Floats:
+        for room, context in minute.fires:
+            if room == DOOR:
+                belief = _normalised(self._tables.door(hour).forward(belief))
+            else:
+                belief = self._tables.fire(hour).forward(belief) * self._emissions.fire(room, context)
+                belief = _normalised(belief)
+        if not whole:
+            return belief
+        quiet = self._emissions.quiet(minute.rooms, minute.contexts)
+        belief = self._tables.quiet(hour).forward(belief)
+        belief *= quiet[:, None]
+        belief *= quiet
+        levels = self._emissions.levels(minute.levels)
+        if levels is not None:
+            belief *= levels
+        return _normalised(belief)
+
+
+def initial_belief(layout: Layout) -> Floats:
+    """(S, S): the first chain anywhere, the second outside."""
+    rooms = len(layout.room_ids)
+    belief = np.zeros((layout.states, layout.states))
+    belief[:-1, -1] = (1 - _EMPTY_AT_FIRST) / (2 * rooms)
+    belief[-1, -1] = _EMPTY_AT_FIRST
+    return belief
+
+
+def _normalised(belief: Floats) -> Floats:
+    total = belief.sum()
+    if not total > 0.0:  # nothing explains what was heard: start anew
+        return np.full_like(belief, 1.0 / belief.size)
+    return belief / total

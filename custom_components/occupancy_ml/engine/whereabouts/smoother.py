@@ -1,0 +1,170 @@
+"""Hindsight: forward and backward over a span of minutes (Rabiner 1989, section III), in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .filter import initial_belief
+from ..senses import DOOR
+from .model import Counts, Emissions, Floats, Layout, Parameters, Tables
+from .observations import Minute
+
+# Silence is walked in steps of at most so many minutes; a slice is so many steps.
+_SILENT_STRIDE = 5
+_SLICE = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Hindsight:
+    """What smoothing found.
+
+    Attributes:
+        minutes: (n,) minutes since 1970, each the last of a step.
+        lengths: (n,) minutes in the step.
+        occupied: (n, R) P(somebody is in the room) given everything before and after.
+        home: (n,) P(somebody is home).
+        counts: the statistics of an EM step.
+        log_likelihood: of the whole span, up to a constant of the layout.
+    """
+
+    minutes: np.ndarray[tuple[int], np.dtype[np.int64]]
+    lengths: np.ndarray[tuple[int], np.dtype[np.int64]]
+    occupied: Floats
+    home: Floats
+    counts: Counts
+    log_likelihood: float
+
+
+def smooth(
+    layout: Layout, parameters: Parameters, minutes: Sequence[Minute], hours: Sequence[int]
+) -> Generator[float, None, Hindsight]:
+    """Smooth a span of consecutive minutes; hours are the local hours of day.
+
+    Yields:
+        The share that is done, after every slice of work.
+    """
+    tables, emissions = Tables(layout, parameters), Emissions(layout, parameters)
+    plan = _strides(minutes, hours)
+    steps: list[tuple[int, int, object, Floats]] = []  # plan index, room or -2, transition, likelihood
+    size = layout.states
+    for number, (index, length) in enumerate(plan):
+        minute, hour = minutes[index], hours[index]
+        for room, context in minute.fires:
+            if room == DOOR:
+                steps.append((number, DOOR, tables.door(hour), np.ones((1, 1))))
+            else:
+                steps.append((number, room, tables.fire(hour), emissions.fire(room, context)))
+        quiet = emissions.quiet(minute.rooms, minute.contexts) ** length
+        likelihood = np.outer(quiet, quiet)
+        levels = emissions.levels(minute.levels)
+        if levels is not None:
+            likelihood *= levels**length
+        steps.append((number, _END, tables.quiet(hour, length), likelihood))
+        if number % _SLICE == _SLICE - 1:
+            yield 0.1 * number / len(plan)
+
+    beliefs = np.empty((len(steps), size, size), dtype=np.float32)
+    belief, log_likelihood = initial_belief(layout), 0.0
+    for number, (_, _, transition, likelihood) in enumerate(steps):
+        belief = transition.forward(belief) * likelihood  # type: ignore[attr-defined]
+        total = belief.sum()
+        belief = belief / total if total > 0.0 else np.full((size, size), 1.0 / size**2)
+        log_likelihood += float(np.log(total)) if total > 0.0 else 0.0
+        beliefs[number] = belief
+        if number % _SLICE == _SLICE - 1:
+            yield 0.1 + 0.4 * number / len(steps)
+
+    rooms = len(layout.room_ids)
+    occupied = np.zeros((len(plan), rooms))
+    home = np.zeros(len(plan))
+    moves = np.zeros((rooms, rooms))
+    active = np.zeros((len(plan), rooms))
+    message = np.ones((size, size))
+    for number in range(len(steps) - 1, -1, -1):
+        index, room, transition, likelihood = steps[number]
+        if room == _END:
+            posterior = beliefs[number] * message
+            posterior /= max(posterior.sum(), 1e-300)
+            occupied[index] = emissions.occupancy(posterior)
+            home[index] = 1.0 - posterior[-1, -1]
+            active[index] = np.minimum(
+                posterior[:rooms].sum(axis=1) + posterior[:, :rooms].sum(axis=0), occupied[index]
+            )
+        weighted = likelihood * message
+        if number and room != DOOR:
+            first, second, _ = transition.terms[0]  # type: ignore[attr-defined]
+            pairs = first * ((beliefs[number - 1] @ second) @ weighted.T)
+            total = pairs.sum()
+            if total > 0.0:
+                moves += pairs[:rooms, :rooms] / total
+        message = transition.backward(weighted)  # type: ignore[attr-defined]
+        message /= max(message.max(), 1e-300)
+        if number % _SLICE == 0:
+            yield 0.5 + 0.5 * (1 - number / len(steps))
+
+    lengths = np.array([length for _, length in plan], dtype=np.int64)
+    counts = Counts(
+        moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active)
+    )
+    ends = np.array([minutes[index].minute for index, _ in plan], dtype=np.int64)
+    return Hindsight(ends, lengths, occupied, home, counts, log_likelihood)
+
+
+_END = -2
+
+
+def _strides(minutes: Sequence[Minute], hours: Sequence[int]) -> list[tuple[int, int]]:
+    """(index of the last minute, number of minutes) of every step: silent stretches of the same kind together."""
+    plan: list[tuple[int, int]] = []
+    length = 0
+    for index, minute in enumerate(minutes):
+        length += 1
+        following = minutes[index + 1] if index + 1 < len(minutes) else None
+        same = (
+            following is not None
+            and not minute.fires
+            and not following.fires
+            and length < _SILENT_STRIDE
+            and hours[index] == hours[index + 1]
+            and np.array_equal(minute.contexts, following.contexts)
+            and np.array_equal(minute.levels, following.levels)
+        )
+        if not same:
+            plan.append((index, length))
+            length = 0
+    return plan
+
+
+def _tally(
+    layout: Layout,
+    minutes: Sequence[Minute],
+    plan: Sequence[tuple[int, int]],
+    lengths: np.ndarray[tuple[int], np.dtype[np.int64]],
+    occupied: Floats,
+    active: Floats,
+) -> tuple[Floats, Floats]:
+    """Expected minutes by what was there and what was heard: `Counts.fires` and `Counts.levels`."""
+    rooms = len(layout.room_ids)
+    contexts = np.array([minutes[index].contexts for index, _ in plan]).reshape(len(plan), rooms)
+    fired = np.zeros((len(plan), rooms), dtype=bool)
+    for number, (index, _) in enumerate(plan):
+        for room in minutes[index].rooms:
+            fired[number, room] = True
+    shares = np.stack([1 - occupied, occupied - active, active]) * lengths[:, None]  # (3, n, R)
+    fires = np.zeros((2, 3, rooms, 2))
+    for context in (0, 1):
+        for heard in (0, 1):
+            chosen = (contexts == context) & (fired == bool(heard))
+            fires[context, :, :, heard] = (shares * chosen).sum(axis=1)
+    levels = np.zeros((len(layout.presence_rooms), 2, 2))
+    if layout.presence_rooms:
+        on = np.array([minutes[index].levels[:-1] for index, _ in plan])  # (n, K)
+        there = occupied[:, list(layout.presence_rooms)] * lengths[:, None]
+        absent = lengths[:, None] - there
+        for state in (0, 1):
+            levels[:, 0, state] = (absent * (on == state)).sum(axis=0)
+            levels[:, 1, state] = (there * (on == state)).sum(axis=0)
+    return fires, levels

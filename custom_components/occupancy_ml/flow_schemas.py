@@ -1,0 +1,175 @@
+"""The forms of the flows, and what was filled in -> plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    AreaSelector,
+    AreaSelectorConfig,
+    BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
+    EntityWithDeviceFilterSelectorConfig,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
+import voluptuous as vol
+
+from .const import (
+    CONF_AREA_ID,
+    CONF_KIND,
+    CONF_NIGHT_HOUR,
+    CONF_PERSONS,
+    CONF_ROUTINE_ONLY,
+    CONF_SENSORS,
+    DEFAULT_NIGHT_HOUR,
+    ROOM_ROLES,
+)
+from .discovery import RoomPlan
+from .engine.home import Role, RoomKind
+
+FIELD_ROOMS = "rooms"
+FIELD_USE_PROPOSALS = "use_proposals"
+FIELD_EXIT_DOORS = "exit_doors"
+SECTION_MORE = "more"
+SECTION_THINGS = "things"
+SECTION_SPECIAL = "special"
+
+# The page of a room shows what tells most about people; the rest lies in two sections that open and close, so
+# that the page stays short enough to take in.
+_MAIN_ROLES = (Role.MOTION, Role.PRESENCE, Role.DOOR, Role.EXIT_DOOR)
+_THING_ROLES = (Role.OPENING, Role.LIGHT, Role.MEDIA, Role.APPLIANCE, Role.ENVIRONMENT)
+_SPECIAL_ROLES = (Role.REFERENCE, Role.ROUTINE_ONLY)
+
+# Domains whose states can carry the role. Routines may look at anything, so they are not listed.
+_DOMAINS: Mapping[Role, Sequence[str]] = {
+    Role.MOTION: ("binary_sensor",),
+    Role.PRESENCE: ("binary_sensor", "input_boolean"),
+    Role.DOOR: ("binary_sensor",),
+    Role.EXIT_DOOR: ("binary_sensor",),
+    Role.OPENING: ("binary_sensor",),
+    Role.LIGHT: ("light", "switch"),
+    Role.MEDIA: ("media_player",),
+    Role.APPLIANCE: ("binary_sensor", "switch", "fan"),
+    Role.ENVIRONMENT: ("sensor",),
+    Role.PERSON: ("person",),
+    Role.REFERENCE: ("binary_sensor", "input_boolean"),
+}
+
+
+def rooms_schema(preselected: Sequence[str], use_proposals: bool) -> vol.Schema:
+    """The first page: which areas are rooms. All areas are offered."""
+    return vol.Schema(
+        {
+            _suggest(FIELD_ROOMS, list(preselected)): AreaSelector(AreaSelectorConfig(multiple=True)),
+            vol.Required(FIELD_USE_PROPOSALS, default=use_proposals): BooleanSelector(),
+        }
+    )
+
+
+def home_schema(options: Mapping[str, Any], doors: Sequence[str], exit_doors: Sequence[str]) -> vol.Schema:
+    """The second page: the home. Without doors there is nothing to ask about them."""
+    home = _home_fields(options)
+    fields: dict[vol.Marker, Any] = {key: value for key, value in home.items() if key == CONF_PERSONS}
+    if doors:
+        fields[_suggest(FIELD_EXIT_DOORS, list(exit_doors))] = EntitySelector(
+            EntitySelectorConfig(multiple=True, include_entities=list(doors))
+        )
+    more = vol.Schema({key: value for key, value in home.items() if key != CONF_PERSONS})
+    fields[vol.Required(SECTION_MORE)] = section(more, {"collapsed": True})
+    return vol.Schema(fields)
+
+
+def options_schema(options: Mapping[str, Any]) -> vol.Schema:
+    """The options of the whole home."""
+    return vol.Schema(_home_fields(options))
+
+
+def area_schema(areas: Mapping[str, str]) -> vol.Schema:
+    """The first page of adding a room: the areas that are no room yet, name by id."""
+    options = [SelectOptionDict(value=area_id, label=name) for area_id, name in areas.items()]
+    selector = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN))
+    return vol.Schema({vol.Required(CONF_AREA_ID): selector})
+
+
+def room_schema(plan: RoomPlan) -> vol.Schema:
+    """The page of one room, filled in with its plan. A section that holds something stands open."""
+    kinds = SelectSelectorConfig(
+        options=[kind.value for kind in RoomKind],
+        mode=SelectSelectorMode.DROPDOWN,
+        translation_key="room_kind",
+    )
+    fields: dict[vol.Marker, Any] = {vol.Required(CONF_KIND, default=plan.kind.value): SelectSelector(kinds)}
+    fields |= _role_fields(plan, _MAIN_ROLES)
+    for name, roles in ((SECTION_THINGS, _THING_ROLES), (SECTION_SPECIAL, _SPECIAL_ROLES)):
+        collapsed = plan.sensors.keys().isdisjoint(roles)
+        fields[vol.Required(name)] = section(vol.Schema(_role_fields(plan, roles)), {"collapsed": collapsed})
+    return vol.Schema(fields)
+
+
+def filled_room(plan: RoomPlan, user_input: Mapping[str, Any]) -> RoomPlan:
+    """The plan as the user left the page of the room."""
+    flat = {**user_input, **user_input[SECTION_THINGS], **user_input[SECTION_SPECIAL]}
+    sensors = {role: tuple(flat[role.value]) for role in ROOM_ROLES if flat.get(role.value)}
+    return RoomPlan(plan.area_id, plan.name, RoomKind(user_input[CONF_KIND]), sensors)
+
+
+def filled_options(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the home as the user left them."""
+    return {
+        CONF_PERSONS: list(user_input.get(CONF_PERSONS, ())),
+        CONF_NIGHT_HOUR: user_input[CONF_NIGHT_HOUR],
+        CONF_ROUTINE_ONLY: list(user_input.get(CONF_ROUTINE_ONLY, ())),
+    }
+
+
+def room_data(plan: RoomPlan) -> dict[str, Any]:
+    """What the subentry of a room stores."""
+    return {
+        CONF_AREA_ID: plan.area_id,
+        CONF_KIND: plan.kind.value,
+        CONF_SENSORS: {role.value: list(plan.sensors[role]) for role in ROOM_ROLES if plan.sensors.get(role)},
+    }
+
+
+def stored_room(data: Mapping[str, Any], name: str) -> RoomPlan:
+    """The plan behind the stored data of a room; `name` is the area's name now."""
+    sensors = {Role(role): tuple(chosen) for role, chosen in data[CONF_SENSORS].items()}
+    return RoomPlan(data[CONF_AREA_ID], name, RoomKind(data[CONF_KIND]), sensors)
+
+
+_HOUR = vol.All(
+    NumberSelector(NumberSelectorConfig(min=0, max=23, step=1, mode=NumberSelectorMode.BOX)), vol.Coerce(int)
+)
+
+
+def _home_fields(options: Mapping[str, Any]) -> dict[vol.Marker, Any]:
+    return {
+        _suggest(CONF_PERSONS, options.get(CONF_PERSONS, [])): _entities(Role.PERSON),
+        _suggest(CONF_ROUTINE_ONLY, options.get(CONF_ROUTINE_ONLY, [])): _entities(Role.ROUTINE_ONLY),
+        vol.Required(CONF_NIGHT_HOUR, default=options.get(CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR)): _HOUR,
+    }
+
+
+def _role_fields(plan: RoomPlan, roles: Sequence[Role]) -> dict[vol.Marker, Any]:
+    return {_suggest(role.value, list(plan.sensors.get(role, ()))): _entities(role) for role in roles}
+
+
+def _entities(role: Role) -> EntitySelector:
+    config = EntitySelectorConfig(multiple=True)
+    if domains := _DOMAINS.get(role):
+        config["filter"] = [EntityWithDeviceFilterSelectorConfig(domain=list(domains))]
+    return EntitySelector(config)
+
+
+def _suggest(field: str, value: Any) -> vol.Optional:
+    # A suggestion, not a default: a default would come back when the user empties the field.
+    return vol.Optional(field, description={"suggested_value": value})

@@ -1,0 +1,74 @@
+"""The configuration entry -> the engine's `Home`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import ATTR_DEVICE_CLASS
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+
+from .const import (
+    CONF_AREA_ID,
+    CONF_KIND,
+    CONF_PERSONS,
+    CONF_ROUTINE_ONLY,
+    CONF_SENSORS,
+    ROOM_ROLES,
+    SUBENTRY_ROOM,
+)
+from .engine.home import Home, Role, Room, RoomKind, Sensor
+
+# Where stored data names an entity twice in a room, what the user calls the truth must not become an input.
+_PRECEDENCE = (Role.REFERENCE, *(role for role in ROOM_ROLES if role is not Role.REFERENCE))
+
+
+@callback
+def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
+    """Build the engine's description of the home.
+
+    The time zone is Home Assistant's. Entities that are missing at the moment stay in: they may come back,
+    and their history is theirs. An entity stored in several places counts once: rooms come before the whole
+    home, rooms in their stored order, a reference before any input.
+    """
+    rooms: dict[str, Room] = {}
+    sensors: dict[str, Sensor] = {}
+    for entity_id, role, room_id in _stored(entry, rooms):
+        if entity_id not in sensors:
+            sensors[entity_id] = Sensor(entity_id, role, room_id, device_class_of(hass, entity_id))
+    return Home(
+        time_zone=hass.config.time_zone,
+        rooms=tuple(rooms.values()),
+        sensors=tuple(sensors.values()),
+    )
+
+
+def _stored(entry: ConfigEntry, rooms: dict[str, Room]) -> Iterator[tuple[str, Role, str | None]]:
+    """Yield entity, role and room of all that is stored, and fill in the rooms on the way."""
+    for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
+        area_id = subentry.data[CONF_AREA_ID]
+        if area_id not in rooms:
+            rooms[area_id] = Room(area_id, RoomKind(subentry.data[CONF_KIND]))
+        stored = subentry.data[CONF_SENSORS]
+        for role in _PRECEDENCE:
+            for entity_id in stored.get(role.value, ()):
+                yield entity_id, role, area_id
+    for entity_id in entry.options.get(CONF_PERSONS, ()):
+        yield entity_id, Role.PERSON, None
+    for entity_id in entry.options.get(CONF_ROUTINE_ONLY, ()):
+        yield entity_id, Role.ROUTINE_ONLY, None
+
+
+@callback
+def device_class_of(hass: HomeAssistant, entity_id: str) -> str | None:
+    """The device class of an entity: the user's override, else the integration's, else the state's.
+
+    An entity without a unique id has no registry entry; its class stands in its state alone.
+    """
+    entry = er.async_get(hass).async_get(entity_id)
+    if entry is not None and (registered := entry.device_class or entry.original_device_class):
+        return registered
+    state = hass.states.get(entity_id)
+    device_class = state.attributes.get(ATTR_DEVICE_CLASS) if state else None
+    return None if device_class is None else str(device_class)

@@ -1,0 +1,340 @@
+"""Long work in the background: reading history, replaying it, training at night and on request.
+
+One such work runs at a time, in slices between which events and minutes pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
+from datetime import datetime, time, timedelta, tzinfo
+from functools import partial
+import logging
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.event import async_track_utc_time_change
+from homeassistant.helpers.start import async_at_started
+from homeassistant.util import dt as dt_util
+
+from . import history, issues, marks as marks_module
+from .const import CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR, DOMAIN
+from .coordinator import BATCH, Coordinator, Work, now_us
+from .engine.events import DAY_US, Event, from_us
+from .engine.pipeline import IngestResult, Step, TrainingReport
+from .engine.snapshot import Learning
+from .engine.store.errors import StoreError
+from .marks import Marks
+
+_LOGGER = logging.getLogger(__name__)
+
+# A night that could not start at its hour (a restart, another training) still may within this time.
+_NIGHT_GRACE = timedelta(hours=3)
+
+# After this without a night it runs at any hour: a computer that sleeps at night must learn too.
+_NIGHT_OVERDUE = timedelta(hours=36)
+
+# Shares of the first set-up in its progress: reading, replaying, training.
+_READ_SHARE, _REPLAY_SHARE = 0.4, 0.4
+
+# A gap up to this is caught up event by event; a longer one is replayed whole.
+_CATCH_UP_US = DAY_US // 24
+
+
+def night_due(now: datetime, zone: tzinfo, hour: int, last: datetime | None) -> bool:
+    """Whether the nightly work should start.
+
+    An hour that the clock skips counts as the moment of the skip; one that it repeats counts once.
+
+    Args:
+        now: aware.
+        zone: the home's time zone.
+        hour: local hour at which the night begins.
+        last: when the work last ended, aware; None where it never ran.
+    """
+    local = now.astimezone(zone)
+    # A skipped wall-clock time, read with the offset from before the skip, is the moment after it.
+    planned = datetime.combine(local.date(), time(hour), zone).astimezone(dt_util.UTC)
+    if planned > now:
+        planned = datetime.combine(local.date() - timedelta(days=1), time(hour), zone).astimezone(dt_util.UTC)
+    if last is not None and last >= planned:
+        return False
+    return now - planned < _NIGHT_GRACE or (last is not None and now - last > _NIGHT_OVERDUE)
+
+
+class Learner:
+    """Runs the long work of one home."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], coordinator: Coordinator) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self._busy = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._remove: list[CALLBACK_TYPE] = []
+        self._marks = Marks()
+        self._begun = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether long work is running."""
+        return self._busy.locked()
+
+    @callback
+    def async_start(self) -> None:
+        """Begin with what is due, once Home Assistant has started, and keep the night's time."""
+        self._remove = [
+            async_at_started(self._hass, self._on_started),
+            async_track_utc_time_change(self._hass, self._on_minute, second=30),
+        ]
+
+    async def async_stop(self) -> None:
+        """Stop between two slices. Safe to repeat."""
+        for remove in self._remove:
+            remove()
+        self._remove.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _spawn[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        task = self._entry.async_create_background_task(self._hass, work, f"{DOMAIN} {name}")
+        if not task.done():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return task
+
+    # At the start
+
+    async def _on_started(self, _hass: HomeAssistant) -> None:
+        self._spawn(self._async_begin(), "history")
+
+    async def _async_begin(self) -> None:
+        """Read the history that is missing, replay it where needed, train for the first time."""
+        coordinator = self._coordinator
+        async with self._busy:
+            try:
+                self._marks = await coordinator.run(lambda: marks_module.load(coordinator.engine.store))
+                new = await self._async_read_history()
+                if self._marks.replay_due:
+                    await self._async_replay(0.0 if new is None else _READ_SHARE, _REPLAY_SHARE)
+                if new or not self._marks.trained_once:
+                    await self._async_night("new_sensors" if self._marks.trained_once else "first_setup")
+            except history.HistoryError as error:
+                _LOGGER.warning(
+                    "The recorder's history cannot be read now; next start tries again: %s", error
+                )
+            except StoreError as error:
+                _LOGGER.warning("History cannot be stored now; the next start tries again: %s", error)
+            except HomeAssistantError as error:
+                _LOGGER.warning("Learning stopped early: %s", error)
+            finally:
+                self._begun = True
+                coordinator.async_show_work(None)
+
+    async def _async_read_history(self) -> bool | None:
+        """Read what the recorder has and the store has not.
+
+        Returns:
+            Whether sensors were read for the first time; None where there was nothing to read at all.
+        """
+        coordinator, marks = self._coordinator, self._marks
+        watched = [sensor.entity_id for sensor in coordinator.home.sensors]
+        await history.async_wait_ready(self._hass)
+        present_us = now_us()
+        oldest_us = await history.async_oldest_us(self._hass)
+        if oldest_us is None:
+            oldest_us = present_us
+        last_us = await coordinator.run(lambda: coordinator.engine.store.metadata.get_us("last_ingest_at"))
+        starts = marks.starts(watched, max(oldest_us, present_us - history.HORIZON_US), last_us)
+        unread = [entity_id for entity_id in watched if entity_id not in marks.complete]
+        chunks = history.plan(starts, present_us)
+        if not chunks:
+            return None
+        caught_up = not unread and present_us - min(starts.values()) <= _CATCH_UP_US
+        for number, chunk in enumerate(chunks):
+            if unread:
+                self._show(
+                    Learning.IMPORTING, _READ_SHARE * number / len(chunks), "Reading the recorder's history."
+                )
+            events = await history.async_read(self._hass, chunk)
+            accepted = await self._async_store(events, live=caught_up)
+            marks.replay_due |= accepted > 0 and not caught_up
+            marks.advance(chunk.entity_ids, chunk.end_us)
+            await self._async_save_marks()
+        marks.finish(watched)
+        await self._async_save_marks()
+        return bool(unread)
+
+    async def _async_store(self, events: Sequence[Event], *, live: bool) -> int:
+        """Store events of the past; the engine follows a short gap at once, the rest waits for a replay."""
+        coordinator = self._coordinator
+        accepted = 0
+        for first in range(0, len(events), BATCH):
+            batch = events[first : first + BATCH]
+            store: Callable[[Sequence[Event]], IngestResult]
+            store = coordinator.engine.ingest if live else coordinator.engine.import_events
+            accepted += (await coordinator.run(store, batch)).accepted
+        return accepted
+
+    async def _async_replay(self, done: float, share: float) -> None:
+        """Replay what is stored into features."""
+        engine = self._coordinator.engine
+
+        @callback
+        def step(progress: float) -> None:
+            self._show(Learning.IMPORTING, done + share * progress, "Replaying the history.")
+
+        await self._coordinator.async_run_slices(partial(engine.rebuild, now_us()), step)
+        self._marks.replay_due = False
+        await self._async_save_marks()
+
+    async def _async_save_marks(self) -> None:
+        coordinator = self._coordinator
+        await coordinator.run(lambda: marks_module.save(coordinator.engine.store, self._marks))
+
+    @callback
+    def _show(self, learning: Learning | None, progress: float, reason: str) -> None:
+        # In whole percent: each step is shown to all entities.
+        self._coordinator.async_show_work(Work(learning, round(progress, 2), reason))
+
+    # CSV
+
+    async def async_import(self, batches: AsyncIterable[Sequence[Event]]) -> IngestResult:
+        """Store events from outside and replay all that is stored.
+
+        Raises:
+            ServiceValidationError: other long work is running.
+            HomeAssistantError: the entry is unloaded, or the store fails, meanwhile.
+        """
+        return await self._async_request(self._async_import(batches), "import")
+
+    async def _async_import(self, batches: AsyncIterable[Sequence[Event]]) -> IngestResult:
+        accepted = duplicates = rejected = 0
+        async with self._busy:
+            try:
+                async for batch in batches:
+                    result = await self._coordinator.run(self._coordinator.engine.import_events, batch)
+                    accepted += result.accepted
+                    duplicates += result.duplicates
+                    rejected += result.rejected
+                    if result.accepted and not self._marks.replay_due:
+                        self._marks.replay_due = True
+                        await self._async_save_marks()
+                if self._marks.replay_due:
+                    await self._async_replay(0.0, 1.0)
+            finally:
+                self._coordinator.async_show_work(None)
+        self._coordinator.async_request_cycle()
+        return IngestResult(accepted, duplicates, rejected)
+
+    # Training
+
+    async def async_train(self, cause: str, rooms: Sequence[str] | None = None) -> TrainingReport:
+        """Run the night's work now.
+
+        Args:
+            cause: why, as the run records keep it.
+            rooms: area ids of the rooms to train, None for all.
+
+        Raises:
+            ServiceValidationError: other long work is running.
+            HomeAssistantError: it failed, or the entry is unloaded meanwhile.
+        """
+        return await self._async_request(self._async_train(cause, rooms), "training")
+
+    async def _async_request[T](self, work: Coroutine[Any, Any, T], name: str) -> T:
+        """Run requested work as the entry's own, so that it stops with the entry, and wait for it."""
+        if self.is_busy:
+            work.close()
+            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="busy")
+        task = self._spawn(work, name)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="stopped") from None
+            raise
+        except StoreError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="store_error",
+                translation_placeholders={"error": str(error)},
+            ) from error
+
+    async def _async_train(self, cause: str, rooms: Sequence[str] | None) -> TrainingReport:
+        async with self._busy:
+            try:
+                return await self._async_night(cause, rooms)
+            finally:
+                self._coordinator.async_show_work(None)
+
+    async def _async_night(self, cause: str, rooms: Sequence[str] | None = None) -> TrainingReport:
+        coordinator, marks = self._coordinator, self._marks
+        engine = coordinator.engine
+        # The first training is the last part of the set-up's progress.
+        base = 0.0 if marks.trained_once else _READ_SHARE + _REPLAY_SHARE
+        learning = None if marks.trained_once else Learning.LEARNING
+
+        @callback
+        def show(step: Step) -> None:
+            self._show(learning, base + (1.0 - base) * step.progress, f"Training: {step.name}.")
+
+        try:
+            await coordinator.async_run_slices(
+                partial(engine.night, now_us(), cause=cause, rooms=rooms), show
+            )
+            report: TrainingReport = await coordinator.run(engine.training_report)
+        except StoreError:
+            raise
+        except Exception as error:
+            _LOGGER.exception("Training failed")
+            issues.async_raise_training_failed(self._hass, (), str(error))
+            # Tried again on request or next night, not every minute of this one.
+            await self._async_note_night(rooms)
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="training_failed",
+                translation_placeholders={"error": str(error)},
+            ) from error
+        self._note_report(report)
+        await self._async_note_night(rooms)
+        coordinator.async_request_cycle()
+        return report
+
+    async def _async_note_night(self, rooms: Sequence[str] | None) -> None:
+        self._marks.trained_once = True
+        if rooms is None:
+            self._marks.night_us = now_us()
+        await self._async_save_marks()
+
+    @callback
+    def _on_minute(self, now: datetime) -> None:
+        """Begin the night when it is due and nothing else runs."""
+        if self.is_busy or not self._begun:
+            return
+        last = self._marks.night_us
+        hour = int(self._entry.options.get(CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR))
+        zone = dt_util.get_default_time_zone()
+        if night_due(now, zone, hour, None if last is None else from_us(last)):
+            self._spawn(self._async_scheduled(), "night")
+
+    async def _async_scheduled(self) -> None:
+        try:
+            await self._async_train("schedule", None)
+        except (HomeAssistantError, StoreError) as error:
+            _LOGGER.warning("The night's work ended early and will be tried again: %s", error)
+
+    @callback
+    def _note_report(self, report: TrainingReport) -> None:
+        """Show a failed training as a repair, and withdraw it when it works again."""
+        failed = {room_id: room for room_id, room in report.rooms.items() if room.status == "failed"}
+        if failed:
+            reasons = "; ".join(sorted({room.reason or "unknown" for room in failed.values()}))
+            issues.async_raise_training_failed(self._hass, failed, reasons)
+        else:
+            issues.async_clear_training_failed(self._hass)

@@ -1,0 +1,163 @@
+"""Follows Home Assistant's registries: entities renamed or removed, areas renamed or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, CoreState, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.helpers.start import async_at_started
+
+from . import issues
+from .const import CONF_AREA_ID, CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_SENSORS, DOMAIN, SUBENTRY_ROOM
+from .coordinator import Coordinator
+
+_HOME_LISTS = (CONF_PERSONS, CONF_ROUTINE_ONLY)
+
+
+@callback
+def async_map_entities(
+    hass: HomeAssistant, entry: ConfigEntry[Any], owner: str | None, change: Callable[[str], str | None]
+) -> None:
+    """Rewrite the entity ids an entry has stored.
+
+    Args:
+        hass: Home Assistant.
+        entry: the home.
+        owner: subentry id of the one room to rewrite, `issues.HOME` for the home's own lists, None for all.
+        change: the new id of an entity, or None to take it out.
+    """
+    for subentry in list(entry.get_subentries_of_type(SUBENTRY_ROOM)):
+        if owner in (None, subentry.subentry_id):
+            sensors = _map_lists(subentry.data[CONF_SENSORS], change)
+            hass.config_entries.async_update_subentry(
+                entry, subentry, data={**subentry.data, CONF_SENSORS: {k: v for k, v in sensors.items() if v}}
+            )
+    if owner in (None, issues.HOME):
+        lists = {key: entry.options[key] for key in _HOME_LISTS if key in entry.options}
+        hass.config_entries.async_update_entry(entry, options={**entry.options, **_map_lists(lists, change)})
+
+
+def _map_lists(lists: Mapping[str, list[str]], change: Callable[[str], str | None]) -> dict[str, list[str]]:
+    return {
+        key: [new for entity_id in entity_ids if (new := change(entity_id)) is not None]
+        for key, entity_ids in lists.items()
+    }
+
+
+@callback
+def async_missing(hass: HomeAssistant, entry: ConfigEntry[Any], owner: str) -> list[str]:
+    """The stored entities of a room (or the home) that neither the registry nor the state machine knows."""
+    registry = er.async_get(hass)
+    for found, _room, entity_ids in _owners(entry):
+        if found == owner:
+            return sorted(
+                entity_id
+                for entity_id in entity_ids
+                if registry.async_get(entity_id) is None and hass.states.get(entity_id) is None
+            )
+    return []
+
+
+def _owners(entry: ConfigEntry[Any]) -> Iterator[tuple[str, str | None, set[str]]]:
+    for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
+        yield subentry.subentry_id, subentry.title, _entities_of(subentry)
+    yield issues.HOME, None, {e for key in _HOME_LISTS for e in entry.options.get(key, ())}
+
+
+def _entities_of(subentry: ConfigSubentry) -> set[str]:
+    return {entity_id for entity_ids in subentry.data[CONF_SENSORS].values() for entity_id in entity_ids}
+
+
+@callback
+def async_remove_ghosts(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Remove devices of rooms that are gone, with their entities, whatever way they went."""
+    rooms = {subentry.data[CONF_AREA_ID] for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM)}
+    known = {(DOMAIN, issues.HOME), *((DOMAIN, f"room_{room}") for room in rooms)}
+    registry = dr.async_get(hass)
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        if not device.identifiers & known:
+            registry.async_remove_device(device.id)
+
+
+class RegistryFollower:
+    """Keeps the stored ids and the repairs in step with the registries."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], coordinator: Coordinator) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self._watched = frozenset(sensor.entity_id for sensor in coordinator.home.sensors)
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Start to follow; returns what ends it."""
+        hass = self._hass
+        removers = [
+            hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._on_entity),
+            hass.bus.async_listen(ar.EVENT_AREA_REGISTRY_UPDATED, self._on_area),
+            async_track_state_change_event(hass, self._watched, self._on_state),
+            # Entities without a registry entry appear while Home Assistant starts.
+            async_at_started(hass, self._on_started),
+        ]
+        rooms = list(self._entry.get_subentries_of_type(SUBENTRY_ROOM))
+        issues.async_clear_gone(hass, {room.subentry_id for room in rooms})
+        for subentry in rooms:
+            self._check_area(subentry)
+
+        @callback
+        def stop() -> None:
+            for remove in removers:
+                remove()
+
+        return stop
+
+    @callback
+    def _on_started(self, _hass: HomeAssistant) -> None:
+        self._check_entities()
+
+    @callback
+    def _on_entity(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        data = event.data
+        if data["action"] == "update":
+            old, new = data.get("old_entity_id"), data["entity_id"]
+            if old is not None and old in self._watched:
+                self._coordinator.async_rename(old, new)
+                async_map_entities(self._hass, self._entry, None, lambda e: new if e == old else e)
+        elif data["entity_id"] in self._watched:
+            self._check_entities()
+
+    @callback
+    def _on_state(self, event: Event[EventStateChangedData]) -> None:
+        # Only coming and going matters here.
+        if event.data["new_state"] is None or event.data["old_state"] is None:
+            self._check_entities()
+
+    @callback
+    def _check_entities(self) -> None:
+        if self._hass.state is not CoreState.running:
+            return
+        for owner, room, _entity_ids in _owners(self._entry):
+            if missing := async_missing(self._hass, self._entry, owner):
+                issues.async_raise_sensors_missing(self._hass, owner, room, missing)
+            else:
+                issues.async_clear(self._hass, f"{issues.SENSORS_MISSING}_{owner}")
+
+    @callback
+    def _on_area(self, event: Event[ar.EventAreaRegistryUpdatedData]) -> None:
+        for subentry in list(self._entry.get_subentries_of_type(SUBENTRY_ROOM)):
+            if subentry.data[CONF_AREA_ID] == event.data["area_id"]:
+                self._check_area(subentry)
+                area = ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID])
+                if area is not None:
+                    self._hass.config_entries.async_update_subentry(self._entry, subentry, title=area.name)
+
+    @callback
+    def _check_area(self, subentry: ConfigSubentry) -> None:
+        if ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID]) is None:
+            issues.async_raise_area_removed(self._hass, subentry.subentry_id, subentry.title)
+        else:
+            issues.async_clear(self._hass, f"{issues.AREA_REMOVED}_{subentry.subentry_id}")

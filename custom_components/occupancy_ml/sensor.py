@@ -1,0 +1,118 @@
+"""Probabilities of rooms, and how learning stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import PERCENTAGE, EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import SUBENTRY_ROOM
+from .coordinator import Coordinator
+from .engine.events import from_us
+from .engine.snapshot import HomeState, Learning
+from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
+from .runtime import OccupancyConfigEntry
+
+PARALLEL_UPDATES = 0
+
+ATTR_PROGRESS = "progress"
+ATTR_REASON = "reason"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeSensorDescription(SensorEntityDescription):
+    """A sensor that shows one value of the home's state."""
+
+    value_fn: Callable[[HomeState], str | int | datetime | None]
+
+
+HOME_SENSORS = (
+    HomeSensorDescription(
+        key="model_quality",
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        suggested_display_precision=0,
+        value_fn=lambda home: percent(home.quality),
+    ),
+    HomeSensorDescription(
+        key="last_training",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda home: None if home.trained_at_us is None else from_us(home.trained_at_us),
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: OccupancyConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors of the home and its rooms."""
+    coordinator = entry.runtime_data.coordinator
+    async_add_entities(
+        [LearningStatus(coordinator), *(HomeSensor(coordinator, each) for each in HOME_SENSORS)]
+    )
+    for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
+        async_add_entities([RoomProbability(coordinator, subentry)], config_subentry_id=subentry.subentry_id)
+
+
+class RoomProbability(RoomEntity, SensorEntity):
+    """The probability that a room is occupied, in percent."""
+
+    _attr_native_unit_of_measurement = PERCENTAGE
+    _attr_state_class = SensorStateClass.MEASUREMENT
+    _attr_suggested_display_precision = 0
+
+    def __init__(self, coordinator: Coordinator, subentry: ConfigSubentry) -> None:
+        super().__init__(coordinator, subentry, "probability")
+        self._percent = SteadyPercent()
+
+    def _shown(self) -> tuple[Any, ...]:
+        self._attr_native_value = self._percent.update(self._room.probability)
+        return (self._attr_native_value,)
+
+
+class LearningStatus(HomeEntity, SensorEntity):
+    """How far learning has come, with what is missing."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_options = [learning.value for learning in Learning]  # noqa: RUF012 - Home Assistant's own declaration
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _unrecorded_attributes = frozenset({ATTR_PROGRESS, ATTR_REASON})
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        super().__init__(coordinator, "learning_status")
+        self._progress = SteadyPercent(5.0)
+
+    def _shown(self) -> tuple[Any, ...]:
+        home = self._home
+        progress = self._progress.update(home.progress)
+        self._attr_native_value = home.learning.value
+        self._attr_extra_state_attributes = {ATTR_REASON: home.learning_reason, ATTR_PROGRESS: progress}
+        return (home.learning, home.learning_reason, progress)
+
+
+class HomeSensor(HomeEntity, SensorEntity):
+    """One value of the home's state."""
+
+    entity_description: HomeSensorDescription
+
+    def __init__(self, coordinator: Coordinator, description: HomeSensorDescription) -> None:
+        super().__init__(coordinator, description.key)
+        self.entity_description = description
+
+    def _shown(self) -> tuple[Any, ...]:
+        self._attr_native_value = self.entity_description.value_fn(self._home)
+        return (self._attr_native_value,)

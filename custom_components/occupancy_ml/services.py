@@ -1,0 +1,226 @@
+"""The actions: train, correct, import, ask."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType, JsonValueType
+import voluptuous as vol
+
+from .const import DOMAIN
+from .coordinator import BATCH, now_us
+from .csv_import import ImportCounts, ImportFileError, read, resolve
+from .engine.events import Event, from_us, to_us
+from .engine.snapshot import HomeState, RoomState
+from .engine.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from .runtime import OccupancyConfigEntry, Runtime
+
+SERVICE_GET_PREDICTIONS = "get_predictions"
+SERVICE_IMPORT_EVENTS = "import_events"
+SERVICE_RELABEL = "relabel"
+SERVICE_RETRAIN = "retrain"
+
+ATTR_END = "end"
+ATTR_FILE = "file"
+ATTR_ROOM = "room"
+ATTR_ROOMS = "rooms"
+ATTR_START = "start"
+ATTR_STATE = "state"
+
+OCCUPIED = "occupied"
+VACANT = "vacant"
+
+# A longer correction is a slip of the pen more often than a memory, and would outweigh a week of evidence.
+LONGEST_CORRECTION = timedelta(days=7)
+
+ROOMS_SCHEMA = vol.Schema({vol.Optional(ATTR_ROOMS): vol.All(cv.ensure_list, [cv.string])})
+RELABEL_SCHEMA = vol.Schema(
+    {
+        vol.Required(ATTR_ROOM): cv.string,
+        vol.Required(ATTR_START): cv.datetime,
+        vol.Required(ATTR_END): cv.datetime,
+        vol.Required(ATTR_STATE): vol.In((OCCUPIED, VACANT)),
+    }
+)
+IMPORT_SCHEMA = vol.Schema({vol.Required(ATTR_FILE): cv.string})
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    async_register_admin_service(
+        hass, DOMAIN, SERVICE_RETRAIN, _async_retrain, ROOMS_SCHEMA, SupportsResponse.OPTIONAL
+    )
+    async_register_admin_service(
+        hass, DOMAIN, SERVICE_IMPORT_EVENTS, _async_import_events, IMPORT_SCHEMA, SupportsResponse.OPTIONAL
+    )
+    # Whoever lives in the home knows who was where.
+    hass.services.async_register(DOMAIN, SERVICE_RELABEL, _async_relabel, RELABEL_SCHEMA)
+    hass.services.async_register(
+        DOMAIN,
+        SERVICE_GET_PREDICTIONS,
+        _async_get_predictions,
+        ROOMS_SCHEMA,
+        SupportsResponse.ONLY,
+    )
+
+
+def _runtime(hass: HomeAssistant) -> Runtime:
+    entry = cast("OccupancyConfigEntry", async_get_config_entry(hass, DOMAIN, None))
+    return entry.runtime_data
+
+
+def _check_rooms(runtime: Runtime, rooms: Sequence[str]) -> None:
+    """Refuse area ids that are no room of the home.
+
+    Raises:
+        ServiceValidationError: naming the first that is none.
+    """
+    known = {room.room_id for room in runtime.coordinator.home.rooms}
+    for room in rooms:
+        if room not in known:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="unknown_room",
+                translation_placeholders={"room": room, "rooms": ", ".join(sorted(known)) or "-"},
+            )
+
+
+async def _async_retrain(call: ServiceCall) -> ServiceResponse:
+    runtime = _runtime(call.hass)
+    rooms: list[str] | None = call.data.get(ATTR_ROOMS)
+    if rooms is not None:
+        _check_rooms(runtime, rooms)
+    report = await runtime.learner.async_train("request", rooms)
+    return {
+        "rooms": {
+            room_id: {
+                "status": str(room.status),
+                "reason": room.reason,
+                "rows": room.rows,
+                "metrics": cast("JsonObjectType", dict(room.metrics)),
+            }
+            for room_id, room in report.rooms.items()
+        }
+    }
+
+
+async def _async_relabel(call: ServiceCall) -> None:
+    coordinator = _runtime(call.hass).coordinator
+    room: str = call.data[ATTR_ROOM]
+    _check_rooms(_runtime(call.hass), [room])
+    # The form of the user interface gives local times without an offset.
+    start, end = (dt_util.as_utc(call.data[key]) for key in (ATTR_START, ATTR_END))
+    _check_span(start, end)
+    try:
+        snapshot = await coordinator.run(
+            coordinator.engine.relabel,
+            room,
+            to_us(start),
+            to_us(end),
+            call.data[ATTR_STATE] == OCCUPIED,
+            now_us(),
+            call.context.user_id,
+        )
+    except StoreError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="store_error",
+            translation_placeholders={"error": str(error)},
+        ) from error
+    coordinator.async_publish(snapshot)
+
+
+def _check_span(start: datetime, end: datetime) -> None:
+    if end <= start:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="end_before_start")
+    if end - start > LONGEST_CORRECTION:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="span_too_long",
+            translation_placeholders={"days": str(LONGEST_CORRECTION.days)},
+        )
+    if start > dt_util.utcnow():
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="in_future")
+
+
+async def _async_import_events(call: ServiceCall) -> ServiceResponse:
+    hass = call.hass
+    runtime = _runtime(hass)
+    watched = {sensor.entity_id for sensor in runtime.coordinator.home.sensors}
+    counts = ImportCounts()
+
+    async def batches() -> AsyncIterator[Sequence[Event]]:
+        path = await hass.async_add_executor_job(resolve, Path(hass.config.config_dir), call.data[ATTR_FILE])
+        reader = read(path, watched, counts, BATCH)
+        try:
+            while (batch := await hass.async_add_executor_job(next, reader, None)) is not None:
+                yield batch
+        finally:
+            await hass.async_add_executor_job(reader.close)
+
+    try:
+        result = await runtime.learner.async_import(batches())
+    except ImportFileError as error:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=error.key,
+            translation_placeholders=error.placeholders,
+        ) from error
+    return {
+        "rows": counts.rows,
+        "accepted": result.accepted,
+        "duplicates": result.duplicates,
+        "rejected": result.rejected,
+        "not_watched": counts.not_watched,
+        "invalid": counts.invalid,
+        "problems": list[JsonValueType](counts.problems),
+    }
+
+
+async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
+    runtime = _runtime(call.hass)
+    snapshot = runtime.coordinator.data
+    rooms: list[str] = call.data.get(ATTR_ROOMS) or list(snapshot.rooms)
+    _check_rooms(runtime, rooms)
+    return {
+        "time": from_us(snapshot.time_us).isoformat(),
+        "home": _home(snapshot.home),
+        "rooms": {room: _room(snapshot.rooms[room]) for room in rooms if room in snapshot.rooms},
+    }
+
+
+def _home(home: HomeState) -> JsonObjectType:
+    return {
+        "probability": home.probability,
+        "occupied": home.occupied,
+        "learning": home.learning.value,
+        "learning_reason": home.learning_reason,
+        "quality": home.quality,
+        "last_training": _iso(home.trained_at_us),
+    }
+
+
+def _room(room: RoomState) -> JsonObjectType:
+    return {
+        "probability": room.probability,
+        "occupied": room.occupied,
+        "source": room.source.value,
+        "reasons": [{"text": r.text, "contribution": round(r.contribution, 3)} for r in room.reasons],
+        "model_trained": _iso(room.trained_at_us),
+        "why_unknown": room.unknown_reason,
+    }
+
+
+def _iso(time_us: int | None) -> str | None:
+    return None if time_us is None else from_us(time_us).isoformat()

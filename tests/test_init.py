@@ -1,0 +1,218 @@
+"""The life of an entry: set-up, reload, unload, rooms that come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+import threading
+from types import MappingProxyType
+
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.occupancy_ml.const import DOMAIN
+from tests.a_home import (
+    BATHROOM,
+    HALL,
+    KITCHEN,
+    coordinator_of,
+    database,
+    make_entry,
+    room_data,
+    set_up,
+    settle,
+    stored_events,
+)
+from tests.house import add_sensor, build_house
+
+
+@pytest.fixture(autouse=True)
+def house(hass: HomeAssistant, integration: None) -> None:
+    build_house(hass)
+
+
+def open_files(path: Path) -> list[str]:
+    """What this process holds open of the file and those beside it."""
+    links = Path("/proc/self/fd")
+    return [
+        target
+        for fd in os.listdir(links)  # noqa: PTH208 - closed links vanish while they are listed
+        if (link := links / fd).is_symlink() and (target := str(link.readlink())).startswith(str(path))
+    ]
+
+
+def device_of(hass: HomeAssistant, identifier: str, entry: MockConfigEntry) -> dr.DeviceEntry | None:
+    return dr.async_get(hass).async_get_device_by_identifier((DOMAIN, identifier), entry.entry_id)
+
+
+def ours(hass: HomeAssistant) -> set[str]:
+    return {e.entity_id for e in er.async_get(hass).entities.values() if e.platform == DOMAIN}
+
+
+async def test_each_room_and_the_home_get_their_entities(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    assert ours(hass) == {
+        "binary_sensor.kitchen_occupancy",
+        "sensor.kitchen_occupancy_probability",
+        "binary_sensor.bathroom_occupancy",
+        "sensor.bathroom_occupancy_probability",
+        "binary_sensor.hall_occupancy",
+        "sensor.hall_occupancy_probability",
+        "binary_sensor.home_anyone_home",
+        "sensor.home_learning_status",
+        "sensor.home_model_quality",
+        "sensor.home_last_training",
+        "button.home_retrain",
+    }
+    kitchen = hass.states.get("binary_sensor.kitchen_occupancy")
+    assert kitchen is not None
+    assert kitchen.attributes["device_class"] == "occupancy"
+    device = device_of(hass, "room_kitchen", entry)
+    assert device is not None
+    assert (device.name, device.area_id) == ("Occupancy", "kitchen")
+
+
+async def test_unloading_leaves_nothing_behind(hass: HomeAssistant) -> None:
+    listeners = dict(hass.bus.async_listeners())
+    threads = set(threading.enumerate())
+    entry = await set_up(hass)
+    path = database(hass)
+    assert open_files(path)
+    hass.states.async_set("binary_sensor.kitchen_motion", "on")
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await settle(hass)
+    assert entry.state is ConfigEntryState.NOT_LOADED
+    assert open_files(path) == []
+    assert not path.with_name(f"{path.name}-wal").exists()
+    after = dict(hass.bus.async_listeners())
+    assert after.get(EVENT_STATE_CHANGED, 0) == listeners.get(EVENT_STATE_CHANGED, 0)
+    assert "automation_triggered" not in after
+    assert {t.name for t in set(threading.enumerate()) - threads if "Worker" not in t.name} == set()
+    assert not [task for task in asyncio.all_tasks() if DOMAIN in task.get_name()]
+    state = hass.states.get("binary_sensor.kitchen_occupancy")
+    assert state is not None
+    assert state.state == STATE_UNAVAILABLE
+
+
+async def test_what_is_buffered_is_stored_by_unloading(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    hass.states.async_set("binary_sensor.kitchen_window", "on")
+    assert len(coordinator_of(entry).buffer) == 1
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert [e.state for e in await stored_events(entry, "binary_sensor.kitchen_window")] == ["off", "on"]
+
+
+async def test_a_room_is_added_without_a_restart(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, {"kitchen": KITCHEN})
+    assert "binary_sensor.hall_occupancy" not in ours(hass)
+    hall = room_data("hall", HALL)
+    hass.config_entries.async_add_subentry(
+        entry,
+        ConfigSubentry(
+            data=MappingProxyType(hall["data"]),
+            subentry_type=hall["subentry_type"],
+            title=hall["title"],
+            unique_id=hall["unique_id"],
+        ),
+    )
+    await settle(hass)
+    state = hass.states.get("binary_sensor.hall_occupancy")
+    assert state is not None
+    assert state.state != STATE_UNAVAILABLE
+    hass.states.async_set("binary_sensor.hall_motion", "on")
+    await settle(hass)
+    assert [e.state for e in await stored_events(entry, "binary_sensor.hall_motion")] == ["off", "on"]
+
+
+async def test_a_removed_room_leaves_no_ghosts(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    room = next(s for s in entry.subentries.values() if s.unique_id == "bathroom")
+    hass.config_entries.async_remove_subentry(entry, room.subentry_id)
+    await settle(hass)
+    assert entry.state is ConfigEntryState.LOADED
+    assert not [entity_id for entity_id in ours(hass) if "bathroom" in entity_id]
+    assert hass.states.get("binary_sensor.bathroom_occupancy") is None
+    assert device_of(hass, "room_bathroom", entry) is None
+    assert set(coordinator_of(entry).data.rooms) == {"kitchen", "hall"}
+    # What is no longer watched is no longer stored.
+    before = len(await stored_events(entry))
+    hass.states.async_set("binary_sensor.bathroom_door", "on")
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert not [e for e in (await stored_events(entry))[before:] if "bathroom" in e.entity_id]
+
+
+async def test_ghosts_of_earlier_are_swept(hass: HomeAssistant) -> None:
+    entry = make_entry(hass, {"kitchen": KITCHEN})
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, "room_attic")}, name="Occupancy"
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    assert device_of(hass, "room_attic", entry) is None
+
+
+async def test_history_follows_a_renamed_entity(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    old, new = "binary_sensor.kitchen_motion", "binary_sensor.stove_motion"
+    hass.states.async_set(old, "on")
+    await settle(hass)
+    er.async_get(hass).async_update_entity(old, new_entity_id=new)
+    hass.states.async_remove(old)
+    hass.states.async_set(new, "off")
+    await settle(hass)
+    hass.states.async_set(new, "on")
+    await settle(hass)
+    room = next(s for s in entry.subentries.values() if s.unique_id == "kitchen")
+    assert room.data["sensors"]["motion"] == [new]
+    assert await stored_events(entry, old) == []
+    assert [e.state for e in await stored_events(entry, new) if e.is_real] == ["off", "on", "off", "on"]
+
+
+async def test_a_renamed_person_is_followed_too(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    add_sensor(hass, None, "person.alan", state="home")
+    options = {**entry.options, "persons": ["person.alan"]}
+    hass.config_entries.async_update_entry(entry, options=options)
+    await settle(hass)
+    er.async_get(hass).async_update_entity("person.alan", new_entity_id="person.turing")
+    await settle(hass)
+    assert entry.options["persons"] == ["person.turing"]
+    assert "person.turing" in {s.entity_id for s in coordinator_of(entry).home.sensors}
+
+
+async def test_a_renamed_area_renames_the_room(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, {"bathroom": BATHROOM})
+    ar.async_get(hass).async_update("bathroom", name="Spa")
+    await settle(hass)
+    assert [s.title for s in entry.subentries.values()] == ["Spa"]
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_new_time_zone_is_taken_over(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    await hass.config.async_update(time_zone="Europe/Amsterdam")
+    await settle(hass)
+    assert coordinator_of(entry).home.time_zone == "Europe/Amsterdam"
+
+
+async def test_an_entry_of_a_newer_major_version_is_left_alone(hass: HomeAssistant) -> None:
+    entry = make_entry(hass)
+    hass.config_entries.async_update_entry(entry, version=2)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.MIGRATION_ERROR
+    assert not database(hass).exists()
+
+
+async def test_removing_the_home_keeps_what_was_learned(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    assert await hass.config_entries.async_remove(entry.entry_id)
+    await settle(hass)
+    assert ours(hass) == set()
+    assert database(hass).exists()

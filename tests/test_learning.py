@@ -1,0 +1,143 @@
+"""Nights, first trainings and what keeps them from running twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import HomeAssistant
+from hypothesis import given, strategies as st
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.occupancy_ml.engine.store import Job
+from custom_components.occupancy_ml.learning import night_due
+from custom_components.occupancy_ml.marks import Marks
+from tests.a_home import coordinator_of, make_entry, pass_time, set_up, settle
+from tests.house import build_house
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+ZONES = [ZoneInfo(name) for name in ("Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Pacific/Apia")]
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "hour", "last", "due"),
+    [
+        # An ordinary night, in winter an hour ahead of UTC.
+        ("2026-01-10 01:59", 3, "2026-01-09 02:01", False),
+        ("2026-01-10 02:00", 3, "2026-01-09 02:01", True),
+        ("2026-01-10 02:05", 3, "2026-01-10 02:04", False),
+        # Busy or restarting at three: still in the same night, no more in the morning.
+        ("2026-01-10 04:59", 3, "2026-01-09 02:01", True),
+        ("2026-01-10 05:00", 3, "2026-01-09 02:01", False),
+        # A computer that is off every night learns in the day after that.
+        ("2026-01-10 14:00", 3, "2026-01-09 02:01", False),
+        ("2026-01-10 14:02", 3, "2026-01-09 02:01", True),
+        ("2026-01-10 14:02", 3, None, False),
+        # On the day the clock skips from two to three, two o'clock is the moment of the skip.
+        ("2026-03-29 00:59", 2, "2026-03-28 01:01", False),
+        ("2026-03-29 01:00", 2, "2026-03-28 01:01", True),
+        ("2026-03-29 01:30", 2, "2026-03-29 01:05", False),
+        # On the day it repeats two to three, the first time counts.
+        ("2026-10-25 00:00", 2, "2026-10-24 00:01", True),
+        ("2026-10-25 01:00", 2, "2026-10-25 00:05", False),
+        ("2026-10-25 01:30", 2, "2026-10-25 00:05", False),
+    ],
+)
+def test_when_the_night_is_due(now: str, hour: int, last: str | None, due: bool) -> None:
+    assert night_due(at(now), AMSTERDAM, hour, None if last is None else at(last)) is due
+
+
+@given(
+    zone=st.sampled_from(ZONES),
+    hour=st.integers(0, 23),
+    start=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)),  # noqa: DTZ001 - made aware below
+)
+def test_one_night_a_day_all_year(zone: ZoneInfo, hour: int, start: datetime) -> None:
+    """Minute by minute over three days: one night for each local day, never two within twenty hours."""
+    now, last = start.replace(tzinfo=UTC), start.replace(tzinfo=UTC)
+    nights = []
+    for minute in range(0, 3 * 1440, 5):
+        moment = now + timedelta(minutes=minute)
+        if night_due(moment, zone, hour, last):
+            nights.append(moment)
+            last = moment
+    assert len(nights) in (2, 3, 4)
+    assert all(later - earlier > timedelta(hours=20) for earlier, later in pairwise(nights))
+
+
+async def jobs(entry: MockConfigEntry) -> list[Job]:
+    coordinator = coordinator_of(entry)
+    return await coordinator.run(lambda: coordinator.engine.store.jobs.recent(1000))
+
+
+async def test_the_night_runs_once_on_the_day_the_clock_skips_its_hour(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-03-28 12:00:00+00:00")
+    await hass.config.async_update(time_zone="Europe/Amsterdam")
+    build_house(hass)
+    entry = make_entry(hass)
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "night_hour": 2})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    before = len(await jobs(entry))
+    freezer.move_to("2026-03-29 00:50:30+00:00")
+    await pass_time(hass, freezer, timedelta())
+    assert len(await jobs(entry)) == before
+    freezer.move_to("2026-03-29 01:01:30+00:00")
+    await pass_time(hass, freezer, timedelta())
+    once = len(await jobs(entry))
+    assert once > before
+    for _ in range(5):
+        await pass_time(hass, freezer, timedelta(minutes=20))
+    assert len(await jobs(entry)) == once
+    freezer.move_to("2026-03-30 00:01:30+00:00")
+    await pass_time(hass, freezer, timedelta())
+    assert len(await jobs(entry)) > once
+
+
+async def test_progress_shows_while_history_is_read(hass: HomeAssistant) -> None:
+    build_house(hass)
+    seen: list[tuple[str, object]] = []
+
+    def note(_event: object) -> None:
+        if (state := hass.states.get("sensor.home_learning_status")) is not None:
+            seen.append((state.state, state.attributes.get("progress")))
+
+    hass.bus.async_listen("state_changed", note)
+    await set_up(hass)
+    assert any(state == "importing" and isinstance(progress, int) for state, progress in seen)
+    status = hass.states.get("sensor.home_learning_status")
+    assert status is not None
+    assert status.state in ("waiting", "learning", "ready")
+    assert status.attributes["progress"] is None
+
+
+def test_marks_start_where_reading_stopped() -> None:
+    marks = Marks(complete={"a"}, read_until_us={"b": 500})
+    # One that was listened to is read from before the last live event, others from where they were.
+    day = 86_400_000_000
+    assert marks.starts(["a", "b", "c"], 10, day) == {"a": day - 900_000_000, "b": 500, "c": 10}
+    assert marks.starts(["a", "b", "c"], 10, None) == {"a": 10, "b": 500, "c": 10}
+
+
+def test_marks_forget_what_is_no_longer_watched() -> None:
+    marks = Marks(complete={"a", "b"}, read_until_us={"c": 5})
+    marks.starts(["b"], 0, 0)
+    assert (marks.complete, marks.read_until_us) == ({"b"}, {})
+    assert marks.starts(["a", "b"], 7, 10**12)["a"] == 7
+
+
+def test_marks_follow_a_rename() -> None:
+    marks = Marks(complete={"a"}, read_until_us={"b": 5})
+    marks.rename("a", "x")
+    marks.rename("b", "y")
+    marks.rename("z", "w")
+    assert (marks.complete, marks.read_until_us) == ({"x"}, {"y": 5})

@@ -1,0 +1,214 @@
+"""Rooms and options of a home that is set up: added, changed and removed in a real Home Assistant."""
+
+from __future__ import annotations
+
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import area_registry as ar
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.occupancy_ml.const import DOMAIN, SUBENTRY_ROOM
+from tests.flow_pages import (
+    HALL,
+    KITCHEN,
+    NOTHING,
+    OPTIONS,
+    Room,
+    Setup,
+    bad_choices,
+    said,
+    stored,
+    subentry_id,
+    suggested,
+)
+from tests.house import add_sensor, build_house
+
+
+@pytest.fixture(autouse=True)
+def house(hass: HomeAssistant, integration: None) -> None:
+    build_house(hass)
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant) -> ConfigEntry:
+    """The home with its kitchen and hall, set up."""
+    entry: ConfigEntry = MockConfigEntry(
+        domain=DOMAIN,
+        title="Occupancy ML",
+        options=OPTIONS,
+        subentries_data=[
+            {
+                "data": {"area_id": area_id, "kind": kind, "sensors": sensors},
+                "subentry_type": SUBENTRY_ROOM,
+                "title": area_id.title(),
+                "unique_id": area_id,
+            }
+            for area_id, kind, sensors in (("kitchen", "kitchen", KITCHEN), ("hall", "passage", HALL))
+        ],
+    )
+    await hass.config_entries.async_add(entry)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    return entry
+
+
+@pytest.fixture
+def room(hass: HomeAssistant, entry: ConfigEntry) -> Room:
+    return Room(hass, entry)
+
+
+async def test_there_is_one_home(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    result = await Setup(hass).start()
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "single_instance_allowed")
+
+
+async def test_each_bad_choice_says_what_is_wrong_in_a_room(hass: HomeAssistant, room: Room) -> None:
+    await room.edit("hall")
+    choices = bad_choices(hass)
+    choices["entity_in_room"] = {**NOTHING, "motion": ["binary_sensor.kitchen_motion"]}
+    for error, answer in choices.items():
+        result = await room.send(answer)
+        assert (result["step_id"], result["errors"]) == ("room", {"base": error})
+    # What was wrong stands there to be mended.
+    assert suggested(result)["motion"] == ["binary_sensor.kitchen_motion"]
+    assert stored(room.entry)["hall"] == HALL
+
+
+async def test_a_room_is_added_with_what_is_still_free(hass: HomeAssistant, room: Room) -> None:
+    add_sensor(hass, "bathroom", "switch.fan")
+    hass.config_entries.async_update_entry(room.entry, options={**OPTIONS, "routine_only": ["switch.fan"]})
+    await hass.async_block_till_done()
+    result = await room.add()
+    areas = result["data_schema"].schema["area_id"].config["options"]
+    assert areas == [
+        {"value": "bathroom", "label": "Bathroom"},
+        {"value": "bedroom", "label": "Bedroom"},
+        {"value": "garden", "label": "Garden"},
+    ]
+    result = await room.send({"area_id": "bathroom"})
+    assert suggested(result)["special"] == {"reference": [], "routine_only": []}
+    result = await room.send(suggested(result))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    added = room.entry.subentries[subentry_id(room.entry, "bathroom")]
+    assert (added.title, added.data["area_id"], added.data["kind"]) == ("Bathroom", "bathroom", "bathroom")
+    assert added.data["sensors"] == {
+        "presence": ["binary_sensor.bathroom_presence"],
+        "door": ["binary_sensor.bathroom_door"],
+    }
+    assert room.entry.state is ConfigEntryState.LOADED
+
+
+async def test_an_area_that_was_used_or_deleted_meanwhile_is_refused(hass: HomeAssistant, room: Room) -> None:
+    await room.add()
+    ar.async_get(hass).async_delete("garden")
+    result = await room.send({"area_id": "garden"})
+    assert (result["step_id"], result["errors"]) == ("user", {"base": "area_gone"})
+    other = Room(hass, room.entry)
+    await other.add()
+    await other.send({"area_id": "bathroom"})
+    result = await room.send({"area_id": "bathroom"})
+    await other.send({**NOTHING, "presence": ["binary_sensor.bathroom_presence"]})
+    result = await room.send({**NOTHING, "door": ["binary_sensor.bathroom_door"]})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    late = Room(hass, room.entry)
+    await late.add()
+    other = Room(hass, room.entry)
+    await other.add()
+    await other.send({"area_id": "bedroom"})
+    await other.send(NOTHING)
+    await other.send({"next_step_id": "save"})
+    result = await late.send({"area_id": "bedroom"})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_free_areas")
+
+
+async def test_an_area_taken_by_somebody_else_is_refused_with_its_name(
+    hass: HomeAssistant, room: Room
+) -> None:
+    await room.add()
+    other = Room(hass, room.entry)
+    await other.add()
+    await other.send({"area_id": "bathroom"})
+    await other.send({**NOTHING, "presence": ["binary_sensor.bathroom_presence"]})
+    result = await room.send({"area_id": "bathroom"})
+    assert (result["step_id"], result["errors"]) == ("user", {"base": "area_used"})
+    assert result["description_placeholders"] == {"area": "Bathroom"}
+
+
+async def test_a_room_may_have_no_sensors_after_a_notice(room: Room) -> None:
+    await room.add()
+    await room.send({"area_id": "bedroom"})
+    result = await room.send(NOTHING)
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "empty")
+    result = await room.send({"next_step_id": "room"})
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "room")
+    await room.send(NOTHING)
+    result = await room.send({"next_step_id": "save"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert stored(room.entry)["bedroom"] == {}
+
+
+async def test_a_room_is_changed_and_takes_the_new_name_of_its_area(hass: HomeAssistant, room: Room) -> None:
+    ar.async_get(hass).async_update("kitchen", name="Galley")
+    result = await room.edit("kitchen")
+    filled = suggested(result)
+    assert filled["motion"] == KITCHEN["motion"]
+    assert filled["things"]["light"] == KITCHEN["light"]
+    result = await room.send({**filled, "things": {"light": []}, "kind": "other"})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    changed = room.entry.subentries[subentry_id(room.entry, "kitchen")]
+    assert (changed.title, changed.unique_id, changed.data["kind"]) == ("Galley", "kitchen", "other")
+    assert changed.data["sensors"] == {
+        "motion": KITCHEN["motion"],
+        "routine_only": KITCHEN["routine_only"],
+    }
+    assert room.entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_room_that_was_deleted_meanwhile_cannot_be_changed(hass: HomeAssistant, room: Room) -> None:
+    filled = suggested(await room.edit("kitchen"))
+    hass.config_entries.async_remove_subentry(room.entry, subentry_id(room.entry, "kitchen"))
+    await hass.async_block_till_done()
+    result = await room.send(filled)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "room_gone")
+
+
+async def test_a_room_without_its_area_cannot_be_changed(hass: HomeAssistant, room: Room) -> None:
+    filled = suggested(await room.edit("kitchen"))
+    ar.async_get(hass).async_delete("kitchen")
+    await hass.async_block_till_done()
+    for result in (await room.send(filled), await room.edit("kitchen")):
+        assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "area_gone")
+
+
+async def test_a_removed_room_frees_its_area_and_sensors(hass: HomeAssistant, room: Room) -> None:
+    hass.config_entries.async_remove_subentry(room.entry, subentry_id(room.entry, "kitchen"))
+    await hass.async_block_till_done()
+    assert room.entry.state is ConfigEntryState.LOADED
+    await room.add()
+    result = await room.send({"area_id": "kitchen"})
+    result = await room.send(suggested(result))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert stored(room.entry)["kitchen"] == KITCHEN
+
+
+async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    flows = hass.config_entries.options
+    result = await flows.async_init(entry.entry_id)
+    await said(hass, result, "options", "options")
+    assert suggested(result) == OPTIONS
+    for answer, error in (
+        ({"persons": ["person.nobody"], "night_hour": 2}, "entity_missing"),
+        ({"routine_only": ["light.kitchen_ceiling"], "night_hour": 2}, "entity_in_room"),
+    ):
+        result = await flows.async_configure(result["flow_id"], answer)
+        await said(hass, result, "options", "options")
+        assert result["errors"] == {"base": error}
+    assert suggested(result) == {"persons": [], "routine_only": ["light.kitchen_ceiling"], "night_hour": 2}
+    result = await flows.async_configure(result["flow_id"], {"persons": ["person.ada"], "night_hour": 2.0})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert dict(entry.options) == {"persons": ["person.ada"], "night_hour": 2, "routine_only": []}
+    assert isinstance(entry.options["night_hour"], int)
+    assert entry.state is ConfigEntryState.LOADED
