@@ -328,7 +328,7 @@ def test_no_text_is_left_over(texts: dict[str, Any], section: str) -> None:
 
 
 # Reasons that Home Assistant's own flows give.
-HOME_ASSISTANTS_OWN = {"reconfigure_successful", "single_instance_allowed"}
+HOME_ASSISTANTS_OWN = {"already_configured", "reconfigure_successful", "single_instance_allowed"}
 
 
 # --- the icons
@@ -396,9 +396,9 @@ def git(folder: Path, *words: str) -> None:
 def test_release_holds_the_integration_and_asks_for_its_version(
     tmp_path: Path, manifest: dict[str, Any]
 ) -> None:
-    shutil.copytree(
-        PACKAGE, tmp_path / PACKAGE.relative_to(ROOT), ignore=shutil.ignore_patterns("__pycache__")
-    )
+    copied = tmp_path / PACKAGE.relative_to(ROOT)
+    # Caches are in no commit.
+    shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     (tmp_path / "scripts").mkdir()
     script = shutil.copy(ROOT / "scripts" / "package", tmp_path / "scripts" / "package")
     git(tmp_path, "init", "--quiet")
@@ -415,8 +415,7 @@ def test_release_holds_the_integration_and_asks_for_its_version(
     with zipfile.ZipFile(tmp_path / "dist" / f"{DOMAIN}.zip") as packed:
         names = {name for name in packed.namelist() if not name.endswith("/")}
         assert json.loads(packed.read("manifest.json")) == manifest
-    files = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*") if path.is_file()}
-    assert names == {name for name in files if "__pycache__" not in name}
+    assert names == {path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()}
     assert {"__init__.py", "translations/en.json", "brand/icon.png", "py.typed"} <= names
 
 

@@ -35,19 +35,22 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
     async_remove_ghosts(hass, entry)
     home = home_from_entry(hass, entry)
     coordinator = Coordinator(hass, entry, home, Path(hass.config.path(DATABASE_FILE)))
-    await _async_open(hass, coordinator)
     learner = Learner(hass, entry, coordinator)
+
+    async def close(_event: Event) -> None:
+        await _async_close(coordinator, learner)
+
+    # Before the file is opened: Home Assistant may stop while it is.
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_FINAL_WRITE, close))
     try:
+        await _async_open(hass, coordinator)
         coordinator.async_listen()
         await coordinator.async_config_entry_first_refresh()
         entry.runtime_data = Runtime(coordinator, learner)
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     except BaseException:
-        await coordinator.async_close()
+        await _async_close(coordinator, learner)
         raise
-
-    async def close(_event: Event) -> None:
-        await _async_close(entry)
 
     @callback
     def config_changed(event: Event) -> None:
@@ -61,7 +64,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
         if home_from_entry(hass, entry) != home or dict(entry.options) != options:
             await hass.config_entries.async_reload(entry.entry_id)
 
-    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_FINAL_WRITE, close))
     entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, config_changed))
     entry.async_on_unload(RegistryFollower(hass, entry, coordinator).async_start())
     entry.async_on_unload(entry.add_update_listener(changed))
@@ -88,19 +90,18 @@ async def _async_open(hass: HomeAssistant, coordinator: Coordinator) -> None:
         issues.async_raise_damaged(hass, path, set_aside.name)
 
 
-async def _async_close(entry: OccupancyConfigEntry) -> None:
+async def _async_close(coordinator: Coordinator, learner: Learner) -> None:
     """Stop learning, store what is buffered, close the file."""
-    runtime = entry.runtime_data
-    runtime.coordinator.async_stop_listening()
-    await runtime.learner.async_stop()
-    await runtime.coordinator.async_close()
+    coordinator.async_stop_listening()
+    await learner.async_stop()
+    await coordinator.async_close()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) -> bool:
     """Unload a home: nothing is lost, nothing stays behind."""
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
-    await _async_close(entry)
+    await _async_close(entry.runtime_data.coordinator, entry.runtime_data.learner)
     return True
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import logging
 from pathlib import Path
+import time
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -66,6 +67,26 @@ class IngestCounts:
     rejected: int = 0
 
 
+class Breather:
+    """Lets the event loop in during long work of the engine, called as often as it likes.
+
+    A thread that computes hands the interpreter over only every 5 ms, and then not for sure; one that sleeps
+    hands it over at once.
+    """
+
+    EVERY_S = 0.002
+    PAUSE_S = 0.0003
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def __call__(self) -> None:
+        """Sleep for a moment when the last time is long enough ago."""
+        if time.perf_counter() - self._last >= self.EVERY_S:
+            time.sleep(self.PAUSE_S)
+            self._last = time.perf_counter()
+
+
 def now_us() -> int:
     """The present in microseconds UTC."""
     return to_us(dt_util.utcnow())
@@ -97,12 +118,18 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     # Life
 
     async def async_open(self) -> None:
-        """Open the engine.
+        """Open the engine, unless it was closed before it was open.
 
         Raises:
             StoreError: subclasses say what a person, or time, can do about it.
         """
-        self._engine = await self.hass.async_add_executor_job(Engine.open, self.path, self.home, now_us())
+        async with self._cycle_lock:
+            await self.run(self._open)
+
+    def _open(self) -> None:
+        """In the executor: kept there and then, so that a caller cancelled meanwhile leaves no open file."""
+        if not self._stopping:
+            self._engine = Engine.open(self.path, self.home, now_us(), Breather())
 
     @property
     def engine(self) -> Engine:

@@ -6,7 +6,7 @@ One such work runs at a time, in slices between which events and minutes pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 import logging
@@ -25,7 +25,7 @@ from .coordinator import BATCH, Coordinator, Work, now_us
 from .engine.events import DAY_US, Event, from_us
 from .engine.pipeline import IngestResult, Step, TrainingReport
 from .engine.snapshot import Learning
-from .engine.store.errors import StoreError
+from .engine.store import RunStatus, StoreError
 from .marks import Marks
 
 _LOGGER = logging.getLogger(__name__)
@@ -120,6 +120,10 @@ class Learner:
             try:
                 self._marks = await coordinator.run(lambda: marks_module.load(coordinator.engine.store))
                 new = await self._async_read_history()
+                if coordinator.engine.needs_rebuild and not self._marks.replay_due:
+                    # Noted, since the engine itself no longer knows after a restart in the middle of it.
+                    self._marks.replay_due = True
+                    await self._async_save_marks()
                 if self._marks.replay_due:
                     await self._async_replay(0.0 if new is None else _READ_SHARE, _REPLAY_SHARE)
                 if new or not self._marks.trained_once:
@@ -301,7 +305,8 @@ class Learner:
                 translation_key="training_failed",
                 translation_placeholders={"error": str(error)},
             ) from error
-        self._note_report(report)
+        readiness = await coordinator.run(engine.readiness, now_us())
+        self._note_report(report, readiness.get("failed_steps"))
         await self._async_note_night(rooms)
         coordinator.async_request_cycle()
         return report
@@ -330,11 +335,15 @@ class Learner:
             _LOGGER.warning("The night's work ended early and will be tried again: %s", error)
 
     @callback
-    def _note_report(self, report: TrainingReport) -> None:
-        """Show a failed training as a repair, and withdraw it when it works again."""
-        failed = {room_id: room for room_id, room in report.rooms.items() if room.status == "failed"}
-        if failed:
-            reasons = "; ".join(sorted({room.reason or "unknown" for room in failed.values()}))
-            issues.async_raise_training_failed(self._hass, failed, reasons)
+    def _note_report(self, report: TrainingReport, failed_steps: object) -> None:
+        """Show what failed as a repair, and withdraw it when all works again."""
+        failed = [room for room in report.rooms.values() if room.status is RunStatus.FAILED]
+        errors = {room.reason or "unknown" for room in failed}
+        if isinstance(failed_steps, Mapping):
+            errors |= {f"{step}: {error}" for step, error in failed_steps.items()}
+        if errors:
+            issues.async_raise_training_failed(
+                self._hass, [room.room_id for room in failed], "; ".join(sorted(errors))
+            )
         else:
             issues.async_clear_training_failed(self._hass)

@@ -105,9 +105,11 @@ async def _async_retrain(call: ServiceCall) -> ServiceResponse:
     return {
         "rooms": {
             room_id: {
-                "status": str(room.status),
+                "status": room.status.value,
                 "reason": room.reason,
+                "in_service": room.in_service,
                 "rows": room.rows,
+                "days": room.days,
                 "metrics": cast("JsonObjectType", dict(room.metrics)),
             }
             for room_id, room in report.rooms.items()

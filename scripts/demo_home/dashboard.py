@@ -65,7 +65,7 @@ def _graph(config: SimulatedHomeConfig) -> dict[str, Any]:
             {
                 "type": "history-graph",
                 "title": "Probability that a room is occupied",
-                "hours_to_show": 1,
+                "hours_to_show": 0.25,
                 "min_y_axis": 0,
                 "max_y_axis": 100,
                 "entities": [
@@ -84,14 +84,11 @@ def _room(room_id: str) -> dict[str, Any]:
         "cards": [
             {"type": "heading", "heading": _name(room_id), "icon": "mdi:floor-plan"},
             {
-                "type": "sensor",
+                "type": "gauge",
                 "entity": f"sensor.{room_id}_occupancy_probability",
                 "name": "Probability",
-                "icon": "mdi:motion-sensor",
-                "graph": "line",
-                "hours_to_show": 1,
-                "detail": 2,
-                "limits": {"min": 0, "max": 100},
+                "min": 0,
+                "max": 100,
             },
             {
                 "type": "tile",

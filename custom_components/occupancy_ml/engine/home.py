@@ -149,19 +149,21 @@ def default_role(entity_id: str, device_class: str | None, room_id: str | None =
     return role
 
 
+# Beginnings of words; English only, and only proposed: the user confirms in the flow.
 _KIND_WORDS = (
     (RoomKind.BATHROOM, ("bath", "toilet", "wc", "shower", "restroom", "ensuite")),
-    (RoomKind.BEDROOM, ("bedroom", "bed_room", "sleep", "nursery", "guest_room")),
+    (RoomKind.BEDROOM, ("bed", "sleep", "nursery", "guest")),
     (RoomKind.KITCHEN, ("kitchen", "pantry")),
     (RoomKind.OFFICE, ("office", "study", "den", "workroom")),
-    (RoomKind.PASSAGE, ("hall", "corridor", "entr", "foyer", "stairs", "landing", "porch")),
-    (RoomKind.LIVING, ("living", "lounge", "family", "tv_room", "dining", "salon")),
+    (RoomKind.PASSAGE, ("hall", "corridor", "entr", "foyer", "stair", "landing", "porch")),
+    (RoomKind.LIVING, ("living", "lounge", "family", "tv", "dining", "salon")),
 )
 
 
 def default_kind(room_id: str) -> RoomKind:
     """The kind to propose for a room, from the words of its area id."""
+    parts = re.split(r"[^a-z0-9]+", room_id.lower())
     for kind, words in _KIND_WORDS:
-        if any(word in room_id.lower() for word in words):
+        if any(part.startswith(words) for part in parts):
             return kind
     return RoomKind.OTHER

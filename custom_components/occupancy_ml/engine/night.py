@@ -155,7 +155,11 @@ class Night:
             run_id = self.store.bocpd.start_run(stream, self.cause, self.now_us, FEATURE_SET_VERSION)
             if detector.step < 288:
                 self.store.bocpd.finish_run(
-                    run_id, RunStatus.GATE_NOT_MET, self.now_us, rows=detector.step, reason="needs a day of windows"
+                    run_id,
+                    RunStatus.GATE_NOT_MET,
+                    self.now_us,
+                    rows=detector.step,
+                    reason="needs a day of windows",
                 )
                 continue
             lengths, chances = detector.run_length_posterior(stream)
@@ -214,4 +218,3 @@ def _marked[T](work: Generator[None, None, T], share: float) -> Generator[float,
             value: T = stop.value
             return value
         yield share
-

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import json
 import logging
 from pathlib import Path
 
-import numpy as np
-
+from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
 from .home import Home, Role
 from .localtime import LocalClock
 from .night import Night, Step
 from .occupancy.model import RoomModel
-from .occupancy.predictor import Predictor, recencies
-from .occupancy.switch import switch
+from .occupancy.predictor import Predictor
 from .occupancy.training import RoomReport
+from .outlook import Outlook
 from .payload import PayloadError
 from .scoring import quality
-from .snapshot import HomeState, Learning, RoomState, Snapshot
+from .snapshot import Snapshot
 from .store import Store
-from .store.feature_rows import FeatureBlock
 from .store.labels import Label, LabelSource
-from .store.predictions import Prediction
-from .tracker import FeatureRow, Floats, Tracker
+from .tracker import FeatureRow, Tracker
 
 __all__ = ["Engine", "IngestResult", "Step", "TrainingReport"]
 
@@ -61,38 +58,33 @@ class TrainingReport:
     rooms: Mapping[str, RoomReport]
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A correction whose interval is not over: its features are those of when it was given."""
-
-    room: int
-    start_us: int
-    end_us: int
-    vector: Floats
-
-
 class Engine:
     """One home: its store, its running state, its models."""
 
-    def __init__(self, store: Store, home: Home, now_us: int, breathe: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, home: Home, now_us: int, breathe: Callable[[], None], *, durable: bool
+    ) -> None:
         """Use `Engine.open`."""
         self.store = store
         self._breathe = breathe
+        self._durable = durable
         self._now_us = now_us
         self._checkpoint_us = now_us
-        self._written_us = 0
-        self._told: list[_Told] = []
+        self._archive = Archive(store)
         self._reports: dict[str, RoomReport] = {}
-        self._failed: dict[str, str] = {}
-        self._trained_us: int | None = store.metadata.get_us("last_clr_train_at")
-        self._quality: float | None = None
-        self._home_occupied: bool | None = None
+        self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = False
         self._start(home, now_us)
 
     @classmethod
     def open(
-        cls, path: Path, home: Home, now_us: int, breathe: Callable[[], None] | None = None
+        cls,
+        path: Path,
+        home: Home,
+        now_us: int,
+        breathe: Callable[[], None] | None = None,
+        *,
+        durable: bool = True,
     ) -> Engine:
         """Open the file and go on where the engine stopped.
 
@@ -101,13 +93,14 @@ class Engine:
             home: what is watched.
             now_us: the time.
             breathe: called often in long work, to let other threads run.
+            durable: False leaves out what guards against a power cut, for files that can be made again.
 
         Raises:
             StoreError: subclasses, see `Store.open`.
         """
         store = Store.open(path, now_us)
         try:
-            return cls(store, home, now_us, breathe or (lambda: None))
+            return cls(store, home, now_us, breathe or (lambda: None), durable=durable)
         except BaseException:
             store.close()
             raise
@@ -142,7 +135,7 @@ class Engine:
             if event.entity_id in watched:
                 rows += self._advance(min(event.time_us, self._now_us + _AHEAD_US))
                 self.tracker.take(event)
-        self._write(rows)
+        self._archive.keep_rows(self.tracker.layout.room_ids, rows)
         return result
 
     def import_events(self, events: Sequence[Event]) -> IngestResult:
@@ -169,12 +162,15 @@ class Engine:
         self._now_us = now_us
         rows = self._advance(now_us)
         vectors = self.tracker.vectors(now_us)
-        self._tell(now_us, vectors)
-        snapshot = self._snapshot(now_us, vectors)
-        self._write(rows, snapshot)
-        if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
-            self._save()
-        self.store.checkpoint()
+        snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors)
+        with self.store.transaction():
+            self._archive.keep_rows(self.tracker.layout.room_ids, rows)
+            self._archive.keep_told(now_us)
+            self._archive.keep_shown(snapshot)
+        if self._durable:
+            if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
+                self._save()
+            self.store.checkpoint()
         return snapshot
 
     def rebuild(self, now_us: int) -> Iterator[float]:
@@ -207,14 +203,14 @@ class Engine:
                     self._breathe()
                     yield self._share(fresh, start_us, now_us)
             if len(rows) >= _REBUILD_ROWS:
-                self._write_rows(rows, fresh)
+                self._archive.keep_rows(fresh.layout.room_ids, rows)
                 rows.clear()
             self._breathe()
             yield self._share(fresh, start_us, now_us)
         _LOGGER.debug("Replayed events up to %s", until_us)
         for _ in _drain(fresh.advance(self._now_us), rows):
             self._breathe()
-        self._write_rows(rows, fresh)
+        self._archive.keep_rows(fresh.layout.room_ids, rows)
         self.tracker = fresh
         self._save()
         yield 1.0
@@ -229,7 +225,9 @@ class Engine:
             ValueError: the end is not after the start.
             StoreError: subclasses; nothing was changed.
         """
-        number = self.tracker.layout.room_ids.index(room_id) if room_id in self.tracker.layout.room_ids else None
+        number = (
+            self.tracker.layout.room_ids.index(room_id) if room_id in self.tracker.layout.room_ids else None
+        )
         if number is None:
             raise KeyError(room_id)
         if end_us <= start_us:
@@ -252,7 +250,7 @@ class Engine:
             self._advance(now_us)
             if now_us < end_us:
                 vector = self.tracker.vectors(now_us)[number]
-                self._told.append(_Told(number, start_us, end_us, vector))
+                self._archive.expect(Told(room_id, start_us, end_us, vector))
             self.tracker.filter.correct(number, occupied)
             self.predictor.correct(room_id, occupied, now_us, end_us)
         return self.tick(now_us)
@@ -269,18 +267,25 @@ class Engine:
         """
         wanted = [r.room_id for r in self.home.rooms if rooms is None or r.room_id in rooms]
         night = Night(
-            self.store, self.tracker, self.predictor, now_us, cause, wanted, self._reports, self._failed
+            self.store,
+            self.tracker,
+            self.predictor,
+            now_us,
+            cause,
+            wanted,
+            self._reports,
+            self._outlook.failed,
         )
         for step in night.run():
             self._breathe()
             yield step
-        self._trained_us = self.store.metadata.get_us("last_clr_train_at")
+        self._outlook.trained_us = self.store.metadata.get_us("last_clr_train_at")
         self._measure(now_us)
         self._save()
 
     def training_report(self) -> TrainingReport:
         """What came of the last training of each room."""
-        return TrainingReport(self._trained_us, dict(self._reports))
+        return TrainingReport(self._outlook.trained_us, dict(self._reports))
 
     def readiness(self, now_us: int) -> dict[str, object]:
         """Counters, times and states, for diagnostics. Names no entity."""
@@ -295,8 +300,8 @@ class Engine:
             "labels": store.labels.counts(),
             "size_bytes": store.size_bytes(),
             "metadata": store.metadata.all(),
-            "failed_steps": dict(self._failed),
-            "quality": self._quality,
+            "failed_steps": dict(self._outlook.failed),
+            "quality": self._outlook.quality,
             "rooms": {
                 room.room_id: {
                     "kind": room.kind.value,
@@ -314,14 +319,16 @@ class Engine:
         """Begin with a home: from the checkpoint where it fits, else anew."""
         self.home = home
         self.clock = LocalClock(home.time_zone)
-        self._roles: dict[str, tuple[Role, str | None]] = {s.entity_id: (s.role, s.room_id) for s in home.sensors}
+        self._roles: dict[str, tuple[Role, str | None]] = {
+            s.entity_id: (s.role, s.room_id) for s in home.sensors
+        }
         self.predictor = Predictor(home)
-        self._told.clear()
+        self._archive.forget_expected()
         self.store.features.set_names(FEATURE_SET_VERSION, FEATURE_NAMES)
         self.store.metadata.set("feature_set_version", str(FEATURE_SET_VERSION))
         for room_id, artifact in self.store.runs.artifacts_in_service().items():
             if room_id in self._room_ids and artifact.feature_set_version == FEATURE_SET_VERSION:
-                model = RoomModel.from_json(dict(artifact.payload))  # type: ignore[arg-type]
+                model = RoomModel.from_json(dict(artifact.payload))
                 self.predictor.use(room_id, model, artifact.created_us)
         saved = None if fresh else self._restore(home, now_us)
         self.tracker = saved or Tracker(home, now_us)
@@ -351,7 +358,7 @@ class Engine:
                 for _ in _drain(tracker.advance(event.time_us), rows):
                     self._breathe()
                 tracker.take(event)
-        self._write_rows(rows, tracker)
+        self._archive.keep_rows(tracker.layout.room_ids, rows)
         if now_us - tracker.time_us > _UNHEARD_US:
             tracker.skip(now_us)
         return tracker
@@ -372,110 +379,13 @@ class Engine:
         return rows
 
     def _measure(self, now_us: int) -> None:
-        self._quality = quality(self.store, self._room_ids, self.clock.at(now_us).date())
-
-    # Predictions
-
-    def _snapshot(self, now_us: int, vectors: Floats) -> Snapshot:
-        windows, senses, count = self.tracker.windows, self.tracker.senses, len(self.home.rooms)
-        motion = np.isin(np.arange(count), senses.motion_rooms(now_us)).astype(np.float64)
-        presence = vectors[:, FEATURE_NAMES.index("presence_on")]
-        recent = recencies(self.home, windows.since_us(now_us), windows.since_door_us(now_us), motion, presence)
-        rooms = self.predictor.predict(now_us, vectors, recent)
-        return Snapshot(now_us, self._home_state(rooms), rooms)
-
-    def _home_state(self, rooms: Mapping[str, RoomState]) -> HomeState:
-        _, anyone = self.tracker.belief()
-        shown = [state.probability for state in rooms.values() if state.probability is not None]
-        # Nobody can be in a room of an empty home.
-        probability = max([anyone, *shown]) if shown else None
-        if probability is not None:
-            self._home_occupied = switch(self._home_occupied, probability)
-        learning, reason = self._learning()
-        return HomeState(
-            probability,
-            self._home_occupied if probability is not None else None,
-            learning,
-            reason,
-            quality=self._quality,
-            trained_at_us=self._trained_us,
-        )
-
-    def _learning(self) -> tuple[Learning, str | None]:
-        if self._failed:
-            name, error = next(iter(self._failed.items()))
-            return Learning.DEGRADED, f"the step {name} failed: {error}"
-        without = [room_id for room_id in self._room_ids if not self.predictor.has_model(room_id)]
-        if not self._room_ids or not self._roles:
-            return Learning.WAITING, "no sensors are watched"
-        if without:
-            return Learning.LEARNING, f"{len(without)} of {len(self._room_ids)} rooms have no model of their own yet"
-        return Learning.READY, None
-
-    # Writing
-
-    def _tell(self, now_us: int, vectors: Floats) -> None:
-        """Keep the features of corrections whose interval is over."""
-        due = [told for told in self._told if now_us >= told.end_us]
-        self._told = [told for told in self._told if now_us < told.end_us]
-        for told in due:
-            block = FeatureBlock(
-                self._room_ids[told.room],
-                FEATURE_SET_VERSION,
-                np.array([told.start_us], dtype=np.int64),
-                np.array([told.end_us], dtype=np.int64),
-                now_us,
-                np.zeros(1, dtype=np.int64),
-                told.vector[None, :],
-            )
-            self.store.features.write([block])
-
-    def _write(self, rows: Sequence[FeatureRow], snapshot: Snapshot | None = None) -> None:
-        """Keep feature rows and, every five minutes, what was shown."""
-        self._write_rows(rows, self.tracker)
-        if snapshot is None:
-            return
-        window_us = snapshot.time_us // WINDOW_US * WINDOW_US
-        if window_us == self._written_us:
-            return
-        self._written_us = window_us
-        self.store.predictions.write(
-            [
-                Prediction(room.room_id, window_us, room.probability, bool(room.occupied), room.source.value)
-                for room in snapshot.rooms.values()
-                if room.probability is not None
-            ]
-        )
-
-    def _write_rows(self, rows: Sequence[FeatureRow], tracker: Tracker) -> None:
-        if not rows:
-            return
-        ends = np.array([row.window_end_us for row in rows], dtype=np.int64)
-        activity = np.array([row.activity for row in rows])
-        vectors = np.array([row.vectors for row in rows])
-        with self.store.transaction():
-            self.store.features.write(
-                [
-                    FeatureBlock(
-                        room_id,
-                        FEATURE_SET_VERSION,
-                        ends - WINDOW_US,
-                        ends,
-                        int(ends[-1]),
-                        activity[:, number],
-                        vectors[:, number],
-                    )
-                    for number, room_id in enumerate(tracker.layout.room_ids)
-                ]
-            )
-            self.store.metadata.set_us("last_feature_compute_at", int(ends[-1]))
+        self._outlook.quality = quality(self.store, self._room_ids, self.clock.at(now_us).date())
 
     @staticmethod
     def _share(tracker: Tracker, start_us: int, now_us: int) -> float:
         return min(max((tracker.time_us - start_us) / max(now_us - start_us, 1), 0.0), 0.99)
 
 
-def _drain(steps: Iterator[None], rows: list[FeatureRow]) -> Iterator[None]:
+def _drain(steps: Generator[None, None, list[FeatureRow]], rows: list[FeatureRow]) -> Iterator[None]:
     """Run a tracker's `advance`, collecting what it returns."""
-    found = yield from steps  # type: ignore[misc]
-    rows += found or []
+    rows += yield from steps

@@ -100,7 +100,7 @@ def replay(
     first = -(-events[0].time_us // MINUTE_US)
     last = events[-1].time_us // MINUTE_US
     clock = LocalClock(recording.home.time_zone)
-    engine = Engine.open(store, recording.home, events[0].time_us)
+    engine = Engine.open(store, recording.home, events[0].time_us, durable=False)
     try:
         done = told = 0
         hour = clock.hour(events[0].time_us)

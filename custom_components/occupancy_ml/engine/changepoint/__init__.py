@@ -1,5 +1,6 @@
 """Bayesian online changepoint detection: streams, their detector, announced changes."""
 
+from ..payload import PayloadError
 from .announce import Announcer, Change
 from .detector import Detector, Settings, Update
 from .models import (
@@ -14,7 +15,6 @@ from .models import (
     home_streams,
     single,
 )
-from ..payload import PayloadError
 
 __all__ = [
     "HOME_STREAM",

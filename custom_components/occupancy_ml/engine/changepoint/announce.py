@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .detector import Update
 from ..payload import PayloadError, pack, unpack
+from .detector import Update
 
 _KIND = "changepoint-announcer"
 _NEVER = -(2**62)

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..payload import Array, PayloadError, pack, unpack
 from .conjugate import Floats, Ints, make_blocks
 from .models import Stream, streams_from_json, streams_to_json
-from ..payload import Array, PayloadError, pack, unpack
 
 # How many updates lie between two prunings, and how many a run has at least to prove itself.
 PRUNE_EVERY = 16

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..events import MICROSECONDS, MINUTE_US
 from ..home import Home, Role
@@ -126,7 +126,9 @@ class Windows:
         """Microseconds since an outer door opened."""
         return max(now_us - self._last_door_us, 0)
 
-    def vectors(self, now_us: int, local: datetime, whereabouts: Floats, run_length: Floats, change: Floats) -> Floats:
+    def vectors(
+        self, now_us: int, local: datetime, whereabouts: Floats, run_length: Floats, change: Floats
+    ) -> Floats:
         """(R, len(FEATURE_NAMES)) the features of all rooms.
 
         Args:
@@ -167,7 +169,7 @@ class Windows:
         return out
 
     def _put_environment(self, out: Floats) -> None:
-        first = FEATURE_NAMES.index(f"{_ENVIRONMENT[0]}_level")
+        first = _COLUMN[f"{_ENVIRONMENT[0]}_level"]
         seen = np.zeros((self._size, len(_ENVIRONMENT)))
         for entity_id, room, kind in self._environment:
             value = self._reading(entity_id, kind)
@@ -205,19 +207,20 @@ class Windows:
         self._means = dict(value["means"])
 
 
+_COLUMN = {name: number for number, name in enumerate(FEATURE_NAMES)}
+
+
 class _Columns:
     """Columns of the feature matrix by name."""
-
-    _index = {name: number for number, name in enumerate(FEATURE_NAMES)}
 
     def __init__(self, matrix: Floats) -> None:
         self._matrix = matrix
 
-    def __setitem__(self, name: str, values: object) -> None:
-        self._matrix[:, self._index[name]] = values
+    def __setitem__(self, name: str, values: ArrayLike) -> None:
+        self._matrix[:, _COLUMN[name]] = values
 
     def __getitem__(self, name: str) -> Floats:
-        return self._matrix[:, self._index[name]]
+        return self._matrix[:, _COLUMN[name]]
 
 
 def _recency(since_us: NDArray[np.int64]) -> Floats:

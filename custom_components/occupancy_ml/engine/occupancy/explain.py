@@ -30,7 +30,13 @@ def group_of(feature: str) -> str:
 
 
 def reasons(
-    parts: Mapping[str, float], *, here_us: int, elsewhere_us: int, door_us: int, motion_on: bool, presence_on: bool
+    parts: Mapping[str, float],
+    *,
+    here_us: int,
+    elsewhere_us: int,
+    door_us: int,
+    motion_on: bool,
+    presence_on: bool,
 ) -> tuple[Reason, ...]:
     """The reasons of one prediction, the strongest first.
 
@@ -51,7 +57,13 @@ def reasons(
 
 
 def _words(
-    group: str, value: float, here_us: int, elsewhere_us: int, door_us: int, motion_on: bool, presence_on: bool
+    group: str,
+    value: float,
+    here_us: int,
+    elsewhere_us: int,
+    door_us: int,
+    motion_on: bool,
+    presence_on: bool,
 ) -> str:
     likely = value > 0
     if group == "filter":
@@ -65,13 +77,18 @@ def _words(
             return "nothing was seen in other rooms"
         return f"last activity in another room {ago(elsewhere_us)}"
     if group == "door":
-        return f"an outer door opened {ago(door_us)}" if door_us < _NEVER_US else "no outer door opened lately"
+        return (
+            f"an outer door opened {ago(door_us)}" if door_us < _NEVER_US else "no outer door opened lately"
+        )
     return {
         "clock": ("usually occupied at this time", "usually empty at this time"),
         "devices": ("devices here are as when somebody is in", "devices here are as when nobody is in"),
         "air": ("air and light are as when somebody is in", "air and light are as when nobody is in"),
         "persons": ("people are home", "people are away"),
-        "rhythm": ("the rhythm of activity is as when somebody is in", "the rhythm of activity is as when nobody is in"),
+        "rhythm": (
+            "the rhythm of activity is as when somebody is in",
+            "the rhythm of activity is as when nobody is in",
+        ),
         "place": ("what this home taught about such moments", "what this home taught about such moments"),
         "base": ("occupied more often than it looks", "occupied less often than it looks"),
     }[group][0 if likely else 1]

@@ -154,13 +154,20 @@ def log_loss(chance: Floats, targets: Floats, weights: Floats | Sequence[float])
     return float(np.average(-(targets * np.log(p) + (1 - targets) * np.log(1 - p)), weights=weights))
 
 
-def _fit(features: Floats, offset: Floats, targets: Floats, worth: Floats, calibration: Calibration) -> RoomModel:
+def _fit(
+    features: Floats, offset: Floats, targets: Floats, worth: Floats, calibration: Calibration
+) -> RoomModel:
     mean = features.mean(axis=0)
     deviation = features.std(axis=0)
     moved = deviation > 1e-6
     scale = np.where(moved, deviation, 1.0)
     fit = fit_logistic(
-        (features - mean) / scale * moved, targets, worth, penalty=_PENALTY, offset=offset, intercept_penalty=1.0
+        (features - mean) / scale * moved,
+        targets,
+        worth,
+        penalty=_PENALTY,
+        offset=offset,
+        intercept_penalty=1.0,
     )
     return RoomModel(mean, scale, fit.coefficients * moved, fit.intercept, calibration)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..senses import DOOR
-from .model import Emissions, Floats, Layout, Parameters, Tables
+from .emissions import Emissions
+from .model import Floats, Layout, Parameters
 from .observations import Minute
+from .transitions import Tables
 
 # Before anything is heard: how likely the home is empty.
 _EMPTY_AT_FIRST = 0.3
@@ -90,4 +92,5 @@ def _normalised(belief: Floats) -> Floats:
     total = belief.sum()
     if not total > 0.0:  # nothing explains what was heard: start anew
         return np.full_like(belief, 1.0 / belief.size)
-    return belief / total
+    normalised: Floats = belief / total
+    return normalised

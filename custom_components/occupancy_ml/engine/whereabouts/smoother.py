@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .filter import initial_belief
 from ..senses import DOOR
-from .model import Counts, Emissions, Floats, Layout, Parameters, Tables
+from .emissions import Emissions
+from .filter import initial_belief
+from .model import Counts, Floats, Layout, Parameters
 from .observations import Minute
+from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes; a slice is so many steps.
 _SILENT_STRIDE = 5
 _SLICE = 250
+# Stands for the silent rest of a minute where a step's room is expected.
+_END = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +52,20 @@ def smooth(
     """
     tables, emissions = Tables(layout, parameters), Emissions(layout, parameters)
     plan = _strides(minutes, hours)
-    steps: list[tuple[int, int, object, Floats]] = []  # plan index, room or -2, transition, likelihood
+    steps: list[tuple[int, int, Transition, Floats]] = []  # plan index, room or _END, transition, likelihood
     size = layout.states
     for number, (index, length) in enumerate(plan):
         minute, hour = minutes[index], hours[index]
         for room, context in minute.fires:
             if room == DOOR:
-                steps.append((number, DOOR, tables.door(hour), np.ones((1, 1))))
+                steps.append((number, DOOR, tables.door(hour), np.ones((size, size))))
             else:
                 steps.append((number, room, tables.fire(hour), emissions.fire(room, context)))
-        quiet = emissions.quiet(minute.rooms, minute.contexts) ** length
-        likelihood = np.outer(quiet, quiet)
+        quiet: Floats = emissions.quiet(minute.rooms, minute.contexts) ** length
+        likelihood: Floats = quiet[:, None] * quiet
         levels = emissions.levels(minute.levels)
         if levels is not None:
-            likelihood *= levels**length
+            likelihood = likelihood * levels**length
         steps.append((number, _END, tables.quiet(hour, length), likelihood))
         if number % _SLICE == _SLICE - 1:
             yield 0.1 * number / len(plan)
@@ -69,7 +73,7 @@ def smooth(
     beliefs = np.empty((len(steps), size, size), dtype=np.float32)
     belief, log_likelihood = initial_belief(layout), 0.0
     for number, (_, _, transition, likelihood) in enumerate(steps):
-        belief = transition.forward(belief) * likelihood  # type: ignore[attr-defined]
+        belief = transition.forward(belief) * likelihood
         total = belief.sum()
         belief = belief / total if total > 0.0 else np.full((size, size), 1.0 / size**2)
         log_likelihood += float(np.log(total)) if total > 0.0 else 0.0
@@ -95,25 +99,20 @@ def smooth(
             )
         weighted = likelihood * message
         if number and room != DOOR:
-            first, second, _ = transition.terms[0]  # type: ignore[attr-defined]
+            first, second, _ = transition.terms[0]
             pairs = first * ((beliefs[number - 1] @ second) @ weighted.T)
             total = pairs.sum()
             if total > 0.0:
                 moves += pairs[:rooms, :rooms] / total
-        message = transition.backward(weighted)  # type: ignore[attr-defined]
+        message = transition.backward(weighted)
         message /= max(message.max(), 1e-300)
         if number % _SLICE == 0:
             yield 0.5 + 0.5 * (1 - number / len(steps))
 
     lengths = np.array([length for _, length in plan], dtype=np.int64)
-    counts = Counts(
-        moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active)
-    )
+    counts = Counts(moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active))
     ends = np.array([minutes[index].minute for index, _ in plan], dtype=np.int64)
     return Hindsight(ends, lengths, occupied, home, counts, log_likelihood)
-
-
-_END = -2
 
 
 def _strides(minutes: Sequence[Minute], hours: Sequence[int]) -> list[tuple[int, int]]:

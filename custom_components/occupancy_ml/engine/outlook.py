@@ -1,0 +1,72 @@
+"""The snapshot: rooms from the predictor, the home from the filter, and how far learning has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .features import FEATURE_NAMES
+from .occupancy.predictor import Predictor, recencies
+from .occupancy.switch import switch
+from .snapshot import HomeState, Learning, RoomState, Snapshot
+from .tracker import Floats, Tracker
+
+_PRESENCE = FEATURE_NAMES.index("presence_on")
+
+
+class Outlook:
+    """Builds snapshots; remembers whether the home was shown as occupied.
+
+    Attributes:
+        quality: skill of what was shown, None until measured.
+        trained_us: end of the last training.
+        failed: by step of the night, why it failed.
+    """
+
+    def __init__(self, trained_us: int | None) -> None:
+        self.quality: float | None = None
+        self.trained_us = trained_us
+        self.failed: dict[str, str] = {}
+        self._occupied: bool | None = None
+
+    def snapshot(self, tracker: Tracker, predictor: Predictor, now_us: int, vectors: Floats) -> Snapshot:
+        """Everything as of a moment of the tracker's running minute; vectors (R, d) are its features."""
+        home = tracker.home
+        motion = np.zeros(len(home.rooms))
+        motion[tracker.senses.motion_rooms(now_us)] = 1.0
+        windows = tracker.windows
+        recent = recencies(
+            home, windows.since_us(now_us), windows.since_door_us(now_us), motion, vectors[:, _PRESENCE]
+        )
+        rooms = predictor.predict(now_us, vectors, recent)
+        return Snapshot(now_us, self._home(tracker, predictor, rooms), rooms)
+
+    def _home(self, tracker: Tracker, predictor: Predictor, rooms: Mapping[str, RoomState]) -> HomeState:
+        learning, reason = self._learning(tracker, predictor)
+        probability = None
+        if rooms:
+            _, anyone = tracker.belief()
+            # Nobody can be in a room of an empty home.
+            probability = max([anyone, *(state.probability or 0.0 for state in rooms.values())])
+            self._occupied = switch(self._occupied, probability)
+        return HomeState(
+            probability,
+            self._occupied if rooms else None,
+            learning,
+            reason,
+            quality=self.quality,
+            trained_at_us=self.trained_us,
+        )
+
+    def _learning(self, tracker: Tracker, predictor: Predictor) -> tuple[Learning, str | None]:
+        if self.failed:
+            name, error = next(iter(self.failed.items()))
+            return Learning.DEGRADED, f"the step {name} failed: {error}"
+        rooms = tracker.layout.room_ids
+        if not rooms or not tracker.home.sensors:
+            return Learning.WAITING, "no sensors are watched"
+        without = sum(not predictor.has_model(room_id) for room_id in rooms)
+        if without:
+            return Learning.LEARNING, f"{without} of {len(rooms)} rooms have no model of their own yet"
+        return Learning.READY, None

@@ -1,0 +1,96 @@
+"""What people make sensors say: likelihoods of a minute, by where everybody is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .model import Floats, Layout, Parameters
+
+# P(no person entity is home), by whether anybody is (columns: nobody, somebody).
+_ALL_AWAY = np.array([0.95, 0.05])
+
+
+class Emissions:
+    """Likelihoods of what was heard, as arrays that multiply the joint belief (S, S)."""
+
+    # A level that stays on says the same thing every minute: most of what it says was said before.
+    LEVEL_WEIGHT = 0.05
+
+    def __init__(self, layout: Layout, parameters: Parameters) -> None:
+        rooms = len(layout.room_ids)
+        self._rooms = rooms
+        self._layout = layout
+        self._parameters = parameters
+        silent = 1.0 - parameters.fire
+        # Ratio of silence with somebody there to silence with nobody: (2, 3, R) -> (2, R) twice.
+        self._quiet_active = silent[:, 2] / silent[:, 0]
+        self._quiet_still = silent[:, 1] / silent[:, 0]
+        self._columns = np.arange(rooms)
+        self._fires = {
+            (room, context): self._fire(room, context) for room in range(rooms) for context in (0, 1)
+        }
+        self._levels: dict[bytes, Floats] = {}
+
+    def quiet(self, fired: tuple[int, ...], contexts: NDArray[np.int64]) -> Floats:
+        """(S,) for each chain: a minute in which the rooms not in `fired` stayed silent; contexts is (R,) of 0 or 1."""
+        out = np.ones(2 * self._rooms + 1)
+        out[: self._rooms] = self._quiet_active[contexts, self._columns]
+        out[self._rooms : -1] = self._quiet_still[contexts, self._columns]
+        for room in fired:
+            out[room] = out[self._rooms + room] = 1.0
+        return out
+
+    def fire(self, room: int, context: int) -> Floats:
+        """(S, S): a sensor of the room fired."""
+        return self._fires[room, context]
+
+    def levels(self, levels: NDArray[np.int8]) -> Floats | None:
+        """(S, S): presence sensors (K,) and last the persons, each 1 on, 0 off, -1 unknown; None says nothing."""
+        if not (levels >= 0).any():
+            return None
+        key = levels.tobytes()
+        if key not in self._levels:
+            if len(self._levels) >= 4096:
+                self._levels.clear()
+            self._levels[key] = self._level(levels)
+        return self._levels[key]
+
+    def occupancy(self, belief: Floats) -> Floats:
+        """(R,) P(somebody is in the room) of a joint belief (S, S) that sums to one."""
+        rooms = self._rooms
+        first, second = belief.sum(axis=1), belief.sum(axis=0)
+        blocks = belief[:-1, :-1].reshape(2, rooms, 2, rooms)
+        both = np.einsum("arbr->r", blocks)
+        total = first[:rooms] + first[rooms:-1] + second[:rooms] + second[rooms:-1] - both
+        chances: Floats = np.clip(total, 0.0, 1.0)
+        return chances
+
+    def _fire(self, room: int, context: int) -> Floats:
+        nobody, still, active = self._parameters.fire[context, :, room]
+        if active == 0.0:  # a room without sensors cannot fire; a door without a room may
+            return np.ones((2 * self._rooms + 1, 2 * self._rooms + 1))
+        silent = np.ones(2 * self._rooms + 1)
+        silent[room] = (1 - active) / (1 - nobody)
+        silent[self._rooms + room] = (1 - still) / (1 - nobody)
+        fired: Floats = 1.0 - (1.0 - nobody) * np.outer(silent, silent)
+        return fired
+
+    def _level(self, levels: NDArray[np.int8]) -> Floats:
+        size = 2 * self._rooms + 1
+        out = np.ones((size, size))
+        for number, room in enumerate(self._layout.presence_rooms):
+            if levels[number] < 0:
+                continue
+            empty, taken = self._parameters.level[number]
+            if not levels[number]:
+                empty, taken = 1 - empty, 1 - taken
+            elsewhere = np.ones(size)
+            elsewhere[room] = elsewhere[self._rooms + room] = 0.0
+            nobody = np.outer(elsewhere, elsewhere)
+            out *= nobody * empty**self.LEVEL_WEIGHT + (1 - nobody) * taken**self.LEVEL_WEIGHT
+        if levels[-1] >= 0:
+            nobody_home, somebody = _ALL_AWAY if levels[-1] == 0 else 1 - _ALL_AWAY
+            out *= somebody**self.LEVEL_WEIGHT
+            out[-1, -1] *= (nobody_home / somebody) ** self.LEVEL_WEIGHT
+        return out
