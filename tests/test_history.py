@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 
 from custom_components.occupancy_ml import history
 from custom_components.occupancy_ml.coordinator import now_us
-from custom_components.occupancy_ml.engine.events import DAY_US, Cause, Event, Origin
+from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event, Origin
 from custom_components.occupancy_ml.history import Chunk, plan
 from custom_components.occupancy_ml.ingest import EventBuffer, LiveEvents, convert
 from tests.a_home import coordinator_of, set_up, settle, stored_events
@@ -169,3 +169,10 @@ def test_chunks_cover_each_entity_once(starts: dict[str, int], end_us: int) -> N
             continue
         assert (spans[0][0], spans[-1][1]) == (start_us, end_us)
         assert all(end == start for (_, end), (start, _) in pairwise(spans))
+
+
+@given(moment=st.floats(1.7e9, 2.1e9))
+def test_the_oldest_row_is_within_what_is_read(moment: float) -> None:
+    """Seconds as a float and microseconds as an integer round apart; no row may fall between them."""
+    assert history.not_after_us(moment) / MICROSECONDS <= moment
+    assert moment * MICROSECONDS - history.not_after_us(moment) < 3

@@ -116,10 +116,15 @@ async def _async_run[T](hass: HomeAssistant, job: Callable[..., T], *args: Any) 
         raise HistoryError(str(error)) from error
 
 
+def not_after_us(timestamp: float) -> int:
+    """Microseconds UTC that are not after a time in seconds: the plain product may round up past it."""
+    return int(timestamp * MICROSECONDS) - 1
+
+
 def _oldest_us(hass: HomeAssistant) -> int | None:
     with session_scope(hass=hass, read_only=True) as session:
         oldest = session.execute(select(func.min(States.last_updated_ts))).scalar()
-    return None if oldest is None else int(oldest * MICROSECONDS)
+    return None if oldest is None else not_after_us(oldest)
 
 
 def _read(hass: HomeAssistant, chunk: Chunk) -> list[Event]:

@@ -39,6 +39,15 @@ _NIGHT_OVERDUE = timedelta(hours=36)
 # Shares of the first set-up in its progress: reading, replaying, training.
 _READ_SHARE, _REPLAY_SHARE = 0.4, 0.4
 
+# The engine's steps in plain words.
+_STEPS = {
+    "labels": "Looking back at who was where.",
+    "training": "Training the rooms.",
+    "changepoints": "Looking for changes.",
+    "scores": "Scoring what was predicted.",
+    "maintenance": "Tidying up.",
+}
+
 # A gap up to this is caught up event by event; a longer one is replayed whole.
 _CATCH_UP_US = DAY_US // 24
 
@@ -286,7 +295,7 @@ class Learner:
 
         @callback
         def show(step: Step) -> None:
-            self._show(learning, base + (1.0 - base) * step.progress, f"Training: {step.name}.")
+            self._show(learning, base + (1.0 - base) * step.progress, _STEPS.get(step.name, "Finishing."))
 
         try:
             await coordinator.async_run_slices(

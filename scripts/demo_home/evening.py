@@ -43,8 +43,8 @@ TIME_ZONES = (
 )
 _EVENING = range(17, 21)
 _SEEDS = 60
-_SOON, _LATER = (1, 4), (4, 45)
-_LIVELY = 2.0
+_SOON, _LATER = (0.5, 6), (6, 45)
+_LIVELY = 1.0
 
 
 def simulated_home(time_zone: str) -> SimulatedHomeConfig:
@@ -74,4 +74,4 @@ def liveliness(time_zone: str, seed: int, now: datetime) -> float:
     soon = sum(_SOON[0] <= moment < _SOON[1] for moment in moments)
     later = sum(_LATER[0] <= moment < _LATER[1] for moment in moments)
     # Past some coming and going more is no longer better, it is a party.
-    return min(soon, 6) + min(later, 40) / 10
+    return min(soon, 10) + min(later, 40) / 10

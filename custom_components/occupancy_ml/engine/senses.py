@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ MOTION_HOLD_US = 10 * MINUTE_US
 PRESENCE_STUCK_US = 14 * 60 * MINUTE_US
 # A door that bounces opens once.
 _DOOR_BOUNCE_US = 45 * MICROSECONDS
+# A presence sensor whose signals last shorter than this, as their geometric mean over about the last
+# fifty, reports movement (a bed mat that pulses): that it is off then says nothing.
+_PULSE_LOG_S = math.log(60.0)
+_HOLD_PRIOR_LOG_S, _HOLD_PRIOR = math.log(600.0), 3
+_HOLD_MEMORY = 50
 _OFF = frozenset({"off", "idle", "standby", "paused", "closed", "not_home"})
 
 
@@ -42,6 +48,8 @@ class Senses:
         self._changed_us: dict[str, int] = {}
         self._motion_on: dict[str, int] = {}
         self._was_on = np.zeros(len(self.presence), dtype=np.int8)
+        # By presence sensor: mean log seconds of its signals, and how many that mean is worth.
+        self._holds: dict[str, tuple[float, int]] = {}
         self._last_door_us = -(10**18)
 
     def see(self, event: Event) -> int | None:
@@ -56,7 +64,10 @@ class Senses:
         if not event.is_real:
             self._motion_on.pop(event.entity_id, None)
             return None
-        if event.state != self._real.get(event.entity_id):  # coming back as it was is no change
+        was = self._real.get(event.entity_id)
+        if sensor.role is Role.PRESENCE and was == "on" and event.state == "off":
+            self._note_hold(event.entity_id, event.time_us - self._changed_us[event.entity_id])
+        if event.state != was:  # coming back as it was is no change
             self._real[event.entity_id] = event.state
             self._changed_us[event.entity_id] = event.time_us
         known = before is not None and before not in NO_STATE
@@ -80,6 +91,12 @@ class Senses:
             return room if known or event.state == "on" else None
         return room if known and event.cause is not Cause.AUTOMATION else None
 
+    def _note_hold(self, entity_id: str, lasted_us: int) -> None:
+        mean, count = self._holds.get(entity_id, (_HOLD_PRIOR_LOG_S, _HOLD_PRIOR))
+        count = min(count + 1, _HOLD_MEMORY)
+        seconds = max(lasted_us / MICROSECONDS, 1.0)
+        self._holds[entity_id] = (mean + (math.log(seconds) - mean) / count, count)
+
     def begin_minute(self) -> None:
         """Forget what was on within the last minute only."""
         self._was_on[:] = 0
@@ -95,9 +112,11 @@ class Senses:
         return sorted(rooms)
 
     def presence_levels(self, now_us: int) -> NDArray[np.int8]:
-        """(K,) by presence sensor: 1 on (now or within the minute), 0 off, -1 unknown or stuck."""
+        """(K,) by presence sensor: 1 on (now or within the minute), 0 off, -1 unknown, stuck or pulsing."""
         levels = np.full(len(self.presence), -1, dtype=np.int8)
         for number, entity_id in enumerate(self.presence):
+            if self._holds.get(entity_id, (_HOLD_PRIOR_LOG_S, 0))[0] < _PULSE_LOG_S:
+                continue
             state = self._states.get(entity_id)
             if state == "on" and now_us - self._changed_us[entity_id] < PRESENCE_STUCK_US:
                 levels[number] = 1
@@ -128,6 +147,7 @@ class Senses:
             "changed_us": self._changed_us,
             "motion_on": self._motion_on,
             "was_on": dict(zip(self.presence, self._was_on.tolist(), strict=True)),
+            "holds": self._holds,
             "last_door_us": self._last_door_us,
         }
 
@@ -139,4 +159,5 @@ class Senses:
         self._changed_us = {k: v for k, v in value["changed_us"].items() if k in watched}
         self._motion_on = {k: v for k, v in value["motion_on"].items() if k in watched}
         self._was_on = np.array([value["was_on"].get(k, 0) for k in self.presence], dtype=np.int8)
+        self._holds = {k: (v[0], v[1]) for k, v in value["holds"].items() if k in watched}
         self._last_door_us = value["last_door_us"]

@@ -115,6 +115,9 @@ class Tracker:
 
     def belief(self) -> tuple[Floats, float]:
         """((R,) P(somebody is in the room), P(somebody is home)) now, the running minute included."""
+        rooms = len(self.layout.sensed)
+        if not any(self.layout.sensed):  # nothing here tells of people: anywhere is as good as anywhere else
+            return np.full(rooms, 1 / (rooms + 1)), rooms / (rooms + 1)
         minute = self.observer.current()
         joint = self.filter.peek(minute, self.clock.hour(self.time_us))
         return self.filter.occupancy(joint), self.filter.anyone_home(joint)
@@ -129,10 +132,10 @@ class Tracker:
         """Smooth what is remembered, then learn the filter's parameters from it.
 
         Yields:
-            The share that is done. Returns None where too little was heard yet.
+            The share that is done. Returns None where too little was heard yet, or nothing tells of people.
         """
         minutes = tuple(self._minutes)
-        if len(minutes) < _LEAST_FOR_LEARNING:
+        if len(minutes) < _LEAST_FOR_LEARNING or not any(self.layout.sensed):
             return None
         hours = [self.clock.hour(minute.minute * MINUTE_US) for minute in minutes]
         found = yield from smooth(self.layout, self.filter.parameters, minutes, hours)

@@ -146,6 +146,17 @@ def test_the_steps_are_bounded_and_the_file_gets_smaller(store: Store) -> None:
     assert sum(store.trim(NOW_US, POLICY)) == 0
 
 
+def test_trimming_ends_in_a_file_that_gives_nothing_back(store: Store) -> None:
+    fill(store)
+    store.database.execute("PRAGMA journal_mode = DELETE")
+    store.database.execute("PRAGMA auto_vacuum = NONE")
+    store.database.execute("VACUUM")
+    assert store.database.scalar("PRAGMA auto_vacuum") == 0
+    assert sum(store.trim(NOW_US, POLICY)) > 0
+    assert store.database.scalar("PRAGMA freelist_count") > 0
+    assert sum(store.trim(NOW_US, POLICY)) == 0
+
+
 def test_trimming_that_stops_half_way_is_taken_up_again(store: Store) -> None:
     fill(store)
     steps = store.trim(NOW_US, POLICY)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from ..events import MICROSECONDS
 from ..features import FEATURE_NAMES
 from ..home import Home
 from ..snapshot import RoomState, Source
@@ -22,18 +23,29 @@ WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 
 _GROUPS = tuple(group_of(name) for name in FEATURE_NAMES)
 _SURE = 0.98  # what a correction is shown as: a person may err
-# A correction ends when evidence of its opposite is at least so strong, or after half a day.
+# A correction ends when its opposite is at least so likely and something happened since: somebody acted,
+# or the score moved by so much. Half a day is the longest; what spoke of a time that was over, ten minutes.
 _CONTRADICTED = 0.8
-_LONGEST_US = 12 * 3600 * 1_000_000
+_MOVED = 2.0
+_LONGEST_US = 12 * 3600 * MICROSECONDS
+_AFTERWARDS_US = 10 * 60 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a person said of a room, in force until contradicted."""
+    """What a person said of a room, in force until contradicted.
+
+    Attributes:
+        occupied: what was said.
+        since_us: when.
+        until_us: until when nothing contradicts it.
+        score: log-odds of the room at that time.
+    """
 
     occupied: bool
     since_us: int
     until_us: int
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,8 @@ class Predictor:
             for group, part in zip(_GROUPS, parts.tolist(), strict=True):
                 groups[group] = groups.get(group, 0.0) + part
             groups["base"] = constant + calibration
-        probability = float(expit(sum(groups.values())))
+        score = sum(groups.values())
+        probability = float(expit(score))
         found = reasons(
             groups,
             here_us=recency.here_us,
@@ -107,7 +120,7 @@ class Predictor:
             presence_on=recency.presence_on,
         )
         source = Source.MODEL if trained_us is not None else Source.PRIOR
-        correction = self._standing(room_id, probability, now_us, recency)
+        correction = self._standing(room_id, score, now_us, recency)
         if correction is not None:
             probability = _SURE if correction.occupied else 1 - _SURE
             source = Source.CORRECTION
@@ -116,14 +129,21 @@ class Predictor:
         why = None if trained_us is not None else self.why_no_model.get(room_id, "nothing was learned yet")
         return RoomState(room_id, probability, occupied, source, found, trained_us, why)
 
-    def _standing(self, room_id: str, probability: float, now_us: int, recency: Recency) -> Correction | None:
+    def _standing(self, room_id: str, score: float, now_us: int, recency: Recency) -> Correction | None:
         correction = self._corrections.get(room_id)
-        if correction is None or now_us < correction.until_us:
+        if correction is None:
+            return None
+        if correction.score is None:
+            correction = self._corrections[room_id] = replace(correction, score=score)
+        if now_us < correction.until_us:
             return correction
         age = now_us - correction.since_us
-        against = 1 - probability if correction.occupied else probability
+        sign = 1.0 if correction.occupied else -1.0
         acted = min(recency.here_us, recency.elsewhere_us, recency.door_us) < age
-        if (acted and against > _CONTRADICTED) or age > _LONGEST_US:
+        moved = sign * ((correction.score or 0.0) - score) >= _MOVED
+        contradicted = expit(-sign * score) > _CONTRADICTED and (acted or moved)
+        longest = _AFTERWARDS_US if correction.until_us <= correction.since_us else _LONGEST_US
+        if contradicted or age > longest:
             del self._corrections[room_id]
             return None
         return correction
@@ -131,7 +151,9 @@ class Predictor:
     def to_json(self) -> dict[str, Any]:
         """Corrections and switches, for a restart. Models are artifacts of their own."""
         return {
-            "corrections": {k: [c.occupied, c.since_us, c.until_us] for k, c in self._corrections.items()},
+            "corrections": {
+                k: [c.occupied, c.since_us, c.until_us, c.score] for k, c in self._corrections.items()
+            },
             "switches": self._switches,
             "why_no_model": self.why_no_model,
         }

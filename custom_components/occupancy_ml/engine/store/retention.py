@@ -84,9 +84,13 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
         "started_us < ? AND NOT EXISTS (SELECT 1 FROM bocpd_model_state s WHERE s.run_id = bocpd_training_runs.id)",
         before(policy.runs),
     )
-    while database.scalar("PRAGMA freelist_count") > 0:
+    free = database.scalar("PRAGMA freelist_count")
+    while free:
         database.all(f"PRAGMA incremental_vacuum({_SLICE_PAGES})")
         yield 0
+        left = database.scalar("PRAGMA freelist_count")
+        # A file that somebody made anew without auto-vacuum gives nothing back.
+        free = left if left < free else 0
 
 
 def _by_time(database: Database, table: str, column: str, before_us: int, where: str = "1") -> Generator[int]:
