@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 29, 12, 7, tzinfo=UTC)
 def test_at_any_hour_somebody_is_on_his_feet_in_some_evening(hour: int) -> None:
     now = NOW.replace(hour=hour)
     time_zone, seed = liveliest(now)
-    assert 17 <= now.astimezone(ZoneInfo(time_zone)).hour < 21
+    assert 16 <= now.astimezone(ZoneInfo(time_zone)).hour < 22
     assert is_lively(time_zone, seed, now)
 
 

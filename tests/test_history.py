@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Context, HomeAssistant
 from hypothesis import given, strategies as st
 import pytest
@@ -176,3 +178,25 @@ def test_the_oldest_row_is_within_what_is_read(moment: float) -> None:
     """Seconds as a float and microseconds as an integer round apart; no row may fall between them."""
     assert history.not_after_us(moment) / MICROSECONDS <= moment
     assert moment * MICROSECONDS - history.not_after_us(moment) < 3
+
+
+async def test_what_is_caught_up_is_not_taken_for_the_present(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """Somebody crossed the hall while we were away; nobody is there now."""
+    build_house(hass)
+    entry = await set_up(hass)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    for state in ("on", "off", "on", "off"):
+        freezer.tick(timedelta(seconds=20))
+        hass.states.async_set("binary_sensor.hall_motion", state)
+    await async_wait_recording_done(hass)
+    freezer.tick(timedelta(minutes=40))
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    assert len(await stored_events(entry, "binary_sensor.hall_motion")) == 5
+    hass.states.async_set("binary_sensor.kitchen_motion", "on")
+    await settle(hass)
+    rooms = coordinator_of(entry).data.rooms
+    assert rooms["kitchen"].occupied is True
+    assert rooms["hall"].occupied is False

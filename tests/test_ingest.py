@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import Context, Event as HassEvent, HomeAssistant, State
+from homeassistant.core import Context, Event as HassEvent, HomeAssistant, State, callback
 from hypothesis import given, settings, strategies as st
 import pytest
 
@@ -103,7 +103,12 @@ async def test_a_removed_entity_is_an_event_without_a_state(
     hass: HomeAssistant, listening: Listening
 ) -> None:
     fired: list[HassEvent] = []
-    hass.bus.async_listen("state_changed", fired.append)
+
+    @callback
+    def note(event: HassEvent) -> None:
+        fired.append(event)
+
+    hass.bus.async_listen("state_changed", note)
     hass.states.async_set(DOOR, "on")
     hass.states.async_remove(DOOR)
     await hass.async_block_till_done()

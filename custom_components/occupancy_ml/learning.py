@@ -6,7 +6,7 @@ One such work runs at a time, in slices between which events and minutes pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterable, Coroutine, Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 import logging
@@ -22,7 +22,7 @@ from homeassistant.util import dt as dt_util
 from . import history, issues, marks as marks_module
 from .const import CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR, DOMAIN
 from .coordinator import BATCH, Coordinator, Work, now_us
-from .engine.events import DAY_US, Event, from_us
+from .engine.events import Event, from_us
 from .engine.pipeline import IngestResult, Step, TrainingReport
 from .engine.snapshot import Learning
 from .engine.store import RunStatus, StoreError
@@ -48,8 +48,9 @@ _STEPS = {
     "maintenance": "Tidying up.",
 }
 
-# A gap up to this is caught up event by event; a longer one is replayed whole.
-_CATCH_UP_US = DAY_US // 24
+# What a restart misses is a handful of events that no minute of now depends on; they are stored, that is all.
+# More means that Home Assistant ran without us, and the hours in between are worth replaying.
+_WORTH_A_REPLAY = 50
 
 
 def night_due(now: datetime, zone: tzinfo, hour: int, last: datetime | None) -> bool:
@@ -168,30 +169,27 @@ class Learner:
         chunks = history.plan(starts, present_us)
         if not chunks:
             return None
-        caught_up = not unread and present_us - min(starts.values()) <= _CATCH_UP_US
+        accepted = 0
         for number, chunk in enumerate(chunks):
             if unread:
                 self._show(
                     Learning.IMPORTING, _READ_SHARE * number / len(chunks), "Reading the recorder's history."
                 )
-            events = await history.async_read(self._hass, chunk)
-            accepted = await self._async_store(events, live=caught_up)
-            marks.replay_due |= accepted > 0 and not caught_up
+            accepted += await self._async_store(await history.async_read(self._hass, chunk))
+            marks.replay_due |= accepted > (0 if unread else _WORTH_A_REPLAY)
             marks.advance(chunk.entity_ids, chunk.end_us)
             await self._async_save_marks()
         marks.finish(watched)
         await self._async_save_marks()
         return bool(unread)
 
-    async def _async_store(self, events: Sequence[Event], *, live: bool) -> int:
-        """Store events of the past; the engine follows a short gap at once, the rest waits for a replay."""
+    async def _async_store(self, events: Sequence[Event]) -> int:
+        """Store events of the past, for a replay to take in; how many were new."""
         coordinator = self._coordinator
         accepted = 0
         for first in range(0, len(events), BATCH):
             batch = events[first : first + BATCH]
-            store: Callable[[Sequence[Event]], IngestResult]
-            store = coordinator.engine.ingest if live else coordinator.engine.import_events
-            accepted += (await coordinator.run(store, batch)).accepted
+            accepted += (await coordinator.run(coordinator.engine.import_events, batch)).accepted
         return accepted
 
     async def _async_replay(self, done: float, share: float) -> None:

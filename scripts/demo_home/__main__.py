@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 
-from scripts.demo_home.config_dir import Plan, make, read_plan, set_port
+from scripts.demo_home.config_dir import Plan, make, read_plan, refresh
 from scripts.demo_home.evening import is_lively, liveliest
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,12 +44,13 @@ def prepare(port: int, fresh: bool) -> str | None:
         shutil.rmtree(CONFIG_DIR, ignore_errors=True)
         print("demo: inventing a home and four weeks of its history")
         time_zone, seed = liveliest(now)
-        make(CONFIG_DIR, ROOT, Plan(time_zone, seed), now)
+        plan = Plan(time_zone, seed)
+        make(CONFIG_DIR, plan, now)
     elif not is_lively(plan.time_zone, plan.seed, now):
         print(
             "demo: at this hour little happens in this simulated home; scripts/demo --fresh starts a lively one"
         )
-    set_port(CONFIG_DIR, port)
+    refresh(CONFIG_DIR, ROOT, plan, port)
     return None
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 import json
 from pathlib import Path
+import shutil
 from typing import Any
 
 from homeassistant.components.http.config import HTTP_STORAGE_SCHEMA, STORAGE_VERSION as HTTP_STORAGE_VERSION
@@ -38,33 +39,46 @@ def read_plan(folder: Path) -> Plan | None:
         return None
 
 
-def make(folder: Path, root: Path, plan: Plan, now: datetime) -> None:
-    """Makes the directory; the plan comes last, so a broken run is seen.
+def make(folder: Path, plan: Plan, now: datetime) -> None:
+    """Makes what stays the same from start to start; the plan comes last, so a broken run is seen.
 
     Args:
         folder: does not exist yet.
-        root: of this repository.
         plan: what to simulate.
         now: aware; the history ends here.
     """
+    folder.mkdir(parents=True)
+    _store(folder, "onboarding", ONBOARDING_STORAGE_VERSION, {"done": list(ONBOARDING_STEPS)})
+    devices = simulated_home(plan.time_zone).devices
+    attributes = {device.entity_id: attributes_of(device) for device in devices}
+    write_history(folder / "home-assistant_v2.db", plan.time_zone, plan.seed, now, attributes)
+    (folder / _PLAN).write_text(json.dumps(asdict(plan)))
+
+
+def refresh(folder: Path, root: Path, plan: Plan, port: int) -> None:
+    """Makes anew what may have changed since the last start: the repository's code and place, and the port.
+
+    Args:
+        folder: made before.
+        root: of this repository.
+        plan: what is simulated.
+        port: where the page is to be served.
+    """
     components = folder / "custom_components"
-    components.mkdir(parents=True)
+    shutil.rmtree(components, ignore_errors=True)
+    components.mkdir()
     # Makes it the package, and not one of several folders of that name: the repository has one too.
     (components / "__init__.py").touch()
     (components / "occupancy_ml").symlink_to(root / "custom_components" / "occupancy_ml")
     (components / "occupancy_demo").symlink_to(root / "scripts" / "demo_home" / "occupancy_demo")
     config = simulated_home(plan.time_zone)
-    save_yaml(
-        str(folder / "configuration.yaml"), _configuration(plan, [person.name for person in config.people])
-    )
+    people = [person.name for person in config.people]
+    save_yaml(str(folder / "configuration.yaml"), _configuration(plan, people))
     save_yaml(str(folder / "dashboard.yaml"), dashboard(config))
-    _store(folder, "onboarding", ONBOARDING_STORAGE_VERSION, {"done": list(ONBOARDING_STEPS)})
-    attributes = {device.entity_id: attributes_of(device) for device in config.devices}
-    write_history(folder / "home-assistant_v2.db", plan.time_zone, plan.seed, now, attributes)
-    (folder / _PLAN).write_text(json.dumps(asdict(plan)))
+    _set_port(folder, port)
 
 
-def set_port(folder: Path, port: int) -> None:
+def _set_port(folder: Path, port: int) -> None:
     """Lets Home Assistant listen on this port of this machine only.
 
     Stored as a setting that was confirmed before: one from YAML would be a trial, taken back after five minutes.
@@ -92,7 +106,7 @@ def _configuration(plan: Plan, people: list[str]) -> dict[str, Any]:
             "country": "DE",
             "language": "en",
             "time_zone": plan.time_zone,
-            # Only this machine can reach the page (see set_port), and whoever sits at it needs no password.
+            # Only this machine can reach the page (see _set_port), and whoever sits at it needs no password.
             "auth_providers": [
                 {
                     "type": "trusted_networks",

@@ -7,8 +7,8 @@ from typing import Any
 from tests.simulator import SimulatedHomeConfig
 
 _NOTICE = """\
-**Everything here is SIMULATED**: two invented people and a cat, in real time. The integration sees only the sensors;
-"really there" is what the simulation knows.
+**Everything here is SIMULATED**: two invented people and a cat, in real time. \
+The integration sees only the sensors; "really there" is what the simulation knows.
 
 {% set status = states('sensor.home_learning_status') %}
 {% set done = state_attr('sensor.home_learning_status', 'progress') %}

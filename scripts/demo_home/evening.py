@@ -41,9 +41,9 @@ TIME_ZONES = (
     "Pacific/Auckland",
     "Pacific/Tongatapu",
 )
-_EVENING = range(17, 21)
-_SEEDS = 60
-_SOON, _LATER = (0.5, 6), (6, 45)
+_EVENING = range(16, 22)
+_SEEDS = 100
+_SOON, _LATER = range(1, 5), range(5, 30)
 _LIVELY = 1.0
 
 
@@ -65,13 +65,15 @@ def is_lively(time_zone: str, seed: int, now: datetime) -> bool:
 
 
 def liveliness(time_zone: str, seed: int, now: datetime) -> float:
-    """How often people will change rooms soon, and a little how often later."""
+    """In how many of the minutes to come somebody walks into another room, later minutes counting less."""
     simulator = Simulator(simulated_home(time_zone), seed)
     today = now.astimezone(ZoneInfo(time_zone)).date()
     # A waking day may begin on the day before.
     stays = [*simulator.people_of(today - timedelta(days=1)), *simulator.people_of(today)]
-    moments = [(stay.start_us - to_us(now)) / MINUTE_US for stay in stays]
-    soon = sum(_SOON[0] <= moment < _SOON[1] for moment in moments)
-    later = sum(_LATER[0] <= moment < _LATER[1] for moment in moments)
-    # Past some coming and going more is no longer better, it is a party.
-    return min(soon, 10) + min(later, 40) / 10
+    walks: set[int] = set()
+    where: dict[str, str] = {}
+    for stay in sorted(stays, key=lambda stay: stay.start_us):
+        if where.get(stay.who) != stay.room_id:
+            walks.add((stay.start_us - to_us(now)) // MINUTE_US)
+        where[stay.who] = stay.room_id
+    return len(walks.intersection(_SOON)) + len(walks.intersection(_LATER)) / 5

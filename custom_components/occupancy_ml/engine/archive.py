@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Archive:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._told: list[Told] = []
-        self._shown_us = 0
+        self._shown_us: int | None = None
 
     def keep_rows(self, room_ids: Sequence[str], rows: Sequence[FeatureRow]) -> None:
         """Keep the feature rows of all rooms, in one transaction.
@@ -73,6 +74,14 @@ class Archive:
         """A correction to be kept when its interval is over."""
         self._told.append(told)
 
+    def to_json(self) -> list[list[Any]]:
+        """Corrections whose interval is not over, for a restart."""
+        return [[t.room_id, t.start_us, t.end_us, t.vector.tolist()] for t in self._told]
+
+    def restore(self, value: Sequence[Sequence[Any]]) -> None:
+        """Take over what `to_json` gave for the same rooms."""
+        self._told = [Told(room_id, start, end, np.array(vector)) for room_id, start, end, vector in value]
+
     def forget_expected(self) -> None:
         """The rooms are others now."""
         self._told.clear()
@@ -95,6 +104,9 @@ class Archive:
     def keep_shown(self, snapshot: Snapshot) -> None:
         """Keep what was shown, every five minutes."""
         window_us = snapshot.time_us // WINDOW_US * WINDOW_US
+        if self._shown_us is None and window_us < snapshot.time_us:
+            # Opened in the middle of a window: what was shown at its begin stands as it is.
+            self._shown_us = window_us
         if window_us == self._shown_us:
             return
         self._store.predictions.write(

@@ -112,6 +112,8 @@ class Night:
         """What reference entities and persons told since the last time."""
         home = self.tracker.home
         since = self.store.metadata.get_us("labelled_until")
+        if since is not None and since > self.now_us:  # the clock was wrong then
+            since = None
         start_us = max(since or 0, self.now_us - _DIRECT_DAYS * DAY_US)
         sensors = [s.entity_id for s in home.sensors if s.role in ("reference", "person")]
         if not sensors or start_us >= self.now_us:
@@ -146,6 +148,10 @@ class Night:
                     self.predictor.retire(room_id)
                 self.predictor.why_no_model[room_id] = report.reason or "nothing was learned yet"
             yield (number + 1) / len(self.rooms)
+        reports = [self.reports[room_id] for room_id in self.rooms]
+        failures = [report.reason for report in reports if report.status is RunStatus.FAILED]
+        if failures:
+            raise RuntimeError(f"{len(failures)} of {len(reports)} rooms: {failures[0]}")
         self.store.metadata.set_us("last_clr_train_at", self.now_us)
 
     def _changepoints(self) -> Iterator[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,15 @@ class Outlook:
         self.trained_us = trained_us
         self.failed: dict[str, str] = {}
         self._occupied: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What a restart must not change."""
+        return {"occupied": self._occupied, "failed": self.failed}
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Take over what `to_json` gave."""
+        self._occupied = value["occupied"]
+        self.failed.update(value["failed"])
 
     def snapshot(self, tracker: Tracker, predictor: Predictor, now_us: int, vectors: Floats) -> Snapshot:
         """Everything as of a moment of the tracker's running minute; vectors (R, d) are its features."""

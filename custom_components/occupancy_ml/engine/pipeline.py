@@ -154,7 +154,7 @@ class Engine:
 
     def tick(self, now_us: int) -> Snapshot:
         """Go on to the present: decay, windows, predictions; a checkpoint now and then."""
-        if now_us + _UNHEARD_US < self.tracker.time_us:
+        if now_us + _UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
             _LOGGER.warning("The clock went back; starting from the present")
             self._start(self.home, now_us, fresh=True)
         elif now_us - self.tracker.time_us > _UNHEARD_US:
@@ -183,15 +183,16 @@ class Engine:
         self.needs_rebuild = False
         if span is None:
             return
+        self._now_us = max(self._now_us, now_us)
         start_us = max(span[0], now_us - 84 * DAY_US)
         fresh = Tracker(self.home, start_us)
         self.store.features.delete_from(start_us // WINDOW_US * WINDOW_US, FEATURE_SET_VERSION)
         rows: list[FeatureRow] = []
         learned_us = start_us
         until_us = start_us
-        for batch in self.store.events.read(start_us, 2**62, self._roles.keys(), _REBUILD_EVENTS):
+        for batch in self._stored_until_now(start_us):
             for event in batch:
-                for _ in _drain(fresh.advance(min(event.time_us, now_us)), rows):
+                for _ in _drain(fresh.advance(event.time_us), rows):
                     self._breathe()
                     if fresh.observer.minute % 120 == 0:
                         yield self._share(fresh, start_us, now_us)
@@ -214,6 +215,17 @@ class Engine:
         self.tracker = fresh
         self._save()
         yield 1.0
+
+    def _stored_until_now(self, start_us: int) -> Iterator[list[Event]]:
+        """Stored events up to the present, those too that are stored while they are read."""
+        found = True
+        while found:
+            found = False
+            end_us = self._now_us + _AHEAD_US
+            for batch in self.store.events.read(start_us, end_us, self._roles.keys(), _REBUILD_EVENTS):
+                found = True
+                start_us = batch[-1].time_us + 1
+                yield batch
 
     def relabel(
         self, room_id: str, start_us: int, end_us: int, occupied: bool, now_us: int, who: str | None
@@ -247,7 +259,7 @@ class Engine:
             )
         )
         if start_us <= now_us <= end_us + _PRESENT_US:
-            self._advance(now_us)
+            self._archive.keep_rows(self.tracker.layout.room_ids, self._advance(now_us))
             if now_us < end_us:
                 vector = self.tracker.vectors(now_us)[number]
                 self._archive.expect(Told(room_id, start_us, end_us, vector))
@@ -349,11 +361,15 @@ class Engine:
         except PayloadError as error:
             _LOGGER.info("The saved state does not fit: %s", error)
             return None
-        state = self.store.checkpoints.load(f"{_CHECKPOINT}.predictor")
+        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
         if state is not None:
-            self.predictor.restore(json.loads(state.payload))
+            value = json.loads(state.payload)
+            self.predictor.restore(value["predictor"])
+            self._outlook.restore(value["outlook"])
+            self._archive.restore(value["archive"])
         rows: list[FeatureRow] = []
-        for batch in self.store.events.read(saved.time_us + 1, now_us + 1, self._roles.keys()):
+        # A little of what came before is read again: the tracker knows which of it is news.
+        for batch in self.store.events.read(saved.time_us - _AHEAD_US, now_us + 1, self._roles.keys()):
             for event in batch:
                 for _ in _drain(tracker.advance(event.time_us), rows):
                     self._breathe()
@@ -368,8 +384,12 @@ class Engine:
         time_us = max(self._now_us, self.tracker.time_us)
         with self.store.transaction():
             self.store.checkpoints.save(f"{_CHECKPOINT}.tracker", time_us, self.tracker.to_payload())
-            predictor = json.dumps(self.predictor.to_json()).encode()
-            self.store.checkpoints.save(f"{_CHECKPOINT}.predictor", time_us, predictor)
+            state = {
+                "predictor": self.predictor.to_json(),
+                "outlook": self._outlook.to_json(),
+                "archive": self._archive.to_json(),
+            }
+            self.store.checkpoints.save(f"{_CHECKPOINT}.state", time_us, json.dumps(state).encode())
         self._checkpoint_us = self._now_us
 
     def _advance(self, time_us: int) -> list[FeatureRow]:

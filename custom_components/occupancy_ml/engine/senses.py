@@ -51,12 +51,18 @@ class Senses:
         # By presence sensor: mean log seconds of its signals, and how many that mean is worth.
         self._holds: dict[str, tuple[float, int]] = {}
         self._last_door_us = -(10**18)
+        # By entity: the time of its latest event. What comes again or out of turn is old news.
+        self._seen_us: dict[str, int] = {}
 
     def see(self, event: Event) -> int | None:
-        """Take in an event; the index of the room in which somebody acted, DOOR, or None."""
+        """Take in an event; the index of the room in which somebody acted, DOOR, or None.
+
+        An event that is earlier than the last one of its entity is left out.
+        """
         sensor = self._sensors.get(event.entity_id)
-        if sensor is None:
+        if sensor is None or event.time_us < self._seen_us.get(event.entity_id, event.time_us):
             return None
+        self._seen_us[event.entity_id] = event.time_us
         before = self._states.get(event.entity_id)
         if event.state == before:
             return None
@@ -96,6 +102,11 @@ class Senses:
         count = min(count + 1, _HOLD_MEMORY)
         seconds = max(lasted_us / MICROSECONDS, 1.0)
         self._holds[entity_id] = (mean + (math.log(seconds) - mean) / count, count)
+
+    @property
+    def latest_us(self) -> int:
+        """Time of the latest event of all, very small where there was none."""
+        return max(self._seen_us.values(), default=-(10**18))
 
     def begin_minute(self) -> None:
         """Forget what was on within the last minute only."""
@@ -149,6 +160,7 @@ class Senses:
             "was_on": dict(zip(self.presence, self._was_on.tolist(), strict=True)),
             "holds": self._holds,
             "last_door_us": self._last_door_us,
+            "seen_us": self._seen_us,
         }
 
     def restore(self, value: Mapping[str, Any]) -> None:
@@ -161,3 +173,4 @@ class Senses:
         self._was_on = np.array([value["was_on"].get(k, 0) for k in self.presence], dtype=np.int8)
         self._holds = {k: (v[0], v[1]) for k, v in value["holds"].items() if k in watched}
         self._last_door_us = value["last_door_us"]
+        self._seen_us = {k: v for k, v in value["seen_us"].items() if k in watched}

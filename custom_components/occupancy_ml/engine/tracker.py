@@ -31,6 +31,7 @@ _LIKELIHOOD_BOUND = 7.0  # log-odds beyond which the filter's certainty is not b
 # Where nobody listened for a while, what was known fades with this time constant.
 _FADE_MINUTES = 120.0
 _LEAST_FOR_LEARNING = 600  # minutes
+_JUST_US = 2 * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,9 @@ class Tracker:
         passed = now_us // MINUTE_US - self.observer.minute
         if passed <= 0:
             return
-        self.observer.minute += passed
+        # What was heard before it is over; what woke us is not.
+        since = self.windows.since_us(now_us)
+        self.observer.skip(now_us // MINUTE_US, np.flatnonzero(since < _JUST_US).tolist())
         self.windows.advance(self.observer.minute)
         kept = float(np.exp(-passed / _FADE_MINUTES))
         fresh = Filter(self.layout, self.filter.parameters).belief

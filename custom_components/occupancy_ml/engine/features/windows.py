@@ -53,6 +53,8 @@ FEATURE_NAMES = (
 
 _DAY_S = 86_400.0
 _LONG_AGO = -(10**18)
+# No home reads more than this; what a broken sensor says stays a number that can be kept.
+_LARGEST = 60_000.0
 # What a level is compared with to see it rise: its mean over about this many minutes.
 _RISE_MINUTES = 20.0
 
@@ -183,6 +185,8 @@ class Windows:
 
     def _reading(self, entity_id: str, kind: int) -> float | None:
         value = self._senses.value(entity_id)
+        if value is not None:
+            value = max(-_LARGEST, min(value, _LARGEST))
         if value is not None and _ENVIRONMENT[kind] in ("illuminance", "carbon_dioxide"):
             # Light and gas are judged in proportion: ten lux more matter at night, not at noon.
             return math.log1p(max(value, 0.0))

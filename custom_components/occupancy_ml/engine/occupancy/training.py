@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+import logging
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from ..store.pairing import pair
 from ..store.runs import RunStatus
 from .model import Fit, RoomModel, fit_room
 from .predictor import WHEREABOUTS
+
+_LOGGER = logging.getLogger(__name__)
 
 _LOOK_BACK_US = 84 * DAY_US
 _HALF_LIFE_DAYS = 42.0
@@ -54,8 +57,26 @@ def train_room(
 
     Yields:
         Nothing, after every slice of work. Returns the report and the model, if it is to serve.
+
+    Raises:
+        StoreError: subclasses; the run may then not say how it ended.
     """
     run_id = store.runs.start_run(room_id, cause, now_us, FEATURE_SET_VERSION)
+    try:
+        return (yield from _attempt(store, clock, room_id, now_us, run_id))
+    except GeneratorExit:
+        store.runs.finish_run(run_id, RunStatus.FAILED, now_us, reason="stopped before it was done")
+        raise
+    except Exception as error:  # one room's failure must not cost the others, nor its model in service
+        _LOGGER.exception("Training a room failed")
+        reason = f"{type(error).__name__}: {error}"
+        store.runs.finish_run(run_id, RunStatus.FAILED, now_us, reason=reason)
+        return RoomReport(room_id, RunStatus.FAILED, reason), None
+
+
+def _attempt(
+    store: Store, clock: LocalClock, room_id: str, now_us: int, run_id: int
+) -> Generator[None, None, tuple[RoomReport, RoomModel | None]]:
     table = store.features.read(room_id, now_us - _LOOK_BACK_US, now_us + 1, FEATURE_SET_VERSION)
     labels = store.labels.read(now_us - _LOOK_BACK_US, now_us, room_id, known_by_us=now_us)
     yield

@@ -15,7 +15,7 @@ class Emissions:
     """Likelihoods of what was heard, as arrays that multiply the joint belief (S, S)."""
 
     # A level that stays on says the same thing every minute: most of what it says was said before.
-    LEVEL_WEIGHT = 0.05
+    LEVEL_WEIGHT = 0.2
 
     def __init__(self, layout: Layout, parameters: Parameters) -> None:
         rooms = len(layout.room_ids)

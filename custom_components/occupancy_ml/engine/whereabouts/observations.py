@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,17 +50,27 @@ class Observer:
         self._last_fire = np.full(rooms, -(10**9), dtype=np.int64)
 
     def advance(self, minute: int) -> Iterator[Minute]:
-        """The minutes that are over when `minute` begins, in order."""
+        """The minutes that are over when `minute` begins, in order; each is given when the next has begun."""
         while self.minute < minute:
-            yield self.current()
-            for room, _ in self._fires:
-                if room != DOOR:
-                    self._last_fire[room] = self.minute
-            self._fires = []
-            self.minute += 1
-            self._senses.begin_minute()
+            over = self.current()
+            self._begin(self.minute + 1)
             for room in self._senses.motion_rooms(self.minute * MINUTE_US):
                 self.hear(room)
+            yield over
+
+    def skip(self, minute: int, acted: Collection[int]) -> None:
+        """Go on to a later minute when nobody listened in between; only the rooms in `acted` fired just now."""
+        fires = [(room, context) for room, context in self._fires if room in acted]
+        self._begin(minute)
+        self._fires = fires
+
+    def _begin(self, minute: int) -> None:
+        for room, _ in self._fires:
+            if room != DOOR:
+                self._last_fire[room] = self.minute
+        self._fires = []
+        self.minute = minute
+        self._senses.begin_minute()
 
     def hear(self, room: int) -> None:
         """Somebody acted in the room (or DOOR) within the running minute."""

@@ -14,9 +14,11 @@ from .model import Counts, Floats, Layout, Parameters
 from .observations import Minute
 from .transitions import Tables, Transition
 
-# Silence is walked in steps of at most so many minutes; a slice is so many steps.
+# Silence is walked in steps of at most so many minutes.
 _SILENT_STRIDE = 5
-_SLICE = 250
+# A slice is so many steps: some milliseconds in a large home. Beliefs are kept where slices begin and made
+# anew on the way back, since a week of them would take hundreds of megabytes.
+_SLICE = 64
 # Stands for the silent rest of a minute where a step's room is expected.
 _END = -2
 
@@ -42,6 +44,46 @@ class Hindsight:
     log_likelihood: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step of the chains and what was heard in it.
+
+    Attributes:
+        index: of the plan's entry it belongs to.
+        room: that fired, DOOR, or _END for the silent rest of a minute.
+        transition: how the chains move.
+        quiet: (S,) for each chain, likelihood of the silence.
+        levels: (S, S) likelihood of the levels over one minute.
+        length: minutes of the levels.
+        fired: (S, S) likelihood of the signal.
+    """
+
+    index: int
+    room: int
+    transition: Transition
+    quiet: Floats | None = None
+    levels: Floats | None = None
+    length: int = 1
+    fired: Floats | None = None
+
+    def weigh(self, belief: Floats) -> Floats:
+        """(S, S) times the likelihood of what was heard."""
+        if self.fired is not None:
+            return belief * self.fired
+        if self.quiet is None:
+            return belief
+        likelihood: Floats = self.quiet[:, None] * self.quiet
+        if self.levels is not None:
+            likelihood = likelihood * self.levels**self.length
+        return belief * likelihood
+
+    def forward(self, belief: Floats) -> tuple[Floats, float]:
+        """The belief (S, S) after the step, and how likely what was heard was."""
+        belief = self.weigh(self.transition.forward(belief))
+        total = float(belief.sum())
+        return (belief / total if total > 0.0 else np.full(belief.shape, 1.0 / belief.size)), total
+
+
 def smooth(
     layout: Layout, parameters: Parameters, minutes: Sequence[Minute], hours: Sequence[int]
 ) -> Generator[float, None, Hindsight]:
@@ -52,32 +94,28 @@ def smooth(
     """
     tables, emissions = Tables(layout, parameters), Emissions(layout, parameters)
     plan = _strides(minutes, hours)
-    steps: list[tuple[int, int, Transition, Floats]] = []  # plan index, room or _END, transition, likelihood
+    steps: list[_Step] = []
     size = layout.states
     for number, (index, length) in enumerate(plan):
         minute, hour = minutes[index], hours[index]
         for room, context in minute.fires:
             if room == DOOR:
-                steps.append((number, DOOR, tables.door(hour), np.ones((size, size))))
+                steps.append(_Step(number, DOOR, tables.door(hour)))
             else:
-                steps.append((number, room, tables.fire(hour), emissions.fire(room, context)))
+                steps.append(_Step(number, room, tables.fire(hour), fired=emissions.fire(room, context)))
         quiet: Floats = emissions.quiet(minute.rooms, minute.contexts) ** length
-        likelihood: Floats = quiet[:, None] * quiet
         levels = emissions.levels(minute.levels)
-        if levels is not None:
-            likelihood = likelihood * levels**length
-        steps.append((number, _END, tables.quiet(hour, length), likelihood))
+        steps.append(_Step(number, _END, tables.quiet(hour, length), quiet, levels, length))
         if number % _SLICE == _SLICE - 1:
             yield 0.1 * number / len(plan)
 
-    beliefs = np.empty((len(steps), size, size), dtype=np.float32)
+    begins: list[Floats] = []
     belief, log_likelihood = initial_belief(layout), 0.0
-    for number, (_, _, transition, likelihood) in enumerate(steps):
-        belief = transition.forward(belief) * likelihood
-        total = belief.sum()
-        belief = belief / total if total > 0.0 else np.full((size, size), 1.0 / size**2)
+    for number, step in enumerate(steps):
+        if number % _SLICE == 0:
+            begins.append(belief)
+        belief, total = step.forward(belief)
         log_likelihood += float(np.log(total)) if total > 0.0 else 0.0
-        beliefs[number] = belief
         if number % _SLICE == _SLICE - 1:
             yield 0.1 + 0.4 * number / len(steps)
 
@@ -87,27 +125,35 @@ def smooth(
     moves = np.zeros((rooms, rooms))
     active = np.zeros((len(plan), rooms))
     message = np.ones((size, size))
-    for number in range(len(steps) - 1, -1, -1):
-        index, room, transition, likelihood = steps[number]
-        if room == _END:
-            posterior = beliefs[number] * message
-            posterior /= max(posterior.sum(), 1e-300)
-            occupied[index] = emissions.occupancy(posterior)
-            home[index] = 1.0 - posterior[-1, -1]
-            active[index] = np.minimum(
-                posterior[:rooms].sum(axis=1) + posterior[:, :rooms].sum(axis=0), occupied[index]
-            )
-        weighted = likelihood * message
-        if number and room != DOOR:
-            first, second, _ = transition.terms[0]
-            pairs = first * ((beliefs[number - 1] @ second) @ weighted.T)
-            total = pairs.sum()
-            if total > 0.0:
-                moves += pairs[:rooms, :rooms] / total
-        message = transition.backward(weighted)
-        message /= max(message.max(), 1e-300)
-        if number % _SLICE == 0:
-            yield 0.5 + 0.5 * (1 - number / len(steps))
+    beliefs = np.empty((_SLICE + 1, size, size), dtype=np.float32)  # of one slice, that before it first
+    for first in range((len(steps) - 1) // _SLICE * _SLICE, -1, -_SLICE):
+        piece = steps[first : first + _SLICE]
+        belief = begins.pop()
+        beliefs[0] = belief
+        for offset, step in enumerate(piece, start=1):
+            belief, _ = step.forward(belief)
+            beliefs[offset] = belief
+        yield 0.5 + 0.5 * (1 - (first + len(piece)) / len(steps))
+        for offset in range(len(piece), 0, -1):
+            step = piece[offset - 1]
+            if step.room == _END:
+                posterior = beliefs[offset] * message
+                posterior /= max(posterior.sum(), 1e-300)
+                occupied[step.index] = emissions.occupancy(posterior)
+                home[step.index] = 1.0 - posterior[-1, -1]
+                active[step.index] = np.minimum(
+                    posterior[:rooms].sum(axis=1) + posterior[:, :rooms].sum(axis=0), occupied[step.index]
+                )
+            weighted = step.weigh(message)
+            if first + offset > 1 and step.room != DOOR:
+                one, other, _ = step.transition.terms[0]
+                pairs = one * ((beliefs[offset - 1] @ other) @ weighted.T)
+                total = pairs.sum()
+                if total > 0.0:
+                    moves += pairs[:rooms, :rooms] / total
+            message = step.transition.backward(weighted)
+            message /= max(message.max(), 1e-300)
+        yield 0.5 + 0.5 * (1 - first / len(steps))
 
     lengths = np.array([length for _, length in plan], dtype=np.int64)
     counts = Counts(moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active))

@@ -16,8 +16,16 @@ from .model import Floats, Layout, Parameters
 _SETTLE = 0.08
 _RISE = 0.02
 _MOVE = 0.06  # an active person goes to another room
-# Nobody lingers where people only pass, nor long where they wash: (settle, rise, move).
+# (settle, rise, move) where that differs by the room's kind: nobody lingers where people only pass, nor
+# long where they wash.
 _HABITS = {RoomKind.PASSAGE: (0.02, 0.2, 0.3), RoomKind.BATHROOM: (0.04, 0.05, 0.12)}
+# At night people sleep in bedrooms, and do not sit still elsewhere for long.
+_NIGHT_HABITS = _HABITS | {
+    RoomKind.BEDROOM: (0.15, 0.008, 0.03),
+    RoomKind.LIVING: (0.05, 0.06, 0.12),
+    RoomKind.OFFICE: (0.05, 0.06, 0.12),
+    RoomKind.KITCHEN: (0.03, 0.06, 0.15),
+}
 
 # When a sensor fires somewhere, whoever it was may have moved and is not still.
 _MOVE_ON_FIRE = 0.3
@@ -39,7 +47,7 @@ _EXIT_ELSEWHERE = 0.3  # how much likelier the rooms at the door are than the ot
 # The second chain is seldom in: most homes look like one group moving through.
 _SECOND_ARRIVES = 0.01
 
-# How much a room draws people at night (22:00 to 07:00) and by day, by its kind.
+# How much a room draws people at night (23:00 to 07:00) and by day, by its kind.
 _DRAW = {
     RoomKind.BEDROOM: (4.0, 0.6),
     RoomKind.LIVING: (0.5, 2.0),
@@ -49,7 +57,7 @@ _DRAW = {
     RoomKind.PASSAGE: (0.5, 0.5),
     RoomKind.OTHER: (0.5, 1.0),
 }
-_NIGHT_FROM, _NIGHT_TO = 22, 7
+_NIGHT_FROM, _NIGHT_TO = 23, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,8 @@ class Tables:
         moves, near, arrive = self._ways(night)
         rooms = len(near)
         alone = rooms == 1
-        habits = np.array([_HABITS.get(kind, (_SETTLE, _RISE, _MOVE)) for kind in self._layout.kinds])
+        by_kind = _NIGHT_HABITS if night else _HABITS
+        habits = np.array([by_kind.get(kind, (_SETTLE, _RISE, _MOVE)) for kind in self._layout.kinds])
         settle, rise, move = habits.T
         if fired:
             settle, rise, move = (

@@ -1,0 +1,149 @@
+"""Replaying what is stored gives what live listening gave, and loses nothing that comes meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event, Origin
+from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
+from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.snapshot import Snapshot
+from tests.engine.living import START_US, at, flat, live, pulse, rows_of, same_rows
+from tests.simulator import demo_home, simulate
+
+HOUR_US = 60 * MINUTE_US
+SIMULATED = simulate(demo_home(), date(2026, 3, 2), 2, 6)
+# A rebuild learns after a day; until then it is the same as listening.
+END_US = SIMULATED.start_us + 23 * HOUR_US
+
+
+def imported(events: list[Event]) -> list[Event]:
+    return [replace(event, origin=Origin.IMPORT) for event in events]
+
+
+def chances(snapshot: Snapshot) -> dict[str, float | None]:
+    return {room_id: state.probability for room_id, state in snapshot.rooms.items()}
+
+
+def test_rebuilt_rows_are_those_of_live_listening(tmp_path: Path) -> None:
+    events = [event for event in SIMULATED.events if event.time_us <= END_US]
+    shown, steady = live(tmp_path / "live.db", SIMULATED.home, events, events[0].time_us - 1, END_US)
+    rebuilt = Engine.open(tmp_path / "rebuilt.db", SIMULATED.home, END_US, durable=False)
+    rebuilt.import_events(imported(events))
+    progress = list(rebuilt.rebuild(END_US))
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
+    assert same_rows(steady, rebuilt, END_US)
+    assert chances(rebuilt.tick(END_US)) == chances(shown[-1])  # the switch remembers what was shown
+    assert rebuilt.tracker.to_payload() == steady.tracker.to_payload()
+    # A second time makes the same.
+    list(rebuilt.rebuild(END_US))
+    assert same_rows(steady, rebuilt, END_US)
+    steady.close()
+    rebuilt.close()
+
+
+def test_a_row_holds_what_would_have_been_shown_at_that_moment(tmp_path: Path) -> None:
+    """Training and serving see the same features, but for the half precision of what is kept."""
+    engine = Engine.open(tmp_path / "home.db", SIMULATED.home, SIMULATED.start_us, durable=False)
+    events = iter(SIMULATED.events)
+    event = next(events)
+    checked = 0
+    for now_us in range(SIMULATED.start_us + MINUTE_US, SIMULATED.start_us + 9 * HOUR_US, MINUTE_US):
+        batch = []
+        while event.time_us <= now_us:
+            batch.append(event)
+            event = next(events)
+        # What happens in the very microsecond at which a window ends belongs to the next.
+        engine.ingest(batch)
+        engine.tick(now_us)
+        if now_us % (5 * MINUTE_US) == 0 and not any(e.time_us == now_us for e in batch):
+            served = engine.tracker.vectors(now_us).astype(np.float16).astype(np.float32)
+            for number, room in enumerate(engine.home.rooms):
+                ends, _, vectors = rows_of(engine, now_us)[room.room_id]
+                assert ends[-1] == now_us
+                assert dict(zip(FEATURE_NAMES, vectors[-1], strict=True)) == dict(
+                    zip(FEATURE_NAMES, served[number], strict=True)
+                )
+                checked += 1
+    assert checked > 500
+    engine.close()
+
+
+def test_history_that_is_imported_later_counts(tmp_path: Path) -> None:
+    day = [event for event in SIMULATED.events if event.time_us <= SIMULATED.start_us + DAY_US]
+    noon_us = SIMULATED.start_us + 12 * HOUR_US
+    before = [event for event in day if event.time_us <= noon_us]
+    after = [event for event in day if event.time_us > noon_us]
+    _, engine = live(tmp_path / "home.db", SIMULATED.home, after, noon_us, END_US)
+    assert rows_of(engine, noon_us)["kitchen"][0].size == 0
+    result = engine.import_events(imported(before + after[:50]))
+    news = len({(event.time_us, event.entity_id) for event in before})
+    assert (result.accepted, result.duplicates) == (news, len(before) + 50 - news)
+    list(engine.rebuild(END_US))
+    whole = Engine.open(tmp_path / "whole.db", SIMULATED.home, END_US, durable=False)
+    whole.import_events(imported([event for event in day if event.time_us <= END_US]))
+    list(whole.rebuild(END_US))
+    assert rows_of(engine, noon_us)["kitchen"][0].size > 100
+    assert same_rows(engine, whole, END_US)
+    engine.close()
+    whole.close()
+
+
+@pytest.mark.parametrize("moment", ["early", "late", "last"])
+def test_events_that_come_during_a_rebuild_are_not_lost(tmp_path: Path, moment: str) -> None:
+    """They come live, in between two slices, and count at their own time."""
+    past = [event for event in SIMULATED.events if event.time_us <= END_US]
+    coming = [event for event in SIMULATED.events if END_US < event.time_us <= END_US + HOUR_US]
+    assert len(coming) > 10
+    engine = Engine.open(tmp_path / "home.db", SIMULATED.home, END_US, durable=False)
+    engine.import_events(imported(past))
+    work = engine.rebuild(END_US)
+    shares = []
+    given = False
+    for share in work:
+        shares.append(share)
+        due = {"early": len(shares) == 2, "late": share > 0.9, "last": share == 0.99}[moment]
+        if due and not given:
+            given = True
+            done = 0
+            for now_us in range(END_US // MINUTE_US * MINUTE_US + MINUTE_US, END_US + HOUR_US + 1, MINUTE_US):
+                begin = done
+                while done < len(coming) and coming[done].time_us <= now_us:
+                    done += 1
+                engine.ingest(coming[begin:done])
+                engine.tick(now_us)
+    assert given
+    whole = Engine.open(tmp_path / "whole.db", SIMULATED.home, END_US + HOUR_US, durable=False)
+    whole.import_events(imported(past + coming))
+    list(whole.rebuild(END_US + HOUR_US))
+    now_us = END_US + HOUR_US
+    assert same_rows(engine, whole, now_us)
+    assert chances(engine.tick(now_us)) == chances(whole.tick(now_us))
+    engine.close()
+    whole.close()
+
+
+def test_a_rebuild_that_is_stopped_leaves_the_engine_as_it_was(tmp_path: Path) -> None:
+    _, engine = live(tmp_path / "home.db", flat(), pulse(60, "kitchen"), START_US, START_US + 20 * MINUTE_US)
+    before = engine.tick(START_US + 20 * MINUTE_US)
+    engine.import_events([at(-3600 + n, "light.kitchen", "on" if n % 2 else "off") for n in range(900)])
+    work = engine.rebuild(START_US + 20 * MINUTE_US)
+    next(work)
+    work.close()
+    assert engine.tick(START_US + 20 * MINUTE_US) == before
+    list(engine.rebuild(START_US + 20 * MINUTE_US))
+    assert len(rows_of(engine, START_US + 20 * MINUTE_US)["kitchen"][0]) == 16
+    engine.close()
+
+
+def test_a_rebuild_of_nothing_ends_at_once(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    assert list(engine.rebuild(START_US)) == []
+    assert engine.store.features.count(FEATURE_SET_VERSION) == 0
+    engine.close()
