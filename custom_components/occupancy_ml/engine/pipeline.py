@@ -361,12 +361,7 @@ class Engine:
         except PayloadError as error:
             _LOGGER.info("The saved state does not fit: %s", error)
             return None
-        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
-        if state is not None:
-            value = json.loads(state.payload)
-            self.predictor.restore(value["predictor"])
-            self._outlook.restore(value["outlook"])
-            self._archive.restore(value["archive"])
+        self._restore_state()
         rows: list[FeatureRow] = []
         # A little of what came before is read again: the tracker knows which of it is news.
         for batch in self.store.events.read(saved.time_us - _AHEAD_US, now_us + 1, self._roles.keys()):
@@ -378,6 +373,19 @@ class Engine:
         if now_us - tracker.time_us > _UNHEARD_US:
             tracker.skip(now_us)
         return tracker
+
+    def _restore_state(self) -> None:
+        """Corrections, switches and the like, where they fit this version."""
+        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
+        if state is None:
+            return
+        try:
+            value = json.loads(state.payload)
+            self.predictor.restore(value["predictor"])
+            self._outlook.restore(value["outlook"])
+            self._archive.restore(value["archive"])
+        except (KeyError, TypeError, ValueError) as error:
+            _LOGGER.info("The saved switches and corrections do not fit: %r", error)
 
     def _save(self) -> None:
         """Write the checkpoint: from here the engine goes on after a restart."""

@@ -191,6 +191,13 @@ class Tracker:
             raise PayloadError(f"the state cannot be unpacked: {error}") from error
         if header["signature"] != signature(home):
             raise PayloadError("the state is of a home with other rooms or sensors")
+        try:
+            return cls._restored(home, header, arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PayloadError(f"the state is of another version: {error!r}") from error
+
+    @classmethod
+    def _restored(cls, home: Home, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Tracker:
         tracker = cls(home, 0)
         tracker.senses.restore(header["senses"])
         tracker.observer.restore(header["observer"])
