@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import logging
 from pathlib import Path
 
+from homeassistant.core import HomeAssistant
 import pytest
 
 # First of all: the test package of Home Assistant brings a `custom_components` of its own, and whichever is
@@ -27,13 +28,19 @@ def hass_config_dir(tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def integration(request: pytest.FixtureRequest) -> None:
+def integration(request: pytest.FixtureRequest) -> Iterator[None]:
     """In every test with a Home Assistant: a real recorder, and our integration to be found."""
-    if "hass" in request.fixturenames:
-        # The recorder first: enabling custom integrations asks for a running Home Assistant, and the recorder
-        # refuses to be set up after it.
-        request.getfixturevalue("recorder_mock")
-        request.getfixturevalue("enable_custom_integrations")
+    if "hass" not in request.fixturenames:
+        yield
+        return
+    # The recorder first: enabling custom integrations asks for a running Home Assistant, and the recorder
+    # refuses to be set up after it.
+    request.getfixturevalue("recorder_mock")
+    request.getfixturevalue("enable_custom_integrations")
+    hass: HomeAssistant = request.getfixturevalue("hass")
+    yield
+    # The recorder goes before Home Assistant does; a read of its history under way would lose its connection.
+    hass.loop.run_until_complete(hass.async_block_till_done(wait_background_tasks=True))
 
 
 @pytest.fixture(autouse=True)

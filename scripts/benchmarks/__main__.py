@@ -147,7 +147,7 @@ def _commit() -> str:
             text=True,
             check=True,
         )
-    except (OSError, subprocess.CalledProcessError):
+    except OSError, subprocess.CalledProcessError:
         return "unknown"
     return done.stdout.strip()
 

@@ -21,14 +21,28 @@ BEGIN_US = SIMULATED.start_us + 5 * HOUR_US
 END_US = BEGIN_US + 26 * HOUR_US
 NIGHTS = [BEGIN_US + 22 * HOUR_US]
 MARKED = [
-    Marked(BEGIN_US + hours * HOUR_US, room, BEGIN_US + (hours - 1) * HOUR_US, BEGIN_US + (hours + 2) * HOUR_US, told)
+    Marked(
+        BEGIN_US + hours * HOUR_US,
+        room,
+        BEGIN_US + (hours - 1) * HOUR_US,
+        BEGIN_US + (hours + 2) * HOUR_US,
+        told,
+    )
     for hours, room, told in ((3, "kitchen", True), (6, "office", False), (23, "bedroom", True))
 ]
 
 
 def file_of(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
     """What a reader of the file would see of the results."""
-    tables = ("features", "predictions", "labels", "episodes", "daily_scores", "clr_training_runs", "bocpd_model_state")
+    tables = (
+        "features",
+        "predictions",
+        "labels",
+        "episodes",
+        "daily_scores",
+        "clr_training_runs",
+        "bocpd_model_state",
+    )
     return {table: query(engine.store.path, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables}
 
 
@@ -86,7 +100,12 @@ def test_what_came_after_the_last_tick_does_not_count_twice(tmp_path: Path) -> N
 
 def test_the_same_events_again_change_nothing(tmp_path: Path) -> None:
     """A batch whose storing was cancelled is sent again."""
-    events = [*pulse(10, "kitchen"), *pulse(50, "hall"), at(20, "light.kitchen", "off"), at(55, "light.kitchen", "on")]
+    events = [
+        *pulse(10, "kitchen"),
+        *pulse(50, "hall"),
+        at(20, "light.kitchen", "off"),
+        at(55, "light.kitchen", "on"),
+    ]
     once = Engine.open(tmp_path / "once.db", flat(), START_US)
     again = Engine.open(tmp_path / "again.db", flat(), START_US)
     for engine in (once, again):
@@ -119,8 +138,12 @@ def test_a_kill_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     end_us = BEGIN_US + 4 * HOUR_US
     path = tmp_path / "home.db"
-    engine = Engine.open(path, SIMULATED.home, BEGIN_US)  # durable: with a checkpoint every quarter of an hour
-    kills = rng.choice(np.array(list(minutes(BEGIN_US + HOUR_US, end_us - HOUR_US))), 4, replace=False).tolist()
+    engine = Engine.open(
+        path, SIMULATED.home, BEGIN_US
+    )  # durable: with a checkpoint every quarter of an hour
+    kills = rng.choice(
+        np.array(list(minutes(BEGIN_US + HOUR_US, end_us - HOUR_US))), 4, replace=False
+    ).tolist()
     copies: dict[int, Path] = {}
 
     def watch(now_us: int) -> Engine:
@@ -138,7 +161,9 @@ def test_a_kill_loses_nothing_that_was_stored(tmp_path: Path) -> None:
         assert same_rows(engine, revived, until_us)
         steady = [snapshot for snapshot in shown if killed_us <= snapshot.time_us <= until_us]
         for one, other in zip(steady, later, strict=True):
-            assert {r: s.probability for r, s in one.rooms.items()} == {r: s.probability for r, s in other.rooms.items()}
+            assert {r: s.probability for r, s in one.rooms.items()} == {
+                r: s.probability for r, s in other.rooms.items()
+            }
         revived.close()
     assert len(copies) == 4
     engine.close()

@@ -87,7 +87,9 @@ def test_no_clock_no_chance_no_code_from_data(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"eval", "exec", "compile", "__import__", "open", "input"}
         if isinstance(node, ast.Attribute):
-            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            owner = (
+                node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            )
             assert (owner, node.attr) not in CLOCKS
             # Random numbers come from a seeded generator that is handed in, or not at all.
             assert (owner, node.attr) not in {("np", "random"), ("numpy", "random")}

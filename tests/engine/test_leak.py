@@ -35,7 +35,10 @@ def with_reference(simulated: Simulation) -> tuple[Home, list[Event]]:
     watched = replace(home, sensors=(*home.sensors, Sensor(entity_id, Role.REFERENCE, "kitchen")))
     told = [Event(simulated.start_us + 1, entity_id, "off")]
     for start_us, end_us in simulated.occupied("kitchen"):
-        told += [Event(max(start_us, simulated.start_us + 2), entity_id, "on"), Event(end_us, entity_id, "off")]
+        told += [
+            Event(max(start_us, simulated.start_us + 2), entity_id, "on"),
+            Event(end_us, entity_id, "off"),
+        ]
     events = {(e.time_us, e.entity_id): e for e in [*simulated.events, *told]}
     return watched, [events[key] for key in sorted(events)]
 
@@ -139,7 +142,15 @@ def test_what_is_stored_of_the_future_already_is_not_used(tmp_path: Path, hour: 
             for room in HOME.rooms:
                 for source in LabelSource:
                     engine.store.labels.add(
-                        Label(SIMULATED.start_us, SIMULATED.end_us, 1.0, 9.0, source, moment_us + 1, room.room_id)
+                        Label(
+                            SIMULATED.start_us,
+                            SIMULATED.end_us,
+                            1.0,
+                            9.0,
+                            source,
+                            moment_us + 1,
+                            room.room_id,
+                        )
                     )
         list(engine.rebuild(moment_us))
         list(engine.night(moment_us))
@@ -171,7 +182,12 @@ def test_training_at_a_moment_is_the_same_whatever_was_learned_later(tmp_path: P
     simulated = simulate(demo_home(), date(2026, 3, 2), 5, 4)
     moment_us = simulated.start_us + 100 * HOUR_US
     _, engine = live(
-        tmp_path / "home.db", simulated.home, simulated.events, simulated.start_us, moment_us, nights=[moment_us]
+        tmp_path / "home.db",
+        simulated.home,
+        simulated.events,
+        simulated.start_us,
+        moment_us,
+        nights=[moment_us],
     )
     clock = LocalClock(simulated.home.time_zone)
 

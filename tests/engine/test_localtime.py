@@ -35,7 +35,12 @@ def test_a_day_begins_at_its_first_moment(name: str) -> None:
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(366)]
     offsets = [datetime.combine(day, time(12), zone).utcoffset() for day in days]
     # Days around every change of the clock, and some plain ones.
-    around = {days[m] for n in range(1, 366) if offsets[n] != offsets[n - 1] for m in range(max(n - 2, 0), min(n + 2, 366))}
+    around = {
+        days[m]
+        for n in range(1, 366)
+        if offsets[n] != offsets[n - 1]
+        for m in range(max(n - 2, 0), min(n + 2, 366))
+    }
     for day in sorted(around | set(days[::90])):
         start_us, end_us = clock.day_bounds(day)
         assert start_us == first_moment(zone, day)

@@ -164,7 +164,9 @@ def test_late_and_repeated_events_do_not_turn_back_a_state() -> None:
     assert senses.is_on("light.kitchen")
 
 
-@pytest.mark.parametrize("odd", ["ON", "detected", "1", "nan", "inf", "-inf", "1e999", "🙂", "x" * 255, "none"])
+@pytest.mark.parametrize(
+    "odd", ["ON", "detected", "1", "nan", "inf", "-inf", "1e999", "🙂", "x" * 255, "none"]
+)
 def test_odd_states_do_no_harm(odd: str) -> None:
     senses = Senses(HOME)
     for sensor in HOME.sensors:

@@ -38,7 +38,7 @@ _AHEAD_US = 2 * MINUTE_US
 _PRESENT_US = 5 * MINUTE_US
 _CORRECTION_WEIGHT = 6.0
 _REBUILD_EVENTS = 200
-_REBUILD_ROWS = 288
+_REBUILD_ROWS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Engine:
         self._durable = durable
         self._now_us = now_us
         self._checkpoint_us = now_us
+        self._folded_minute = now_us // MINUTE_US
         self._archive = Archive(store)
         self._reports: dict[str, RoomReport] = {}
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
@@ -149,8 +150,15 @@ class Engine:
             return IngestResult(0, 0, len(events))
         with self.store.transaction():
             accepted = self.store.events.append(ours, self._roles)
-            self.store.metadata.set_us("last_ingest_at", max(event.time_us for event in ours))
+            self._note_ingest(max(event.time_us for event in ours))
         return IngestResult(accepted, len(ours) - accepted, len(events) - len(ours))
+
+    def _note_ingest(self, newest_us: int) -> None:
+        """Remember up to when events are stored; neither old imports nor a wrong clock may move it away."""
+        latest_us = self._now_us + _AHEAD_US
+        before_us = self.store.metadata.get_us("last_ingest_at") or 0
+        known_us = before_us if before_us <= latest_us else 0
+        self.store.metadata.set_us("last_ingest_at", max(known_us, min(newest_us, latest_us)))
 
     def tick(self, now_us: int) -> Snapshot:
         """Go on to the present: decay, windows, predictions; a checkpoint now and then."""
@@ -170,7 +178,9 @@ class Engine:
         if self._durable:
             if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
                 self._save()
-            self.store.checkpoint()
+            if now_us // MINUTE_US != self._folded_minute:
+                self._folded_minute = now_us // MINUTE_US
+                self.store.checkpoint()
         return snapshot
 
     def rebuild(self, now_us: int) -> Iterator[float]:

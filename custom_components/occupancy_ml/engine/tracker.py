@@ -15,7 +15,7 @@ from scipy.special import logit
 from .changepoint import Detector, GammaPoisson, home_streams
 from .events import MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US, Windows
-from .home import Home
+from .home import Home, Role
 from .localtime import LocalClock
 from .payload import PayloadError, pack, unpack
 from .senses import Senses
@@ -225,5 +225,9 @@ def signature(home: Home) -> list[Any]:
         len(FEATURE_NAMES),
         home.time_zone,
         [[room.room_id, room.kind.value] for room in home.rooms],
-        [[s.entity_id, s.role.value, s.room_id, s.device_class] for s in home.sensors],
+        [
+            # Only environment sensors are read by their class, and others may get theirs late at start-up.
+            [s.entity_id, s.role.value, s.room_id, s.device_class if s.role is Role.ENVIRONMENT else None]
+            for s in home.sensors
+        ],
     ]

@@ -38,15 +38,11 @@ class Calibration:
     def fit(cls, score: Floats, targets: Floats, weights: Floats) -> Self:
         """Fit on scores (n,) that the model gave to rows it had not seen."""
         if weights.sum() < _BETA_FROM:
-            platt = fit_logistic(
-                score[:, None], targets, weights, penalty=_HELD, offset=score, intercept_penalty=_HELD
-            )
-            slope = max(1.0 + float(platt.coefficients[0]), 0.0)
-            return cls(slope, slope, platt.intercept)
+            (slope,), shift = _slopes(score[:, None], targets, weights)
+            return cls(slope, slope, shift)
         parts = np.column_stack([log_expit(score), -log_expit(-score)])
-        beta = fit_logistic(parts, targets, weights, penalty=_HELD, offset=score, intercept_penalty=_HELD)
-        above, below = np.maximum(1.0 + beta.coefficients, 0.0)
-        return cls(float(above), float(below), beta.intercept)
+        (above, below), shift = _slopes(parts, targets, weights)
+        return cls(above, below, shift)
 
     def to_json(self) -> dict[str, float]:
         """Plain numbers."""
@@ -56,3 +52,18 @@ class Calibration:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `to_json` gave."""
         return cls(value["above"], value["below"], value["shift"])
+
+
+def _slopes(parts: Floats, targets: Floats, weights: Floats) -> tuple[list[float], float]:
+    """Slopes of the columns (n, k), none negative, and the shift. One that would be is zero, the rest fitted anew."""
+    kept = np.ones(parts.shape[1], dtype=bool)
+    while True:
+        left = parts[:, kept]
+        fit = fit_logistic(
+            left, targets, weights, penalty=_HELD, offset=left.sum(axis=1), intercept_penalty=_HELD
+        )
+        slopes = np.zeros(len(kept))
+        slopes[kept] = 1.0 + fit.coefficients
+        if (slopes >= 0.0).all():
+            return slopes.tolist(), fit.intercept
+        kept &= slopes >= 0.0

@@ -114,7 +114,7 @@ def _whereabouts(
         return f"an outer door opened {ago(door_us)}, and nothing moved since"
     if elsewhere_us < here_us:
         return f"the last activity was in another room, {ago(elsewhere_us)}"
-    return f"nothing here since {ago(here_us)}"
+    return f"nobody seems to have stayed since the last activity {ago(here_us)}"
 
 
 def ago(since_us: int) -> str:

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 _MAX_STEPS = 50
 _TOLERANCE = 1e-9
-_MAX_HALVINGS = 30
+_MAX_HALVINGS = 60  # where all is saturated, the first step is astronomic
 
 
 @dataclass(frozen=True, slots=True)

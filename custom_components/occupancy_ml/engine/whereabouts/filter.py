@@ -83,9 +83,9 @@ def initial_belief(layout: Layout) -> Floats:
     """(S, S): the first chain anywhere, the second outside."""
     rooms = len(layout.room_ids)
     belief = np.zeros((layout.states, layout.states))
-    belief[:-1, -1] = (1 - _EMPTY_AT_FIRST) / (2 * rooms)
+    belief[:-1, -1] = (1 - _EMPTY_AT_FIRST) / max(2 * rooms, 1)
     belief[-1, -1] = _EMPTY_AT_FIRST
-    return belief
+    return _normalised(belief)  # a home without rooms is always empty
 
 
 def _normalised(belief: Floats) -> Floats:

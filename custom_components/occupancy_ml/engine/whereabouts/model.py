@@ -125,7 +125,7 @@ class Parameters:
         """The M step: posterior means of the rates under the priors above."""
         rooms = len(layout.room_ids)
         others = 1.0 - np.eye(rooms)
-        moves = counts.moves * others + _MOVE_PRIOR / rooms * others
+        moves = counts.moves * others + _MOVE_PRIOR / max(rooms, 1) * others
         moves /= np.maximum(moves.sum(axis=1, keepdims=True), 1e-12)
         weight = _FIRE_PRIOR_MINUTES[:, None]
         fire = np.repeat(_FIRE_PRIOR[:, :, None], rooms, axis=2)

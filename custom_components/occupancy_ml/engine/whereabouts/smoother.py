@@ -16,9 +16,10 @@ from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes.
 _SILENT_STRIDE = 5
-# A slice is so many steps: some milliseconds in a large home. Beliefs are kept where slices begin and made
-# anew on the way back, since a week of them would take hundreds of megabytes.
-_SLICE = 64
+# A slice is so many entries of the plan: some milliseconds in a large home. Steps and beliefs are kept where
+# slices begin and made anew on the way back: a week of beliefs would take hundreds of megabytes, and so many
+# objects would make Python look for garbage in all of Home Assistant, which holds up everything.
+_SLICE = 40
 # Stands for the silent rest of a minute where a step's room is expected.
 _END = -2
 
@@ -49,7 +50,7 @@ class _Step:
     """A step of the chains and what was heard in it.
 
     Attributes:
-        index: of the plan's entry it belongs to.
+        entry: of the plan it belongs to.
         room: that fired, DOOR, or _END for the silent rest of a minute.
         transition: how the chains move.
         quiet: (S,) for each chain, likelihood of the silence.
@@ -58,7 +59,7 @@ class _Step:
         fired: (S, S) likelihood of the signal.
     """
 
-    index: int
+    entry: int
     room: int
     transition: Transition
     quiet: Floats | None = None
@@ -94,30 +95,31 @@ def smooth(
     """
     tables, emissions = Tables(layout, parameters), Emissions(layout, parameters)
     plan = _strides(minutes, hours)
-    steps: list[_Step] = []
     size = layout.states
-    for number, (index, length) in enumerate(plan):
-        minute, hour = minutes[index], hours[index]
-        for room, context in minute.fires:
-            if room == DOOR:
-                steps.append(_Step(number, DOOR, tables.door(hour)))
-            else:
-                steps.append(_Step(number, room, tables.fire(hour), fired=emissions.fire(room, context)))
-        quiet: Floats = emissions.quiet(minute.rooms, minute.contexts) ** length
-        levels = emissions.levels(minute.levels)
-        steps.append(_Step(number, _END, tables.quiet(hour, length), quiet, levels, length))
-        if number % _SLICE == _SLICE - 1:
-            yield 0.1 * number / len(plan)
+
+    def steps_of(first: int) -> list[_Step]:
+        """The steps of the slice that begins at an entry of the plan."""
+        steps: list[_Step] = []
+        for entry, (index, length) in enumerate(plan[first : first + _SLICE], start=first):
+            minute, hour = minutes[index], hours[index]
+            for room, context in minute.fires:
+                if room == DOOR:
+                    steps.append(_Step(entry, DOOR, tables.door(hour)))
+                else:
+                    steps.append(_Step(entry, room, tables.fire(hour), fired=emissions.fire(room, context)))
+            quiet: Floats = emissions.quiet(minute.rooms, minute.contexts) ** length
+            levels = emissions.levels(minute.levels)
+            steps.append(_Step(entry, _END, tables.quiet(hour, length), quiet, levels, length))
+        return steps
 
     begins: list[Floats] = []
     belief, log_likelihood = initial_belief(layout), 0.0
-    for number, step in enumerate(steps):
-        if number % _SLICE == 0:
-            begins.append(belief)
-        belief, total = step.forward(belief)
-        log_likelihood += float(np.log(total)) if total > 0.0 else 0.0
-        if number % _SLICE == _SLICE - 1:
-            yield 0.1 + 0.4 * number / len(steps)
+    for first in range(0, len(plan), _SLICE):
+        begins.append(belief)
+        for step in steps_of(first):
+            belief, total = step.forward(belief)
+            log_likelihood += float(np.log(total)) if total > 0.0 else 0.0
+        yield 0.5 * first / len(plan)
 
     rooms = len(layout.room_ids)
     occupied = np.zeros((len(plan), rooms))
@@ -125,35 +127,35 @@ def smooth(
     moves = np.zeros((rooms, rooms))
     active = np.zeros((len(plan), rooms))
     message = np.ones((size, size))
-    beliefs = np.empty((_SLICE + 1, size, size), dtype=np.float32)  # of one slice, that before it first
-    for first in range((len(steps) - 1) // _SLICE * _SLICE, -1, -_SLICE):
-        piece = steps[first : first + _SLICE]
-        belief = begins.pop()
+    for first in range((len(plan) - 1) // _SLICE * _SLICE, -1, -_SLICE):
+        steps, belief = steps_of(first), begins.pop()
+        beliefs = np.empty((len(steps) + 1, size, size), dtype=np.float32)  # that before the slice first
         beliefs[0] = belief
-        for offset, step in enumerate(piece, start=1):
+        for number, step in enumerate(steps):
             belief, _ = step.forward(belief)
-            beliefs[offset] = belief
-        yield 0.5 + 0.5 * (1 - (first + len(piece)) / len(steps))
-        for offset in range(len(piece), 0, -1):
-            step = piece[offset - 1]
+            beliefs[number + 1] = belief
+        yield 1 - 0.5 * min(first + _SLICE, len(plan)) / len(plan)
+        for number in range(len(steps) - 1, -1, -1):
+            step = steps[number]
             if step.room == _END:
-                posterior = beliefs[offset] * message
+                posterior = beliefs[number + 1] * message
                 posterior /= max(posterior.sum(), 1e-300)
-                occupied[step.index] = emissions.occupancy(posterior)
-                home[step.index] = 1.0 - posterior[-1, -1]
-                active[step.index] = np.minimum(
-                    posterior[:rooms].sum(axis=1) + posterior[:, :rooms].sum(axis=0), occupied[step.index]
+                there = emissions.occupancy(posterior)
+                occupied[step.entry] = there
+                home[step.entry] = 1.0 - posterior[-1, -1]
+                active[step.entry] = np.minimum(
+                    posterior[:rooms].sum(axis=1) + posterior[:, :rooms].sum(axis=0), there
                 )
             weighted = step.weigh(message)
-            if first + offset > 1 and step.room != DOOR:
+            if first + number and step.room != DOOR:
                 one, other, _ = step.transition.terms[0]
-                pairs = one * ((beliefs[offset - 1] @ other) @ weighted.T)
+                pairs = one * ((beliefs[number] @ other) @ weighted.T)
                 total = pairs.sum()
                 if total > 0.0:
                     moves += pairs[:rooms, :rooms] / total
             message = step.transition.backward(weighted)
             message /= max(message.max(), 1e-300)
-        yield 0.5 + 0.5 * (1 - first / len(steps))
+        yield 1 - 0.5 * first / len(plan)
 
     lengths = np.array([length for _, length in plan], dtype=np.int64)
     counts = Counts(moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active))

@@ -149,7 +149,7 @@ class Tables:
         alone = rooms == 1
         by_kind = _NIGHT_HABITS if night else _HABITS
         habits = np.array([by_kind.get(kind, (_SETTLE, _RISE, _MOVE)) for kind in self._layout.kinds])
-        settle, rise, move = habits.T
+        settle, rise, move = habits.reshape(rooms, 3).T
         if fired:
             settle, rise, move = (
                 np.zeros(rooms),
