@@ -43,7 +43,8 @@ def _filled(fields: Mapping[Any, Any]) -> dict[str, Any]:
         if isinstance(field, section):
             values[str(marker)] = _filled(field.schema.schema)
         elif marker.description and "suggested_value" in marker.description:
-            values[str(marker)] = marker.description["suggested_value"]
+            if marker.description["suggested_value"] is not None:
+                values[str(marker)] = marker.description["suggested_value"]
         else:
             values[str(marker)] = marker.default()
     return values

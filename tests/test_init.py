@@ -20,6 +20,7 @@ from tests.a_home import (
     BATHROOM,
     HALL,
     KITCHEN,
+    ROOMS,
     coordinator_of,
     database,
     make_entry,
@@ -68,6 +69,11 @@ async def test_each_room_and_the_home_get_their_entities(hass: HomeAssistant) ->
         "sensor.home_model_quality",
         "sensor.home_last_training",
         "button.home_retrain",
+        *(f"sensor.{room}_occupancy_{key}" for room in ROOMS for key in ("log_loss", "skill")),
+        *(
+            f"sensor.home_{key}"
+            for key in ("events_stored", "labelled_days", "database_size", "prediction_latency")
+        ),
     }
     kitchen = hass.states.get("binary_sensor.kitchen_occupancy")
     assert kitchen is not None

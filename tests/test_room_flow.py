@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -197,16 +199,25 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
     flows = hass.config_entries.options
     result = await flows.async_init(entry.entry_id)
     await said(hass, result, "options", "options")
-    assert suggested(result) == OPTIONS
+    kept = {"raw_events": 30, "features": 84, "predictions": 60, "episodes": 1095, "daily_scores": 1095}
+    sections: dict[str, Any] = {"sleep": {}, "storage": {**kept, "size_mb": 500}}
+    assert suggested(result) == {**OPTIONS, **sections}
     for answer, error in (
         ({"persons": ["person.nobody"], "night_hour": 2}, "entity_missing"),
         ({"routine_only": ["light.kitchen_ceiling"], "night_hour": 2}, "entity_in_room"),
     ):
-        result = await flows.async_configure(result["flow_id"], answer)
+        result = await flows.async_configure(result["flow_id"], {**answer, **sections})
         await said(hass, result, "options", "options")
         assert result["errors"] == {"base": error}
-    assert suggested(result) == {"persons": [], "routine_only": ["light.kitchen_ceiling"], "night_hour": 2}
-    result = await flows.async_configure(result["flow_id"], {"persons": ["person.ada"], "night_hour": 2.0})
+    filled = suggested(result)
+    assert (filled["persons"], filled["routine_only"], filled["night_hour"]) == (
+        [],
+        ["light.kitchen_ceiling"],
+        2,
+    )
+    result = await flows.async_configure(
+        result["flow_id"], {"persons": ["person.ada"], "night_hour": 2.0, **sections}
+    )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     assert dict(entry.options) == {"persons": ["person.ada"], "night_hour": 2, "routine_only": []}

@@ -10,23 +10,27 @@ from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from . import issues
+from . import backup, issues
 from .const import DATABASE_FILE, DOMAIN
 from .coordinator import Coordinator
 from .engine.store.errors import MigrationError, NewerSchemaError, StoreError
 from .home_builder import home_from_entry
+from .label_capture import LabelCapture
 from .learning import Learner
+from .monitor import Monitor
 from .registries import RegistryFollower, async_remove_ghosts
 from .runtime import OccupancyConfigEntry, Runtime
 from .services import async_setup_services
+from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions: they exist, and explain themselves, also while no home is set up."""
+    """Register actions and commands: they exist, and explain themselves, also while no home is set up."""
     async_setup_services(hass)
+    async_setup_websocket_api(hass)
     return True
 
 
@@ -46,7 +50,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
         await _async_open(hass, coordinator)
         coordinator.async_listen()
         await coordinator.async_config_entry_first_refresh()
-        entry.runtime_data = Runtime(coordinator, learner)
+        entry.runtime_data = Runtime(coordinator, learner, Monitor(hass, entry, coordinator))
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     except BaseException:
         await _async_close(coordinator, learner)
@@ -67,6 +71,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
     entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, config_changed))
     entry.async_on_unload(RegistryFollower(hass, entry, coordinator).async_start())
     entry.async_on_unload(entry.add_update_listener(changed))
+    entry.async_on_unload(LabelCapture(hass, entry, coordinator).async_start())
     learner.async_start()
     return True
 
@@ -87,13 +92,15 @@ async def _async_open(hass: HomeAssistant, coordinator: Coordinator) -> None:
         ) from error
     issues.async_clear_store_issues(hass)
     if (set_aside := coordinator.engine.store.recovered_from) is not None:
-        issues.async_raise_damaged(hass, path, set_aside.name)
+        issues.async_raise_damaged(hass, path, set_aside.name, coordinator.engine.store.salvaged)
 
 
 async def _async_close(coordinator: Coordinator, learner: Learner) -> None:
     """Stop learning, store what is buffered, close the file."""
     coordinator.async_stop_listening()
     await learner.async_stop()
+    # A file that a backup holds could not be folded and closed.
+    await backup.async_release(coordinator.hass)
     await coordinator.async_close()
 
 

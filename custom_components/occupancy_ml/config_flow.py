@@ -19,10 +19,10 @@ from homeassistant.config_entries import (
 from homeassistant.core import callback
 from homeassistant.helpers import area_registry as ar
 
-from .const import CONF_AREA_ID, CONF_PERSONS, CONF_ROUTINE_ONLY, DOMAIN, NAME, SUBENTRY_ROOM
+from .const import CONF_AREA_ID, CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_SLEEP, DOMAIN, NAME, SUBENTRY_ROOM
 from .discovery import RoomPlan, mark_exit_doors, propose_persons, propose_rooms, propose_routine_only
 from .engine.home import Role
-from .flow_checks import Problem, Taken, find_problem, taken_by
+from .flow_checks import Problem, Taken, find_problem, find_sleep_problem, taken_by
 from .flow_schemas import (
     FIELD_EXIT_DOORS,
     FIELD_ROOMS,
@@ -31,6 +31,7 @@ from .flow_schemas import (
     area_schema,
     filled_options,
     filled_room,
+    filled_sections,
     home_schema,
     options_schema,
     room_data,
@@ -242,16 +243,17 @@ class HomeOptionsFlow(OptionsFlow):
     """Options of the whole home. The entry's update listener makes them take effect."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Change who lives here, what routines look at, and the hour of the night."""
+        """Change who lives here, what routines look at, how sleep is told, when the night is, what is kept."""
         if user_input is None:
             return self.async_show_form(step_id="init", data_schema=options_schema(self.config_entry.options))
-        options = filled_options(user_input)
+        options = filled_options(user_input) | filled_sections(user_input)
         taken = taken_by(self.config_entry, with_home=False)
-        if problem := find_problem(self.hass, _whole_home(options), taken):
+        problem = find_problem(self.hass, _whole_home(options), taken)
+        if problem := problem or find_sleep_problem(self.hass, options.get(CONF_SLEEP, {})):
             return self.async_show_form(
                 step_id="init", data_schema=options_schema(options), **_shown(problem)
             )
-        return self.async_create_entry(data={**self.config_entry.options, **options})
+        return self.async_create_entry(data=options)
 
 
 class RoomSubentryFlow(ConfigSubentryFlow):

@@ -3,7 +3,9 @@
 The configuration, as it is stored:
 
 - `entry.data` is empty: everything about the home can be changed later, so it lies in the options.
-- `entry.options` is `{CONF_PERSONS: [entity_id], CONF_NIGHT_HOUR: int, CONF_ROUTINE_ONLY: [entity_id]}`.
+- `entry.options` is `{CONF_PERSONS: [entity_id], CONF_NIGHT_HOUR: int, CONF_ROUTINE_ONLY: [entity_id]}`, and where
+  chosen `CONF_SLEEP: {CONF_SLEEP_START: entity_id, CONF_SLEEP_END: entity_id, CONF_SLEEP_SENSOR: entity_id}` and
+  `CONF_STORAGE: {field of Retention: int}`. Of both only what is set, or differs from the default, is there.
 - Each room is a subentry of type `SUBENTRY_ROOM`, unique id the area id, title the area's name, data
   `{CONF_AREA_ID: str, CONF_KIND: RoomKind value, CONF_SENSORS: {Role value: [entity_id]}}`; roles without
   an entity are left out.
@@ -26,6 +28,11 @@ CONF_SENSORS: Final = "sensors"
 CONF_PERSONS: Final = "persons"
 CONF_NIGHT_HOUR: Final = "night_hour"
 CONF_ROUTINE_ONLY: Final = "routine_only"
+CONF_SLEEP: Final = "sleep"
+CONF_SLEEP_START: Final = "sleep_start"
+CONF_SLEEP_END: Final = "sleep_end"
+CONF_SLEEP_SENSOR: Final = "sleep_sensor"
+CONF_STORAGE: Final = "storage"
 
 # The nightly training runs while most homes sleep, and after the clocks have changed in most time zones.
 DEFAULT_NIGHT_HOUR: Final = 3

@@ -30,7 +30,11 @@ from .engine.home import Home
 from .engine.pipeline import Engine, IngestResult
 from .engine.snapshot import Learning, Snapshot
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
+from .engine.store.hold import FileHold
+from .home_builder import retention_of
 from .ingest import EventBuffer, LiveEvents, RawChange, convert
+from .log_lines import log_line
+from .metrics import Metrics
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,6 +42,9 @@ FLUSH_INTERVAL = timedelta(seconds=5)
 
 # One job's worth: a tenth of a second at most on a small computer.
 BATCH = 2_000
+
+# Snapshots made side by side are seconds apart at most.
+_OVERTAKEN_US = 60_000_000
 
 # A backup or another reader may lock the file for some seconds; a minute of it is a person's business.
 FAILING_AFTER = timedelta(minutes=1)
@@ -104,6 +111,8 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.buffer = EventBuffer()
         self.counts = IngestCounts()
         self.failing_since: datetime | None = None
+        self.failure: str | None = None
+        self.metrics = Metrics()
         self._engine: Engine | None = None
         self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
         self._lock = asyncio.Lock()
@@ -113,6 +122,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self._stop_listening: list[CALLBACK_TYPE] = []
         self._renames: list[tuple[str, str]] = []
         self._work: Work | None = None
+        self._restless: set[str] = set()
         self._raw: Snapshot | None = None
 
     # Life
@@ -129,7 +139,9 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     def _open(self) -> None:
         """In the executor: kept there and then, so that a caller cancelled meanwhile leaves no open file."""
         if not self._stopping:
-            self._engine = Engine.open(self.path, self.home, now_us(), Breather())
+            self._engine = Engine.open(
+                self.path, self.home, now_us(), Breather(), retention=retention_of(self.config_entry.options)
+            )
 
     @property
     def engine(self) -> Engine:
@@ -165,6 +177,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     async def async_close(self) -> None:
         """Store what is buffered and close the engine. Safe to repeat."""
         self.async_stop_listening()
+        self.buffer.release()
         async with self._cycle_lock:
             if (engine := self._engine) is None:
                 return
@@ -196,6 +209,17 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     def async_rename(self, old: str, new: str) -> None:
         """Let an entity's history follow its new id, when the engine closes for the reload this causes."""
         self._renames.append((old, new))
+
+    async def async_hold_file(self) -> FileHold:
+        """Store what is buffered, then keep the main file as it is until the hold is released.
+
+        Raises:
+            HomeAssistantError: the entry is not loaded.
+            StoreError: another program holds the file, or it cannot be used.
+        """
+        async with self._cycle_lock:
+            await self._async_store_buffer()
+            return await self.run(self.engine.store.hold)
 
     # Calls of the engine
 
@@ -247,10 +271,14 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _on_flush_time(self, _now: datetime) -> None:
-        if self.buffer:
+        # A clock that was set back would keep the timer of the minutes waiting until it is there again.
+        behind = self._raw is not None and abs(now_us() - self._raw.time_us) > 2 * _OVERTAKEN_US
+        if self.buffer or behind:
             self.async_request_cycle()
 
     async def _async_minute(self, _now: datetime) -> None:
+        self.buffer.release()
+        self._note_restless()
         await self._async_cycle()
 
     async def _async_cycle(self) -> None:
@@ -261,7 +289,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 return
             stored = await self._async_store_buffer()
             try:
-                snapshot = await self.run(self._engine.tick, now_us())
+                snapshot = await self.run(self._predict, stored)
             except StoreError as error:
                 self._note_failure(error)
                 if self.is_failing:
@@ -271,7 +299,9 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 _LOGGER.exception("The engine failed")
                 self.async_set_update_error(error)
                 return
-            if stored:
+            if self._engine.unsaved is not None:
+                self._note_failure(self._engine.unsaved)
+            elif stored:
                 self._note_success()
             self.async_publish(snapshot)
 
@@ -280,7 +310,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         async with self._cycle_lock:
             await self._async_store_buffer()
             try:
-                self._raw = await self.run(self.engine.tick, now_us())
+                self._raw = await self.run(self.metrics.timed_tick, self.engine, now_us())
             except StoreError as error:
                 raise UpdateFailed(
                     translation_domain=DOMAIN,
@@ -315,14 +345,21 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 self.counts.rejected += result.rejected
         return True
 
+    def _predict(self, stored: bool) -> Snapshot:
+        """In the executor: let time pass; what cannot be stored counts all the same."""
+        if not stored:
+            self.engine.hear([convert(raw) for raw in self.buffer.newest(BATCH)])
+        return self.metrics.timed_tick(self.engine, now_us())
+
     def _ingest(self, taken: list[RawChange]) -> IngestResult:
         """In the executor: convert and store."""
-        return self.engine.ingest([convert(raw) for raw in taken])
+        return self.metrics.timed_ingest(self.engine, [convert(raw) for raw in taken])
 
     @callback
     def async_publish(self, snapshot: Snapshot) -> None:
         """Show a snapshot, unless a later one is shown already."""
-        if self._raw is None or snapshot.time_us >= self._raw.time_us:
+        # One that is much older comes from a clock that was set back: then it is the present.
+        if self._raw is None or not 0 < self._raw.time_us - snapshot.time_us < _OVERTAKEN_US:
             self._raw = snapshot
             self.async_set_updated_data(self._with_work(snapshot))
 
@@ -353,7 +390,15 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             return snapshot
         return replace(snapshot, home=home)
 
-    # Trouble with the store
+    # Trouble with the store, and with entities
+
+    @callback
+    def _note_restless(self) -> None:
+        """Name, once each, the entities that change too often to be kept whole."""
+        for entity_id in self.buffer.thinned:
+            if entity_id not in self._restless:
+                self._restless.add(entity_id)
+                _LOGGER.warning("%s changes so often that only a part of it is kept", entity_id)
 
     @property
     def is_failing(self) -> bool:
@@ -368,8 +413,10 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             self.async_stop_listening()
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
             return
+        self.failure = str(error)
         if self.failing_since is None:
             self.failing_since = dt_util.utcnow()
+            log_line(_LOGGER, logging.WARNING, "ingest_failing", cause=type(error).__name__)
             _LOGGER.warning("Events cannot be stored for now and are kept in memory: %s", error)
         elif self.is_failing:
             issues.async_raise_store_issue(self.hass, error, str(self.path))
@@ -377,6 +424,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _note_success(self) -> None:
         if self.failing_since is not None:
-            self.failing_since = None
+            self.failing_since = self.failure = None
+            log_line(_LOGGER, logging.INFO, "ingest_resumed", buffered=len(self.buffer))
             _LOGGER.warning("Events are stored again")
             issues.async_clear_store_issues(self.hass)

@@ -17,6 +17,7 @@ from homeassistant.helpers import area_registry as ar, entity_registry as er
 from .coordinator import Coordinator, now_us
 from .engine.home import Role
 from .engine.snapshot import RoomState
+from .monitor import async_readiness
 from .runtime import OccupancyConfigEntry
 
 
@@ -103,11 +104,14 @@ async def async_get_config_entry_diagnostics(
             **asdict(coordinator.counts),
             "buffered": len(coordinator.buffer),
             "dropped": coordinator.buffer.dropped,
+            "left_out": coordinator.buffer.left_out,
+            "restless_entities": len(coordinator.buffer.thinned),
             "failing_since": coordinator.failing_since and coordinator.failing_since.isoformat(),
         },
         "learner_busy": entry.runtime_data.learner.is_busy,
         "file_bytes": size,
         "readiness": redact(readiness),
+        "monitoring": redact(await async_readiness(coordinator)),
         "snapshot": {
             "time_us": snapshot.time_us,
             "home": redact(asdict(snapshot.home)),

@@ -9,7 +9,15 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback, valid_entity_id
 from homeassistant.helpers import entity_registry as er
 
-from .const import CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_SENSORS, DOMAIN, SUBENTRY_ROOM
+from .const import (
+    CONF_PERSONS,
+    CONF_ROUTINE_ONLY,
+    CONF_SENSORS,
+    CONF_SLEEP_END,
+    CONF_SLEEP_START,
+    DOMAIN,
+    SUBENTRY_ROOM,
+)
 from .discovery import members
 from .engine.home import Role
 
@@ -79,6 +87,27 @@ def find_problem(hass: HomeAssistant, chosen: Mapping[Role, Iterable[str]], take
             if entity_id in taken.home:
                 return Problem("entity_in_home", named)
             seen[entity_id] = role
+    return None
+
+
+@callback
+def find_sleep_problem(hass: HomeAssistant, sleep: Mapping[str, str]) -> Problem | None:
+    """The first thing wrong with what tells of sleep, None when all is well.
+
+    The same entity may also be a sensor of a room: a bed tells of both.
+    """
+    for entity_id in sleep.values():
+        if key := _unusable(hass, entity_id):
+            return Problem(key, {"entity": _name(hass, entity_id)})
+    start, end = sleep.get(CONF_SLEEP_START), sleep.get(CONF_SLEEP_END)
+    if (start is None) != (end is None):
+        return Problem("sleep_half")
+    if start is not None and start == end:
+        return Problem("entity_twice", {"entity": _name(hass, start)})
+    for entity_id in filter(None, (start, end)):
+        state = hass.states.get(entity_id)
+        if state is not None and state.attributes.get("has_time") is False:
+            return Problem("sleep_without_time", {"entity": _name(hass, entity_id)})
     return None
 
 

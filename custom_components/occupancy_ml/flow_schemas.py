@@ -30,11 +30,18 @@ from .const import (
     CONF_PERSONS,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
+    CONF_SLEEP,
+    CONF_SLEEP_END,
+    CONF_SLEEP_SENSOR,
+    CONF_SLEEP_START,
+    CONF_STORAGE,
     DEFAULT_NIGHT_HOUR,
     ROOM_ROLES,
 )
 from .discovery import RoomPlan
 from .engine.home import Role, RoomKind
+from .engine.store.retention import Retention
+from .home_builder import retention_of
 
 FIELD_ROOMS = "rooms"
 FIELD_USE_PROPOSALS = "use_proposals"
@@ -48,6 +55,17 @@ SECTION_SPECIAL = "special"
 _MAIN_ROLES = (Role.MOTION, Role.PRESENCE, Role.DOOR, Role.EXIT_DOOR)
 _THING_ROLES = (Role.OPENING, Role.LIGHT, Role.MEDIA, Role.APPLIANCE, Role.ENVIRONMENT)
 _SPECIAL_ROLES = (Role.REFERENCE, Role.ROUTINE_ONLY)
+
+# What of the retention a person may choose: the least that makes sense, and the unit. Labels and models stay for
+# ever. Less than a week of events leaves nothing to look back on at night.
+STORAGE_FIELDS: Mapping[str, tuple[int, str]] = {
+    "raw_events": (7, "d"),
+    "features": (28, "d"),
+    "predictions": (7, "d"),
+    "episodes": (28, "d"),
+    "daily_scores": (28, "d"),
+    "size_mb": (50, "MB"),
+}
 
 # Domains whose states can carry the role. Routines may look at anything, so they are not listed.
 _DOMAINS: Mapping[Role, Sequence[str]] = {
@@ -89,8 +107,38 @@ def home_schema(options: Mapping[str, Any], doors: Sequence[str], exit_doors: Se
 
 
 def options_schema(options: Mapping[str, Any]) -> vol.Schema:
-    """The options of the whole home."""
-    return vol.Schema(_home_fields(options))
+    """The options of the whole home. How sleep is told stands open where it is."""
+    sleep: Mapping[str, str] = options.get(CONF_SLEEP, {})
+    fields = _home_fields(options)
+    fields[vol.Required(CONF_SLEEP)] = section(
+        vol.Schema(
+            {
+                _suggest(CONF_SLEEP_START, sleep.get(CONF_SLEEP_START)): _one("input_datetime"),
+                _suggest(CONF_SLEEP_END, sleep.get(CONF_SLEEP_END)): _one("input_datetime"),
+                _suggest(CONF_SLEEP_SENSOR, sleep.get(CONF_SLEEP_SENSOR)): _one(
+                    "binary_sensor", "input_boolean"
+                ),
+            }
+        ),
+        {"collapsed": not sleep},
+    )
+    kept = retention_of(options)
+    storage = {
+        vol.Required(name, default=getattr(kept, name)): _whole(least, unit)
+        for name, (least, unit) in STORAGE_FIELDS.items()
+    }
+    fields[vol.Required(CONF_STORAGE)] = section(vol.Schema(storage), {"collapsed": True})
+    return vol.Schema(fields)
+
+
+def filled_sections(user_input: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """How sleep is told and what is kept, as the user left it; what is empty or the default is left out."""
+    default = Retention()
+    sleep = {key: value for key, value in user_input[CONF_SLEEP].items() if value}
+    storage = {
+        key: value for key, value in user_input[CONF_STORAGE].items() if value != getattr(default, key)
+    }
+    return {key: value for key, value in ((CONF_SLEEP, sleep), (CONF_STORAGE, storage)) if value}
 
 
 def area_schema(areas: Mapping[str, str]) -> vol.Schema:
@@ -149,6 +197,19 @@ def stored_room(data: Mapping[str, Any], name: str) -> RoomPlan:
 _HOUR = vol.All(
     NumberSelector(NumberSelectorConfig(min=0, max=23, step=1, mode=NumberSelectorMode.BOX)), vol.Coerce(int)
 )
+
+
+def _whole(least: int, unit: str) -> vol.All:
+    selector = NumberSelectorConfig(
+        min=least, max=100_000, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=unit
+    )
+    return vol.All(NumberSelector(selector), vol.Coerce(int))
+
+
+def _one(*domains: str) -> EntitySelector:
+    return EntitySelector(
+        EntitySelectorConfig(filter=[EntityWithDeviceFilterSelectorConfig(domain=list(domains))])
+    )
 
 
 def _home_fields(options: Mapping[str, Any]) -> dict[vol.Marker, Any]:

@@ -1,8 +1,10 @@
-"""The configuration entry -> the engine's `Home`."""
+"""The configuration entry -> the engine's `Home` and `Retention`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_DEVICE_CLASS
@@ -15,10 +17,12 @@ from .const import (
     CONF_PERSONS,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
+    CONF_STORAGE,
     ROOM_ROLES,
     SUBENTRY_ROOM,
 )
 from .engine.home import Home, Role, Room, RoomKind, Sensor
+from .engine.store.retention import Retention
 
 # Where stored data names an entity twice in a room, what the user calls the truth must not become an input.
 _PRECEDENCE = (Role.REFERENCE, *(role for role in ROOM_ROLES if role is not Role.REFERENCE))
@@ -42,6 +46,12 @@ def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
         rooms=tuple(rooms.values()),
         sensors=tuple(sensors.values()),
     )
+
+
+def retention_of(options: Mapping[str, Any]) -> Retention:
+    """How long what is kept, by the options; the defaults where they say nothing."""
+    stored: Mapping[str, int] = options.get(CONF_STORAGE, {})
+    return Retention(**{f.name: stored[f.name] for f in fields(Retention) if f.name in stored})
 
 
 def _stored(entry: ConfigEntry, rooms: dict[str, Room]) -> Iterator[tuple[str, Role, str | None]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from homeassistant.const import STATE_ON
@@ -22,6 +23,7 @@ from homeassistant.core import (
 )
 from homeassistant.helpers.event import async_track_state_change_event
 
+from .engine.chatter import RateGuard
 from .engine.events import NO_STATE, Cause, Event, Origin, to_us
 from .engine.home import Home, Role
 
@@ -120,18 +122,48 @@ def convert(raw: RawChange) -> Event:
 
 
 class EventBuffer:
-    """A bounded queue of raw changes: oldest first, and the oldest go when it is full."""
+    """A bounded queue of raw changes: oldest first, and the oldest go when it is full.
+
+    An entity that will not be still is thinned out first (`RateGuard`): it would push out all the others.
+    """
 
     def __init__(self, limit: int = BUFFER_LIMIT) -> None:
         self._queue: deque[RawChange] = deque(maxlen=limit)
         self._limit = limit
+        self._guard: RateGuard[RawChange] = RateGuard()
         self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._queue)
 
+    @property
+    def left_out(self) -> int:
+        """How many changes of restless entities were left out."""
+        return self._guard.left_out
+
+    @property
+    def thinned(self) -> list[str]:
+        """Entities that are being thinned out."""
+        return self._guard.thinned
+
     def append(self, raw: RawChange) -> None:
         """Add one change; a full buffer loses its oldest, counted in `dropped`."""
+        state = raw.state
+        for kept in self._guard.offer(state.entity_id, int(state.last_updated_timestamp // 60), raw):
+            self._push(kept)
+
+    def release(self) -> None:
+        """At the end of a minute: add the last change of each entity that is being thinned out."""
+        for raw in self._guard.release():
+            self._push(raw)
+
+    def newest(self, limit: int) -> list[RawChange]:
+        """Up to `limit` of the newest changes, oldest first, which stay."""
+        found = list(islice(reversed(self._queue), limit))
+        found.reverse()
+        return found
+
+    def _push(self, raw: RawChange) -> None:
         if len(self._queue) == self._limit:
             self.dropped += 1
         self._queue.append(raw)

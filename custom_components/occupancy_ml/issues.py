@@ -19,6 +19,7 @@ from .engine.store.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
+from .engine.store.salvage import Salvaged
 
 STORE_BUSY: Final = "store_busy"
 STORE_DAMAGED: Final = "store_damaged"
@@ -26,6 +27,7 @@ STORE_FAILED: Final = "store_failed"
 STORE_FULL: Final = "store_full"
 STORE_NEWER: Final = "store_newer"
 STORE_UNAVAILABLE: Final = "store_unavailable"
+SIZE_BUDGET: Final = "size_budget"
 TRAINING_FAILED: Final = "training_failed"
 AREA_REMOVED: Final = "area_removed"
 SENSORS_MISSING: Final = "sensors_missing"
@@ -74,7 +76,7 @@ def async_clear_store_issues(hass: HomeAssistant) -> None:
 
 
 @callback
-def async_raise_damaged(hass: HomeAssistant, path: str, set_aside: str) -> None:
+def async_raise_damaged(hass: HomeAssistant, path: str, set_aside: str, salvaged: Salvaged) -> None:
     """Tell that a damaged file was set aside and learning began again.
 
     Persistent: after the restart that a crash needs anyway, the news would be lost otherwise.
@@ -87,8 +89,33 @@ def async_raise_damaged(hass: HomeAssistant, path: str, set_aside: str) -> None:
         is_persistent=True,
         severity=ir.IssueSeverity.WARNING,
         translation_key=STORE_DAMAGED,
-        translation_placeholders={"path": path, "set_aside": set_aside},
+        translation_placeholders={
+            "path": path,
+            "set_aside": set_aside,
+            "labels": str(salvaged.labels),
+            "models": str(salvaged.models),
+        },
     )
+
+
+@callback
+def async_raise_size_budget(hass: HomeAssistant, path: str, budget_mb: int) -> None:
+    """Tell that data had to go before its time."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        SIZE_BUDGET,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=SIZE_BUDGET,
+        translation_placeholders={"path": path, "budget": str(budget_mb)},
+    )
+
+
+@callback
+def async_clear_size_budget(hass: HomeAssistant) -> None:
+    """The file is small enough again."""
+    ir.async_delete_issue(hass, DOMAIN, SIZE_BUDGET)
 
 
 @callback

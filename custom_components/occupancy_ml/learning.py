@@ -26,6 +26,7 @@ from .engine.events import Event, from_us
 from .engine.pipeline import IngestResult, Step, TrainingReport
 from .engine.snapshot import Learning
 from .engine.store import RunStatus, StoreError
+from .log_lines import log_line
 from .marks import Marks
 
 _LOGGER = logging.getLogger(__name__)
@@ -314,9 +315,30 @@ class Learner:
             ) from error
         readiness = await coordinator.run(engine.readiness, now_us())
         self._note_report(report, readiness.get("failed_steps"))
+        if isinstance(budget := readiness.get("size_budget"), Mapping):
+            issues.async_raise_size_budget(self._hass, str(coordinator.path), budget["mb"])
+        else:
+            issues.async_clear_size_budget(self._hass)
+        self._log_report(report, cause, rooms)
         await self._async_note_night(rooms)
         coordinator.async_request_cycle()
         return report
+
+    def _log_report(self, report: TrainingReport, cause: str, rooms: Sequence[str] | None) -> None:
+        for number, room in enumerate(self._coordinator.home.rooms, 1):
+            told = report.rooms.get(room.room_id)
+            if told is not None and (rooms is None or room.room_id in rooms):
+                log_line(
+                    _LOGGER,
+                    logging.INFO,
+                    f"training_{told.status.value}",
+                    room=number,
+                    cause=cause,
+                    rows=told.rows,
+                    days=told.days,
+                    in_service=told.in_service,
+                    log_loss=told.metrics.get("log_loss"),
+                )
 
     async def _async_note_night(self, rooms: Sequence[str] | None) -> None:
         self._marks.trained_once = True

@@ -8,6 +8,7 @@ from homeassistant.config_entries import ConfigEntry
 
 from .coordinator import Coordinator
 from .learning import Learner
+from .monitor import Monitor
 
 type OccupancyConfigEntry = ConfigEntry[Runtime]
 
@@ -18,3 +19,4 @@ class Runtime:
 
     coordinator: Coordinator
     learner: Learner
+    monitor: Monitor

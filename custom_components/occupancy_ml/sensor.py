@@ -20,6 +20,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import SUBENTRY_ROOM
 from .coordinator import Coordinator
+from .diagnostic_sensors import HOME_READINESS, ROOM_READINESS, HomeReadiness, RoomReadiness
 from .engine.events import from_us
 from .engine.snapshot import HomeState, Learning
 from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
@@ -60,12 +61,22 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OccupancyConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of the home and its rooms."""
-    coordinator = entry.runtime_data.coordinator
+    coordinator, monitor = entry.runtime_data.coordinator, entry.runtime_data.monitor
     async_add_entities(
-        [LearningStatus(coordinator), *(HomeSensor(coordinator, each) for each in HOME_SENSORS)]
+        [
+            LearningStatus(coordinator),
+            *(HomeSensor(coordinator, each) for each in HOME_SENSORS),
+            *(HomeReadiness(coordinator, monitor, each) for each in HOME_READINESS),
+        ]
     )
     for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
-        async_add_entities([RoomProbability(coordinator, subentry)], config_subentry_id=subentry.subentry_id)
+        async_add_entities(
+            [
+                RoomProbability(coordinator, subentry),
+                *(RoomReadiness(coordinator, monitor, subentry, each) for each in ROOM_READINESS),
+            ],
+            config_subentry_id=subentry.subentry_id,
+        )
 
 
 class RoomProbability(RoomEntity, SensorEntity):

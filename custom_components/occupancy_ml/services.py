@@ -19,19 +19,26 @@ from .const import DOMAIN
 from .coordinator import BATCH, now_us
 from .csv_import import ImportCounts, ImportFileError, read, resolve
 from .engine.events import Event, from_us, to_us
+from .engine.export import ExportKind
 from .engine.snapshot import HomeState, RoomState
 from .engine.store.errors import StoreError
+from .export import async_export
 
 if TYPE_CHECKING:
     from .runtime import OccupancyConfigEntry, Runtime
 
+SERVICE_EXPORT = "export"
 SERVICE_GET_PREDICTIONS = "get_predictions"
 SERVICE_IMPORT_EVENTS = "import_events"
 SERVICE_RELABEL = "relabel"
 SERVICE_RETRAIN = "retrain"
+SERVICE_UNDO_RELABEL = "undo_relabel"
 
+ATTR_ANONYMIZE = "anonymize"
 ATTR_END = "end"
 ATTR_FILE = "file"
+ATTR_KIND = "kind"
+ATTR_LABEL_ID = "label_id"
 ATTR_ROOM = "room"
 ATTR_ROOMS = "rooms"
 ATTR_START = "start"
@@ -52,7 +59,16 @@ RELABEL_SCHEMA = vol.Schema(
         vol.Required(ATTR_STATE): vol.In((OCCUPIED, VACANT)),
     }
 )
+UNDO_SCHEMA = vol.Schema({vol.Required(ATTR_ROOM): cv.string, vol.Optional(ATTR_LABEL_ID): cv.positive_int})
 IMPORT_SCHEMA = vol.Schema({vol.Required(ATTR_FILE): cv.string})
+EXPORT_SCHEMA = vol.Schema(
+    {
+        vol.Optional(ATTR_KIND, default=ExportKind.EVENTS.value): vol.All(
+            vol.In([kind.value for kind in ExportKind]), vol.Coerce(ExportKind)
+        ),
+        vol.Optional(ATTR_ANONYMIZE, default=False): cv.boolean,
+    }
+)
 
 
 @callback
@@ -64,8 +80,16 @@ def async_setup_services(hass: HomeAssistant) -> None:
     async_register_admin_service(
         hass, DOMAIN, SERVICE_IMPORT_EVENTS, _async_import_events, IMPORT_SCHEMA, SupportsResponse.OPTIONAL
     )
+    async_register_admin_service(
+        hass, DOMAIN, SERVICE_EXPORT, _async_export, EXPORT_SCHEMA, SupportsResponse.OPTIONAL
+    )
     # Whoever lives in the home knows who was where.
-    hass.services.async_register(DOMAIN, SERVICE_RELABEL, _async_relabel, RELABEL_SCHEMA)
+    hass.services.async_register(
+        DOMAIN, SERVICE_RELABEL, _async_relabel, RELABEL_SCHEMA, SupportsResponse.OPTIONAL
+    )
+    hass.services.async_register(
+        DOMAIN, SERVICE_UNDO_RELABEL, _async_undo_relabel, UNDO_SCHEMA, SupportsResponse.OPTIONAL
+    )
     hass.services.async_register(
         DOMAIN,
         SERVICE_GET_PREDICTIONS,
@@ -117,7 +141,7 @@ async def _async_retrain(call: ServiceCall) -> ServiceResponse:
     }
 
 
-async def _async_relabel(call: ServiceCall) -> None:
+async def _async_relabel(call: ServiceCall) -> ServiceResponse:
     coordinator = _runtime(call.hass).coordinator
     room: str = call.data[ATTR_ROOM]
     _check_rooms(_runtime(call.hass), [room])
@@ -125,7 +149,7 @@ async def _async_relabel(call: ServiceCall) -> None:
     start, end = (dt_util.as_utc(call.data[key]) for key in (ATTR_START, ATTR_END))
     _check_span(start, end)
     try:
-        snapshot = await coordinator.run(
+        corrected = await coordinator.run(
             coordinator.engine.relabel,
             room,
             to_us(start),
@@ -135,12 +159,37 @@ async def _async_relabel(call: ServiceCall) -> None:
             call.context.user_id,
         )
     except StoreError as error:
-        raise HomeAssistantError(
+        raise _refused_by_store(error) from error
+    coordinator.async_publish(corrected.snapshot)
+    return {"label_id": corrected.label_id}
+
+
+async def _async_undo_relabel(call: ServiceCall) -> ServiceResponse:
+    coordinator = _runtime(call.hass).coordinator
+    room: str = call.data[ATTR_ROOM]
+    _check_rooms(_runtime(call.hass), [room])
+    try:
+        withdrawn = await coordinator.run(
+            coordinator.engine.withdraw, room, now_us(), call.data.get(ATTR_LABEL_ID)
+        )
+    except LookupError as error:
+        raise ServiceValidationError(
             translation_domain=DOMAIN,
-            translation_key="store_error",
-            translation_placeholders={"error": str(error)},
+            translation_key="nothing_to_undo",
+            translation_placeholders={"room": room},
         ) from error
-    coordinator.async_publish(snapshot)
+    except StoreError as error:
+        raise _refused_by_store(error) from error
+    coordinator.async_publish(withdrawn.snapshot)
+    return {"label_id": withdrawn.label_id}
+
+
+def _refused_by_store(error: StoreError) -> HomeAssistantError:
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="store_error",
+        translation_placeholders={"error": str(error)},
+    )
 
 
 def _check_span(start: datetime, end: datetime) -> None:
@@ -190,6 +239,13 @@ async def _async_import_events(call: ServiceCall) -> ServiceResponse:
     }
 
 
+async def _async_export(call: ServiceCall) -> ServiceResponse:
+    coordinator = _runtime(call.hass).coordinator
+    return await async_export(
+        call.hass, coordinator, call.data[ATTR_KIND], anonymize=call.data[ATTR_ANONYMIZE]
+    )
+
+
 async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
     snapshot = runtime.coordinator.data
@@ -197,12 +253,13 @@ async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
     _check_rooms(runtime, rooms)
     return {
         "time": from_us(snapshot.time_us).isoformat(),
-        "home": _home(snapshot.home),
-        "rooms": {room: _room(snapshot.rooms[room]) for room in rooms if room in snapshot.rooms},
+        "home": home_as_json(snapshot.home),
+        "rooms": {room: room_as_json(snapshot.rooms[room]) for room in rooms if room in snapshot.rooms},
     }
 
 
-def _home(home: HomeState) -> JsonObjectType:
+def home_as_json(home: HomeState) -> JsonObjectType:
+    """The home as actions and commands tell it."""
     return {
         "probability": home.probability,
         "occupied": home.occupied,
@@ -213,7 +270,8 @@ def _home(home: HomeState) -> JsonObjectType:
     }
 
 
-def _room(room: RoomState) -> JsonObjectType:
+def room_as_json(room: RoomState) -> JsonObjectType:
+    """A room as actions and commands tell it."""
     return {
         "probability": room.probability,
         "occupied": room.occupied,

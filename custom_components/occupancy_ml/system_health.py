@@ -12,6 +12,7 @@ from .const import DOMAIN
 from .coordinator import Coordinator
 from .engine.events import from_us
 from .engine.snapshot import Learning
+from .monitor import async_readiness
 from .runtime import OccupancyConfigEntry
 
 
@@ -33,6 +34,7 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
         "last_training": None if home.trained_at_us is None else from_us(home.trained_at_us),
         "dropped": coordinator.buffer.dropped,
         "degraded": home.learning is Learning.DEGRADED,
+        "degraded_stages": ", ".join((await async_readiness(coordinator))["degraded"]) or "-",
     }
 
 

@@ -243,6 +243,23 @@ def test_a_degraded_state_outlives_a_restart(tmp_path: Path) -> None:
     engine.close()
 
 
+def test_the_home_stays_shown_as_it_was(tmp_path: Path) -> None:
+    """Between the two thresholds of the switch only memory tells whether it is on."""
+    path, home = tmp_path / "home.db", flat(exit_door=False)
+    engine = Engine.open(path, home, START_US)
+    play(engine, pulse(60, "kitchen"), START_US, START_US + 2 * MINUTE_US)
+    for now_us in minutes(START_US + 2 * MINUTE_US, START_US + 12 * HOUR_US):
+        before = engine.tick(now_us)
+        if (before.home.probability or 0.0) < 0.49:
+            break
+    assert 0.35 < (before.home.probability or 0.0) < 0.49
+    assert before.home.occupied is True
+    engine.close()
+    engine = Engine.open(path, home, before.time_us)
+    assert engine.tick(before.time_us) == before
+    engine.close()
+
+
 def test_closing_twice_is_harmless(tmp_path: Path) -> None:
     engine = Engine.open(tmp_path / "home.db", flat(), START_US)
     engine.close()

@@ -35,6 +35,9 @@ MAY_USE = {
     "labels": {"events", "home", "store", "whereabouts"},
     "occupancy": {"events", "home", "snapshot", "localtime", "features", "store"},
     "scoring": {*GROUND, "features", "store"},
+    "timeline": {"events", "features"},
+    "monitoring": {"events", "localtime"},
+    "export": {"events", "home", "features", "store"},
     "tracker": {*GROUND, "senses", "features", "whereabouts", "changepoint"},
 }
 # These bind the others together, and none of the others may know them.
@@ -104,6 +107,8 @@ def test_dependencies_go_one_way(path: Path) -> None:
     elif part in BINDING:
         assert "replay" not in used
         assert part == "replay" or "pipeline" not in used
+    elif part not in MAY_USE:  # what reads the results knows none of those that make them
+        assert not used & BINDING
     else:
         assert used <= MAY_USE[part], f"{part} may not use {sorted(used - MAY_USE[part])}"
 

@@ -135,7 +135,7 @@ def test_a_rebuild_that_is_stopped_leaves_the_engine_as_it_was(tmp_path: Path) -
     engine.import_events([at(-3600 + n, "light.kitchen", "on" if n % 2 else "off") for n in range(900)])
     work = engine.rebuild(START_US + 20 * MINUTE_US)
     next(work)
-    work.close()
+    work.close()  # type: ignore[attr-defined]
     assert engine.tick(START_US + 20 * MINUTE_US) == before
     list(engine.rebuild(START_US + 20 * MINUTE_US))
     assert len(rows_of(engine, START_US + 20 * MINUTE_US)["kitchen"][0]) == 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from .store import Store
 from .store.feature_rows import FeatureBlock
 from .store.predictions import Prediction
 from .tracker import FeatureRow, Floats
+
+# Rows that wait while the store refuses: a day of windows. After that the oldest go; a rebuild makes them again.
+_ROWS_KEPT = 288
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,55 @@ class Archive:
         self._store = store
         self._told: list[Told] = []
         self._shown_us: int | None = None
+        self._rows: deque[FeatureRow] = deque(maxlen=_ROWS_KEPT)
+        self._forget_after_us: int | None = None
+
+    def add_rows(self, rows: Sequence[FeatureRow]) -> None:
+        """Feature rows to be kept with what is kept next."""
+        self._rows.extend(rows)
+
+    def forget_rows(self) -> None:
+        """Rows that wait are kept already, or were made anew."""
+        self._rows.clear()
+
+    def forget_after(self, time_us: int) -> None:
+        """The clock went back: windows that end later, and what was shown in them, have not happened yet."""
+        self._rows.clear()
+        self._shown_us = None
+        self._forget_after_us = time_us
+
+    def keep_waiting(self, room_ids: Sequence[str]) -> None:
+        """Keep the rows that wait; they go on waiting until `forget_rows`.
+
+        Raises:
+            StoreError: subclasses; nothing was kept.
+        """
+        self.keep_rows(room_ids, tuple(self._rows))
+
+    def keep(self, room_ids: Sequence[str], snapshot: Snapshot) -> None:
+        """Keep the rows that wait, corrections whose interval is over, and what is shown, in one transaction.
+
+        Raises:
+            StoreError: subclasses; nothing was kept, and all of it waits.
+        """
+        window_us = snapshot.time_us // WINDOW_US * WINDOW_US
+        if self._shown_us is None and window_us < snapshot.time_us:
+            # Opened in the middle of a window: what was shown at its begin stands as it is.
+            self._shown_us = window_us
+        over = [told for told in self._told if snapshot.time_us >= told.end_us]
+        with self._store.transaction():
+            if self._forget_after_us is not None:
+                self._store.features.delete_from(self._forget_after_us, FEATURE_SET_VERSION)
+                self._store.predictions.delete_from(self._forget_after_us + 1)
+            self.keep_waiting(room_ids)
+            self._keep_told(over, snapshot.time_us)
+            if window_us != self._shown_us:
+                self._keep_shown(snapshot, window_us)
+        # Only now is it certain.
+        self._rows.clear()
+        self._told = [told for told in self._told if snapshot.time_us < told.end_us]
+        self._shown_us = window_us
+        self._forget_after_us = None
 
     def keep_rows(self, room_ids: Sequence[str], rows: Sequence[FeatureRow]) -> None:
         """Keep the feature rows of all rooms, in one transaction.
@@ -74,6 +127,10 @@ class Archive:
         """A correction to be kept when its interval is over."""
         self._told.append(told)
 
+    def expect_no_more(self, room_id: str, start_us: int, end_us: int) -> None:
+        """A correction whose interval is not over was taken back."""
+        self._told = [t for t in self._told if (t.room_id, t.start_us, t.end_us) != (room_id, start_us, end_us)]
+
     def to_json(self) -> list[list[Any]]:
         """Corrections whose interval is not over, for a restart."""
         return [[t.room_id, t.start_us, t.end_us, t.vector.tolist()] for t in self._told]
@@ -85,10 +142,11 @@ class Archive:
     def forget_expected(self) -> None:
         """The rooms are others now."""
         self._told.clear()
+        self._rows.clear()
 
-    def keep_told(self, now_us: int) -> None:
+    def _keep_told(self, over: Sequence[Told], now_us: int) -> None:
         """Keep the rows of corrections whose interval is over: examples at the moments that mattered."""
-        for told in [told for told in self._told if now_us >= told.end_us]:
+        for told in over:
             block = FeatureBlock(
                 told.room_id,
                 FEATURE_SET_VERSION,
@@ -99,16 +157,9 @@ class Archive:
                 told.vector[None, :],
             )
             self._store.features.write([block])
-            self._told.remove(told)
 
-    def keep_shown(self, snapshot: Snapshot) -> None:
+    def _keep_shown(self, snapshot: Snapshot, window_us: int) -> None:
         """Keep what was shown, every five minutes."""
-        window_us = snapshot.time_us // WINDOW_US * WINDOW_US
-        if self._shown_us is None and window_us < snapshot.time_us:
-            # Opened in the middle of a window: what was shown at its begin stands as it is.
-            self._shown_us = window_us
-        if window_us == self._shown_us:
-            return
         self._store.predictions.write(
             [
                 Prediction(room.room_id, window_us, room.probability, bool(room.occupied), room.source.value)
@@ -116,4 +167,3 @@ class Archive:
                 if room.probability is not None
             ]
         )
-        self._shown_us = window_us

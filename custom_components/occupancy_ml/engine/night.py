@@ -20,6 +20,7 @@ from .store import Store
 from .store.errors import StoreError
 from .store.jobs import JobStatus
 from .store.labels import Label
+from .store.retention import Retention
 from .store.runs import RunStatus
 from .tracker import Tracker
 
@@ -45,6 +46,7 @@ class Night:
     Attributes:
         reports: by room, what became of training.
         failed: by step, why it failed.
+        retention: how long what is kept.
     """
 
     store: Store
@@ -55,6 +57,7 @@ class Night:
     rooms: Sequence[str]
     reports: dict[str, RoomReport]
     failed: dict[str, str]
+    retention: Retention = Retention()  # noqa: RUF009 - immutable
 
     def run(self) -> Iterator[Step]:
         """Do every step in turn. One that fails is recorded and leaves the others to go on."""
@@ -200,7 +203,7 @@ class Night:
 
     def _maintenance(self) -> Iterator[float]:
         """Forget what is too old, and fold the log into the file."""
-        for _ in self.store.trim(self.now_us):
+        for _ in self.store.trim(self.now_us, self.retention):
             yield 0.5
         self.store.checkpoint()
         yield 1.0

@@ -12,6 +12,9 @@ from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
 from .home import Home, Role
+from .labels.capture import SleepCapture
+from .labels.corrections import add_correction, last_correction, standing_correction, withdraw_correction
+from .labels.sleep import HelperState, SleepReading
 from .localtime import LocalClock
 from .night import Night, Step
 from .occupancy.model import RoomModel
@@ -21,7 +24,7 @@ from .outlook import Outlook
 from .payload import PayloadError
 from .scoring import quality
 from .snapshot import Snapshot
-from .store import Store
+from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
 from .store.labels import Label, LabelSource
 from .tracker import FeatureRow, Tracker
 
@@ -38,7 +41,7 @@ _AHEAD_US = 2 * MINUTE_US
 _PRESENT_US = 5 * MINUTE_US
 _CORRECTION_WEIGHT = 6.0
 _REBUILD_EVENTS = 200
-_REBUILD_ROWS = 24
+_REBUILD_ROWS = 288
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,14 @@ class IngestResult:
     accepted: int
     duplicates: int
     rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A correction that was stored or taken back, by its label, and what is believed then."""
+
+    label_id: int
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,14 @@ class Engine:
     """One home: its store, its running state, its models."""
 
     def __init__(
-        self, store: Store, home: Home, now_us: int, breathe: Callable[[], None], *, durable: bool
+        self,
+        store: Store,
+        home: Home,
+        now_us: int,
+        breathe: Callable[[], None],
+        *,
+        durable: bool,
+        retention: Retention = Retention(),  # noqa: B008 - immutable
     ) -> None:
         """Use `Engine.open`."""
         self.store = store
@@ -71,10 +89,13 @@ class Engine:
         self._now_us = now_us
         self._checkpoint_us = now_us
         self._folded_minute = now_us // MINUTE_US
+        self._retention = retention
         self._archive = Archive(store)
+        self._sleep = SleepCapture(store)
         self._reports: dict[str, RoomReport] = {}
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = False
+        self.unsaved: StoreError | None = None
         self._start(home, now_us)
 
     @classmethod
@@ -86,6 +107,7 @@ class Engine:
         breathe: Callable[[], None] | None = None,
         *,
         durable: bool = True,
+        retention: Retention = Retention(),  # noqa: B008 - immutable
     ) -> Engine:
         """Open the file and go on where the engine stopped.
 
@@ -95,13 +117,14 @@ class Engine:
             now_us: the time.
             breathe: called often in long work, to let other threads run.
             durable: False leaves out what guards against a power cut, for files that can be made again.
+            retention: how long what is kept, and how large the file may grow.
 
         Raises:
             StoreError: subclasses, see `Store.open`.
         """
         store = Store.open(path, now_us)
         try:
-            return cls(store, home, now_us, breathe or (lambda: None), durable=durable)
+            return cls(store, home, now_us, breathe or (lambda: None), durable=durable, retention=retention)
         except BaseException:
             store.close()
             raise
@@ -130,14 +153,18 @@ class Engine:
             StoreError: subclasses; nothing was taken in and the call may be repeated.
         """
         result = self.import_events(events)
+        self.hear(events)
+        return result
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """Let events move the state without storing them, for when the store refuses: ingested later, they are known."""
         rows: list[FeatureRow] = []
         watched = self._roles.keys()
         for event in sorted(events, key=lambda e: (e.time_us, e.entity_id)):
             if event.entity_id in watched:
                 rows += self._advance(min(event.time_us, self._now_us + _AHEAD_US))
                 self.tracker.take(event)
-        self._archive.keep_rows(self.tracker.layout.room_ids, rows)
-        return result
+        self._archive.add_rows(rows)
 
     def import_events(self, events: Sequence[Event]) -> IngestResult:
         """Store events only; `rebuild` lets them count.
@@ -161,27 +188,42 @@ class Engine:
         self.store.metadata.set_us("last_ingest_at", max(known_us, min(newest_us, latest_us)))
 
     def tick(self, now_us: int) -> Snapshot:
-        """Go on to the present: decay, windows, predictions; a checkpoint now and then."""
+        """Go on to the present: decay, windows, predictions; a checkpoint now and then.
+
+        Where the store refuses, the snapshot comes all the same, `unsaved` says why, and what was to be
+        kept waits for the next tick.
+
+        Raises:
+            StoreDamagedError: the file has to be opened again, which sets it aside.
+        """
+        self.unsaved = None
         if now_us + _UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
             _LOGGER.warning("The clock went back; starting from the present")
             self._start(self.home, now_us, fresh=True)
+            self._archive.forget_after(now_us)
         elif now_us - self.tracker.time_us > _UNHEARD_US:
             self.tracker.skip(now_us)
         self._now_us = now_us
-        rows = self._advance(now_us)
+        self._archive.add_rows(self._advance(now_us))
         vectors = self.tracker.vectors(now_us)
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors)
-        with self.store.transaction():
-            self._archive.keep_rows(self.tracker.layout.room_ids, rows)
-            self._archive.keep_told(now_us)
-            self._archive.keep_shown(snapshot)
+        try:
+            self._keep(snapshot)
+        except StoreDamagedError:
+            raise
+        except StoreError as error:
+            self.unsaved = error
+        return snapshot
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        now_us = snapshot.time_us
+        self._archive.keep(self.tracker.layout.room_ids, snapshot)
         if self._durable:
             if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
                 self._save()
             if now_us // MINUTE_US != self._folded_minute:
                 self._folded_minute = now_us // MINUTE_US
                 self.store.checkpoint()
-        return snapshot
 
     def rebuild(self, now_us: int) -> Iterator[float]:
         """Replay what is stored into features and running state, learning night by night.
@@ -222,6 +264,7 @@ class Engine:
         for _ in _drain(fresh.advance(self._now_us), rows):
             self._breathe()
         self._archive.keep_rows(fresh.layout.room_ids, rows)
+        self._archive.forget_rows()
         self.tracker = fresh
         self._save()
         yield 1.0
@@ -239,22 +282,21 @@ class Engine:
 
     def relabel(
         self, room_id: str, start_us: int, end_us: int, occupied: bool, now_us: int, who: str | None
-    ) -> Snapshot:
+    ) -> Corrected:
         """A person says that a room was occupied, or vacant, over [start, end). It counts at once and for ever.
+
+        Older corrections of the room that say otherwise are superseded where they do.
 
         Raises:
             KeyError: there is no such room.
             ValueError: the end is not after the start.
             StoreError: subclasses; nothing was changed.
         """
-        number = (
-            self.tracker.layout.room_ids.index(room_id) if room_id in self.tracker.layout.room_ids else None
-        )
-        if number is None:
-            raise KeyError(room_id)
+        number = self._number(room_id)
         if end_us <= start_us:
             raise ValueError("the end must be after the start")
-        self.store.labels.add(
+        label_id = add_correction(
+            self.store,
             Label(
                 start_us=start_us,
                 end_us=end_us,
@@ -266,16 +308,82 @@ class Engine:
                 created_by=who,
                 local_date=self.clock.at(start_us).date().isoformat(),
                 time_zone=self.home.time_zone,
-            )
+            ),
         )
         if start_us <= now_us <= end_us + _PRESENT_US:
-            self._archive.keep_rows(self.tracker.layout.room_ids, self._advance(now_us))
+            self._archive.add_rows(self._advance(now_us))
             if now_us < end_us:
                 vector = self.tracker.vectors(now_us)[number]
                 self._archive.expect(Told(room_id, start_us, end_us, vector))
             self.tracker.filter.correct(number, occupied)
             self.predictor.correct(room_id, occupied, now_us, end_us)
-        return self.tick(now_us)
+        return Corrected(label_id, self.tick(now_us))
+
+    def withdraw(self, room_id: str, now_us: int, label_id: int | None = None) -> Corrected:
+        """Take back a correction of a room, the last one where none is named. What it superseded counts again.
+
+        Raises:
+            KeyError: there is no such room.
+            LookupError: the room has no such correction that still counts.
+            StoreError: subclasses; nothing was changed.
+        """
+        self._number(room_id)
+        if label_id is None:
+            last = last_correction(self.store, room_id)
+            label_id = None if last is None else last.label_id
+        said = None if label_id is None else self.store.labels.get(label_id)
+        if label_id is None or said is None or said.room_id != room_id:
+            raise LookupError(f"{room_id} has no such correction")
+        try:
+            said = withdraw_correction(self.store, label_id, now_us)
+        except StoreRejectedError as error:
+            raise LookupError(str(error)) from error
+        self._archive.expect_no_more(room_id, said.start_us, said.end_us)
+        self._archive.add_rows(self._advance(now_us))
+        if self.predictor.withdraw(room_id, said.known_at_us):
+            earlier = standing_correction(self.store, room_id, now_us)
+            if earlier is not None:
+                self.predictor.correct(room_id, bool(earlier.target), earlier.known_at_us, earlier.end_us)
+        if said.known_at_us <= said.end_us + _PRESENT_US:
+            for _ in self.tracker.refilter(self._corrections_of_the_day(now_us)):
+                self._breathe()
+        return Corrected(said.label_id or label_id, self.tick(now_us))
+
+    def _corrections_of_the_day(self, now_us: int) -> list[tuple[int, int, bool]]:
+        """(minute, room number, occupied) of what was told of the present since a day ago and still counts."""
+        told = self.store.labels.read(
+            now_us - DAY_US - _PRESENT_US, now_us + DAY_US, sources=(LabelSource.CORRECTION,)
+        )
+        numbers = {room_id: number for number, room_id in enumerate(self.tracker.layout.room_ids)}
+        first = {  # of a correction in parts one is enough
+            (label.known_at_us, numbers[label.room_id], bool(label.target))
+            for label in told
+            if label.room_id in numbers and label.start_us <= label.known_at_us <= label.end_us + _PRESENT_US
+        }
+        return [(at_us // MINUTE_US, room, occupied) for at_us, room, occupied in sorted(first)]
+
+    def _number(self, room_id: str) -> int:
+        if room_id not in self.tracker.layout.room_ids:
+            raise KeyError(room_id)
+        return self.tracker.layout.room_ids.index(room_id)
+
+    def sleep_told(
+        self, start: HelperState | None, end: HelperState | None, now_us: int, who: str | None
+    ) -> SleepReading:
+        """The helpers for begin and end of sleep have these states. See `SleepCapture.helpers`.
+
+        Raises:
+            StoreError: subclasses; the call may be repeated.
+        """
+        return self._sleep.helpers(start, end, self.clock, self.home.time_zone, now_us, who)
+
+    def sleep_sensed(self, state: str, time_us: int, now_us: int) -> bool:
+        """The sensor for sleep has a state since a moment. See `SleepCapture.sensor`.
+
+        Raises:
+            StoreError: subclasses; the call may be repeated.
+        """
+        return self._sleep.sensor(state, time_us, self.clock, self.home.time_zone, now_us)
 
     def night(
         self, now_us: int, *, cause: str = "schedule", rooms: Sequence[str] | None = None
@@ -297,6 +405,7 @@ class Engine:
             wanted,
             self._reports,
             self._outlook.failed,
+            self._retention,
         )
         for step in night.run():
             self._breathe()
@@ -313,6 +422,7 @@ class Engine:
         """Counters, times and states, for diagnostics. Names no entity."""
         store = self.store
         span = store.events.span()
+        budget = store.over_budget()
         return {
             "now_us": now_us,
             "events": store.events.count(),
@@ -321,6 +431,9 @@ class Engine:
             "feature_rows": store.features.count(),
             "labels": store.labels.counts(),
             "size_bytes": store.size_bytes(),
+            "size_budget": None
+            if budget is None
+            else {"mb": budget.size_mb, "reached_us": budget.reached_us},
             "metadata": store.metadata.all(),
             "failed_steps": dict(self._outlook.failed),
             "quality": self._outlook.quality,
@@ -350,7 +463,11 @@ class Engine:
         self.store.metadata.set("feature_set_version", str(FEATURE_SET_VERSION))
         for room_id, artifact in self.store.runs.artifacts_in_service().items():
             if room_id in self._room_ids and artifact.feature_set_version == FEATURE_SET_VERSION:
-                model = RoomModel.from_json(dict(artifact.payload))
+                try:
+                    model = RoomModel.from_json(dict(artifact.payload))
+                except (KeyError, TypeError, ValueError) as error:
+                    _LOGGER.warning("A stored model cannot be read and is left aside: %r", error)
+                    continue
                 self.predictor.use(room_id, model, artifact.created_us)
         saved = None if fresh else self._restore(home, now_us)
         self.tracker = saved or Tracker(home, now_us)
@@ -401,6 +518,8 @@ class Engine:
         """Write the checkpoint: from here the engine goes on after a restart."""
         time_us = max(self._now_us, self.tracker.time_us)
         with self.store.transaction():
+            # A state that has passed a window must not be saved without the window's row.
+            self._archive.keep_waiting(self.tracker.layout.room_ids)
             self.store.checkpoints.save(f"{_CHECKPOINT}.tracker", time_us, self.tracker.to_payload())
             state = {
                 "predictor": self.predictor.to_json(),
@@ -408,6 +527,7 @@ class Engine:
                 "archive": self._archive.to_json(),
             }
             self.store.checkpoints.save(f"{_CHECKPOINT}.state", time_us, json.dumps(state).encode())
+        self._archive.forget_rows()
         self._checkpoint_us = self._now_us
 
     def _advance(self, time_us: int) -> list[FeatureRow]:

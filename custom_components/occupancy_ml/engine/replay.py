@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 import re
 
-from .events import MINUTE_US, Event, Origin, to_us
-from .home import Home, Room, Sensor, default_kind, default_role
+from .events import MINUTE_US, Cause, Event, Origin, to_us
+from .home import Home, Role, Room, RoomKind, Sensor, default_kind, default_role
 from .localtime import LocalClock
 from .pipeline import Engine
 from .snapshot import Snapshot
@@ -48,6 +48,9 @@ class Recording:
 def load_recording(folder: Path, *, corrections: Path | None = None, drop: str | None = None) -> Recording:
     """Read a folder of `home.json` and `events.csv`; the truth is never opened.
 
+    Where `home.json` tells an entity's `role` and, in `kinds`, what a room is for, that counts; otherwise both
+    are told from the names. Columns `previous`, `cause` and `attributes` of `events.csv` are read where they are.
+
     Args:
         folder: the folder.
         corrections: a CSV of known_at, start, end, area_id, state.
@@ -60,16 +63,22 @@ def load_recording(folder: Path, *, corrections: Path | None = None, drop: str |
         text = (folder / "home.json").read_text(encoding="utf-8")
         described = json.loads(text)
         areas = described["areas"]
+        kinds = described.get("kinds", {})
         sensors = []
         for entry in described["entities"]:
             entity_id, area = entry["entity_id"], entry["area_id"]
             if drop and re.search(drop, entity_id):
                 continue
-            role = default_role(entity_id, entry["device_class"], area)
+            told = entry.get("role")
+            role = Role(told) if told else default_role(entity_id, entry["device_class"], area)
             if role is not None:
                 sensors.append(Sensor(entity_id, role, area, entry["device_class"]))
         home = Home(
-            described["time_zone"], tuple(Room(area, default_kind(area)) for area in areas), tuple(sensors)
+            described["time_zone"],
+            tuple(
+                Room(area, RoomKind(kinds[area]) if area in kinds else default_kind(area)) for area in areas
+            ),
+            tuple(sensors),
         )
         events = tuple(_read_events(folder / "events.csv", {s.entity_id for s in sensors}))
         given = tuple(_read_corrections(corrections)) if corrections else ()
@@ -133,7 +142,10 @@ def _read_events(path: Path, watched: set[str]) -> Iterator[Event]:
             entity_id, state = row["entity_id"], row["state"]
             if entity_id in watched:
                 time_us = to_us(datetime.fromisoformat(row["time"]))
-                yield Event(time_us, entity_id, state, previous.get(entity_id), Origin.IMPORT)
+                before = row["previous"] or None if "previous" in row else previous.get(entity_id)
+                cause = Cause[(row.get("cause") or "unknown").upper()]
+                attributes = json.loads(row["attributes"]) if row.get("attributes") else None
+                yield Event(time_us, entity_id, state, before, Origin.IMPORT, cause, attributes)
                 previous[entity_id] = state
 
 

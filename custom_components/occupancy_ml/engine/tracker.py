@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 import zlib
@@ -31,6 +31,7 @@ _LIKELIHOOD_BOUND = 7.0  # log-odds beyond which the filter's certainty is not b
 # Where nobody listened for a while, what was known fades with this time constant.
 _FADE_MINUTES = 120.0
 _LEAST_FOR_LEARNING = 600  # minutes
+_REFILTERED_MINUTES = 1440  # what was heard a day ago no longer moves the filter
 _JUST_US = 2 * MINUTE_US
 
 
@@ -131,6 +132,30 @@ class Tracker:
         odds = np.clip(logit(np.clip(chances, 1e-6, 1 - 1e-6)), -_LIKELIHOOD_BOUND, _LIKELIHOOD_BOUND)
         return self.windows.vectors(now_us, self.clock.at(now_us), odds, self._run_length, self._change)
 
+    def refilter(self, told: Sequence[tuple[int, int, bool]]) -> Generator[None]:
+        """Hear the last day again, from nothing: for when a correction is taken back.
+
+        Args:
+            told: the corrections that still count, in order: (minute in which it was told, room number,
+                whether occupied).
+
+        Yields:
+            Nothing, after every minute. The belief changes at the end.
+        """
+        again = Filter(self.layout, self.filter.parameters)
+        left = deque(told)
+        minutes = list(self._minutes)[-_REFILTERED_MINUTES:]
+        while minutes and left and left[0][0] < minutes[0].minute:
+            left.popleft()
+        for minute in minutes:
+            while left and left[0][0] <= minute.minute:
+                again.correct(*left.popleft()[1:])
+            again.step(minute, self.clock.hour(minute.minute * MINUTE_US))
+            yield
+        for _, room, occupied in left:
+            again.correct(room, occupied)
+        self.filter.belief = again.belief
+
     def look_back(self) -> Generator[float, None, Hindsight | None]:
         """Smooth what is remembered, then learn the filter's parameters from it.
 
@@ -171,7 +196,7 @@ class Tracker:
             "run_length": self._run_length,
             "change": self._change,
             "fires": np.array(fires, dtype=np.int64).reshape(-1, 3),
-            "contexts": np.array([m.contexts for m in minutes], dtype=np.bool_).reshape(-1, rooms),
+            "contexts": np.array([m.contexts for m in minutes], dtype=np.bool_).reshape(len(minutes), rooms),
             "on": levels == 1,
             "off": levels == 0,
             "detector": np.frombuffer(self.detector.to_payload(), dtype=np.uint8).astype(np.int64),

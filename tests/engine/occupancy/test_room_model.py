@@ -76,8 +76,8 @@ def test_a_day_is_not_learned_from_its_own_rows() -> None:
 
 @pytest.mark.parametrize("row", range(0, 1000, 97))
 def test_the_parts_add_up_to_the_logit(row: int) -> None:
-    features, offset, *rest = room()
-    model = finish(fit_room(features, offset, *rest)).model
+    features, offset, targets, weights, days, half_hours = room()
+    model = finish(fit_room(features, offset, targets, weights, days, half_hours)).model
     parts, constant, calibration = model.contributions(features[row], float(offset[row]))
     total = offset[row] + parts.sum() + constant + calibration
     exact = model.calibration.apply(model.score(features[row : row + 1], offset[row : row + 1]))[0]
@@ -88,8 +88,8 @@ def test_the_parts_add_up_to_the_logit(row: int) -> None:
 
 
 def test_artifacts_survive_json_with_every_bit() -> None:
-    features, offset, *rest = room()
-    model = finish(fit_room(features, offset, *rest)).model
+    features, offset, targets, weights, days, half_hours = room()
+    model = finish(fit_room(features, offset, targets, weights, days, half_hours)).model
     again = RoomModel.from_json(json.loads(json.dumps(model.to_json())))
     assert again.to_json() == model.to_json()
     assert np.array_equal(again.predict(features, offset), model.predict(features, offset))

@@ -32,7 +32,8 @@ def write(path: Path, number: int, size: int) -> None:
         batch += 1
         if batch % 7 == 0:
             store.checkpoint()
-        print(number, flush=True)
+        # In one piece, or not at all: a kill must not leave half a line.
+        os.write(1, f"{number}\n".encode())
 
 
 def main() -> None:

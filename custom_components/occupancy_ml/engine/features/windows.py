@@ -180,7 +180,7 @@ class Windows:
             seen[room, kind] += 1
             out[room, first + 2 * kind] += value
             out[room, first + 2 * kind + 1] += value - self._means.get(entity_id, value)
-        block = out[:, first : first + 2 * len(_ENVIRONMENT)].reshape(self._size, -1, 2)
+        block = out[:, first : first + 2 * len(_ENVIRONMENT)].reshape(self._size, len(_ENVIRONMENT), 2)
         block /= np.maximum(seen, 1)[:, :, None]
 
     def _reading(self, entity_id: str, kind: int) -> float | None:

@@ -86,6 +86,14 @@ class Predictor:
         """Believe a person about the present, at least until a moment."""
         self._corrections[room_id] = Correction(occupied, now_us, until_us)
 
+    def withdraw(self, room_id: str, since_us: int) -> bool:
+        """Believe no more what was said of a room at a moment; whether it was in force."""
+        correction = self._corrections.get(room_id)
+        if correction is None or correction.since_us != since_us:
+            return False
+        del self._corrections[room_id]
+        return True
+
     def predict(self, now_us: int, vectors: Floats, recencies: Mapping[str, Recency]) -> dict[str, RoomState]:
         """The states of all rooms.
 

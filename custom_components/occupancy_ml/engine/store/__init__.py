@@ -24,7 +24,7 @@ from .predictions import DailyScore, DailyScores, Prediction, Predictions, Predi
 from .retention import Retention
 from .runs import Artifact, ClrRuns, RunStatus, TrainingRun
 from .schema import CONTRACT_VERSION, SCHEMA_VERSION
-from .store import Store
+from .store import BudgetNote, Store
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -32,6 +32,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Artifact",
     "BocpdStates",
+    "BudgetNote",
     "ChangepointState",
     "Checkpoint",
     "Checkpoints",

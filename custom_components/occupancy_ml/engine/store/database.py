@@ -8,12 +8,13 @@ from pathlib import Path
 import sqlite3
 from typing import Any
 
-from .errors import StoreDamagedError, StoreError, translate
+from .errors import StoreBusyError, StoreDamagedError, StoreError, translate
 
 type Row = tuple[Any, ...]
 type Parameters = Sequence[object] | Mapping[str, object]
 
 BUSY_TIMEOUT_MS = 5000
+_IMPATIENT_MS = 100
 # The write-ahead log is cut back to this size after a checkpoint, so that one large
 # import does not keep its space for good.
 _WAL_LIMIT_BYTES = 16 * 1024 * 1024
@@ -31,6 +32,8 @@ class Database:
         self.damaged = False
         self._depth = 0
         self._doomed = False
+        self._busy_timeout_ms = busy_timeout_ms
+        self._patient = True
         self._on_rollback: list[Callable[[], None]] = []
         try:
             self._connection = sqlite3.connect(
@@ -87,14 +90,14 @@ class Database:
         """All rows of a query."""
         try:
             return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._translated(error) from error
 
     def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query, None where there is none."""
         try:
             row: Row | None = self._connection.execute(sql, parameters).fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._translated(error) from error
         return row
 
@@ -133,7 +136,7 @@ class Database:
             finally:
                 self._depth -= 1
             return
-        self.execute("BEGIN IMMEDIATE")
+        self._begin()
         self._depth = 1
         self._doomed = False
         try:
@@ -146,6 +149,21 @@ class Database:
             raise
         finally:
             self._depth = 0
+
+    def _begin(self) -> None:
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except StoreBusyError:
+            # The file is held, and was waited for in full: asking again must not cost as much each time.
+            self._be_patient(False)
+            raise
+        self._be_patient(True)
+
+    def _be_patient(self, patient: bool) -> None:
+        if patient != self._patient:
+            self._patient = patient
+            allowed = self._busy_timeout_ms if patient else min(self._busy_timeout_ms, _IMPATIENT_MS)
+            self.execute(f"PRAGMA busy_timeout = {allowed:d}")
 
     def backup(self, target: sqlite3.Connection) -> None:
         """Copy the whole file, consistent, into another connection."""
@@ -177,7 +195,9 @@ class Database:
             for call in self._on_rollback:
                 call()
 
-    def _translated(self, error: sqlite3.Error) -> StoreError:
+    def _translated(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
+        if isinstance(error, UnicodeDecodeError):
+            return self.damage(f"a text is not sound: {error.reason}")
         translated = translate(error)
         if isinstance(translated, StoreDamagedError):
             self.damaged = True

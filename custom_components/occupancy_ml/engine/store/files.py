@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+import fcntl
 import json
 from pathlib import Path
 import sqlite3
@@ -20,6 +21,7 @@ from .errors import (
     StoreUnavailableError,
     translate,
 )
+from .salvage import NOTHING, Salvaged, salvage
 from .schema import MIGRATIONS, Migration
 
 _MAGIC = b"SQLite format 3\x00"
@@ -40,11 +42,13 @@ class Opened:
         database: the connection, at the newest schema.
         recovered_from: where a damaged file was set aside, None when there was none.
         unclean: whether the file had not been closed properly (crash, kill, power cut).
+        salvaged: what was carried over from the damaged file.
     """
 
     database: Database
     recovered_from: Path | None
     unclean: bool
+    salvaged: Salvaged = NOTHING
 
 
 def open_database(
@@ -66,13 +70,37 @@ def open_database(
     header_version = _version_in_header(path)
     if header_version > newest:
         raise NewerSchemaError(header_version, newest)
+    before = _identity(path)
     try:
         database, unclean = _open_sound(path, now_us, busy_timeout_ms, migrations)
     except StoreDamagedError:
-        aside = set_aside(path, now_us)
+        aside = _set_aside_once(path, before, now_us)
+        if aside is None:
+            database, unclean = _open_sound(path, now_us, busy_timeout_ms, migrations)
+            return Opened(database, None, unclean)
         database, _ = _open_sound(path, now_us, busy_timeout_ms, migrations)
-        return Opened(database, aside, True)
+        return Opened(database, aside, True, salvage(aside, database))
     return Opened(database, None, unclean)
+
+
+def _set_aside_once(path: Path, damaged: tuple[int, int] | None, now_us: int) -> Path | None:
+    """Set the damaged file aside; None where another start was faster and what stands there now is its fresh one."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return set_aside(path, now_us) if _identity(path) == damaged else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnavailableError(f"cannot set aside {path.name}: {error.strerror}") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _version_in_header(path: Path) -> int:

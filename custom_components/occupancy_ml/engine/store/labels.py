@@ -114,7 +114,38 @@ class Labels:
             StoreRejectedError: it is not stored.
         """
         with self._database.transaction():
-            self._end(label_id, now_us, None)
+            # What was replaced before counts no more since then; now it may not come back either.
+            ended_us = self._database.scalar("SELECT superseded_at_us FROM labels WHERE id = ?", (label_id,))
+            self._end(label_id, now_us if ended_us is None else ended_us, None)
+
+    def statement(self, label: Label) -> list[Label]:
+        """Everything stored of what was said with a label: itself and its parts, live or not."""
+        return self._select(
+            "l.room IS ? AND l.kind = ? AND l.source = ? AND l.known_at_us = ? AND l.target = ?"
+            " AND l.created_by IS ?",
+            [
+                None if label.room_id is None else self._rooms.find(label.room_id),
+                label.kind.value,
+                label.source.value,
+                label.known_at_us,
+                label.target,
+                label.created_by,
+            ],
+        )
+
+    def superseded_by(self, label_id: int) -> list[Label]:
+        """What a label replaced."""
+        return self._select("l.superseded_by = ?", [label_id])
+
+    def latest(
+        self, source: LabelSource, room_id: str, kind: LabelKind = LabelKind.OCCUPANCY
+    ) -> Label | None:
+        """The live label of a source and a room that was said last, None where there is none."""
+        found = self._select(
+            "l.room = ? AND l.source = ? AND l.kind = ? AND l.superseded_at_us IS NULL",
+            [self._rooms.find(room_id), source.value, kind.value],
+        )
+        return max(found, key=lambda label: (label.known_at_us, label.label_id or 0), default=None)
 
     def _end(self, label_id: int, at_us: int, by_id: int | None) -> None:
         changed = self._database.execute(

@@ -64,6 +64,10 @@ class Predictions:
             for time_us, probability, occupied, source in rows
         ]
 
+    def delete_from(self, time_us: int) -> int:
+        """Forget what was shown at a time and later; how many rows there were."""
+        return self._database.execute("DELETE FROM predictions WHERE time_us >= ?", (time_us,)).rowcount
+
     def series(self, room_id: str, start_us: int, end_us: int) -> PredictionSeries:
         """The same as arrays."""
         rows = self._database.all(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from ..events import DAY_US, from_us
@@ -13,14 +13,23 @@ from .database import Database
 # a small board.
 _SLICE_ROWS = 5000
 _SLICE_PAGES = 512
+# What a size budget leaves: a restart and the next night need the events, training the features.
+_LEAST_EVENTS_DAYS = 2
+_LEAST_PREDICTIONS_DAYS = 7
+_LEAST_FEATURES_DAYS = 28
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Days to keep of each layer.
+    """Days to keep of each layer, and how large the file may grow.
 
-    Labels by people, references and absences, and the models in service with the runs
-    they came from, are kept for ever.
+    Labels by people, helpers, references and absences, and the models in service with
+    the runs they came from, are kept for ever.
+
+    Attributes:
+        size_mb: megabytes (10^6 bytes) the file may have. Beyond, raw events go before
+            their time, the oldest first, but for the last two days; then what was
+            shown, but for a week; then features, but for four weeks.
     """
 
     raw_events: int = 30
@@ -31,6 +40,16 @@ class Retention:
     daily_scores: int = 3 * 365
     runs: int = 365
     jobs: int = 365
+    size_mb: int = 500
+
+    def __post_init__(self) -> None:
+        """Refuse what would forget the present.
+
+        Raises:
+            ValueError: less than a day of a layer, or no room at all.
+        """
+        if min(getattr(self, field.name) for field in fields(self)) < 1:
+            raise ValueError("at least a day of each layer is kept, and a megabyte")
 
 
 def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
@@ -84,6 +103,51 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
         "started_us < ? AND NOT EXISTS (SELECT 1 FROM bocpd_model_state s WHERE s.run_id = bocpd_training_runs.id)",
         before(policy.runs),
     )
+    yield from _vacuum(database)
+
+
+def used_bytes(database: Database) -> int:
+    """Bytes of the file that hold something; the log beside it, folded in every minute, is left out."""
+    pages: int = database.scalar("PRAGMA page_count") - database.scalar("PRAGMA freelist_count")
+    return pages * int(database.scalar("PRAGMA page_size"))
+
+
+def trim_to_budget(database: Database, now_us: int, policy: Retention) -> Generator[int]:
+    """Where the file is larger than it may be, forget before its time, until a tenth is free again.
+
+    Each step is one short transaction. Safe to stop between steps and to repeat.
+
+    Yields:
+        Rows forgotten in the step, 0 for a step that gives back pages; nothing where the file is small enough.
+    """
+    budget = policy.size_mb * 1_000_000
+    if used_bytes(database) <= budget:
+        return
+    enough = budget * 9 // 10
+    rooms = [row[0] for row in database.all("SELECT id FROM rooms ORDER BY id")]
+    for gone in _oldest_first(database, now_us, policy, [f"room = {room:d}" for room in rooms]):
+        yield gone
+        if used_bytes(database) <= enough:
+            break
+    yield from _vacuum(database)
+
+
+def _oldest_first(
+    database: Database, now_us: int, policy: Retention, each_room: Sequence[str]
+) -> Generator[int]:
+    """Slices of what a size budget may take, day by day where rooms share a table, down to the least."""
+    yield from _by_time(database, "raw_events", "time_us", now_us - _LEAST_EVENTS_DAYS * DAY_US)
+    for table, column, kept, least in (
+        ("predictions", "time_us", policy.predictions, _LEAST_PREDICTIONS_DAYS),
+        ("features", "window_end_us", policy.features, _LEAST_FEATURES_DAYS),
+    ):
+        for days in range(kept - 1, least - 1, -1):
+            for room in each_room:
+                yield from _by_time(database, table, column, now_us - days * DAY_US, room)
+
+
+def _vacuum(database: Database) -> Generator[int]:
+    """Give freed pages back to the file system."""
     free = database.scalar("PRAGMA freelist_count")
     while free:
         database.all(f"PRAGMA incremental_vacuum({_SLICE_PAGES})")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 import sqlite3
 
+from ..events import DAY_US
 from .changepoints import BocpdStates
 from .database import BUSY_TIMEOUT_MS, Database, read_only
 from .episodes import Episodes
@@ -14,14 +16,29 @@ from .errors import StoreError
 from .event_log import EventLog
 from .feature_rows import FeatureRows
 from .files import CLEAN_CLOSE, SET_METADATA, copy_to, open_database
+from .hold import FileHold
 from .jobs import Jobs
 from .labels import Labels
 from .metadata import Checkpoints, Metadata
 from .names import Names
 from .predictions import DailyScores, Predictions
-from .retention import Retention, trim
+from .retention import Retention, trim, trim_to_budget
 from .runs import ClrRuns
+from .salvage import NOTHING, Salvaged
 from .schema import MIGRATIONS, Migration
+
+_LAST_TRIM = "last_trim_at"
+_MOST_AT_ONCE_US = 3 * DAY_US
+_BUDGET = "size_budget_reached"
+_NOTED_US = 7 * DAY_US
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetNote:
+    """A size budget that was reached: its megabytes, and when it last made data go before its time."""
+
+    size_mb: int
+    reached_us: int
 
 
 class Store:
@@ -45,14 +62,22 @@ class Store:
         metadata: facts about the file.
         recovered_from: where a damaged file was set aside at this opening, else None.
         was_unclean: whether the file had not been closed properly before.
+        salvaged: what was carried over from a damaged file.
     """
 
-    def __init__(self, database: Database, recovered_from: Path | None, was_unclean: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        recovered_from: Path | None,
+        was_unclean: bool,
+        salvaged: Salvaged = NOTHING,
+    ) -> None:
         """Use `Store.open`."""
         self.path = database.path
         self.database = database
         self.recovered_from = recovered_from
         self.was_unclean = was_unclean
+        self.salvaged = salvaged
         entities = Names(database, "entities", "entity_id")
         rooms = Names(database, "rooms", "room_id")
         self.metadata = Metadata(database)
@@ -96,7 +121,7 @@ class Store:
         """
         opened = open_database(path, now_us, busy_timeout_ms, migrations)
         try:
-            store = cls(opened.database, opened.recovered_from, opened.unclean)
+            store = cls(opened.database, opened.recovered_from, opened.unclean, opened.salvaged)
             store._fail_orphans(now_us)
         except BaseException:
             opened.database.close()
@@ -124,10 +149,39 @@ class Store:
     def trim(self, now_us: int, policy: Retention | None = None) -> Generator[int]:
         """Forget what is older than the policy keeps, one short transaction a step.
 
+        The present is believed only so far beyond that of the last time: a clock that is a year ahead for a
+        night must not cost what was learned.
+
         Yields:
             Rows forgotten in the step.
         """
-        return trim(self.database, now_us, policy or Retention())
+        last_us = self.metadata.get_us(_LAST_TRIM)
+        believed_us = now_us if last_us is None else min(now_us, last_us + _MOST_AT_ONCE_US)
+        policy = policy or Retention()
+        yield from trim(self.database, believed_us, policy)
+        cut = False
+        for gone in trim_to_budget(self.database, believed_us, policy):
+            cut = True
+            yield gone
+        self._note_budget(believed_us, policy, cut)
+        self.metadata.set_us(_LAST_TRIM, believed_us)
+
+    def _note_budget(self, now_us: int, policy: Retention, cut: bool) -> None:
+        """Remember that data had to go before its time, until a week has passed or the budget has changed."""
+        noted = self.over_budget()
+        if cut:
+            noted = BudgetNote(policy.size_mb, now_us)
+        elif noted is None or noted.size_mb != policy.size_mb or now_us - noted.reached_us > _NOTED_US:
+            noted = None
+        self.metadata.set(_BUDGET, "" if noted is None else f"{noted.size_mb} {noted.reached_us}")
+
+    def over_budget(self) -> BudgetNote | None:
+        """The budget that made data go before its time lately, None where there was no need."""
+        text = self.metadata.get(_BUDGET)
+        if not text:
+            return None
+        size_mb, reached_us = text.split()
+        return BudgetNote(int(size_mb), int(reached_us))
 
     def checkpoint(self) -> None:
         """Fold what is committed into the file and make it safe against a power cut.
@@ -143,6 +197,15 @@ class Store:
             StoreError: subclasses; an earlier copy of that name is then still there.
         """
         copy_to(self.database, path)
+
+    def hold(self) -> FileHold:
+        """Keep the main file as it is until released, for a copy from outside; writing goes on.
+
+        Raises:
+            StoreBusyError: another program reads from the log for longer than the busy timeout.
+            StoreError: subclasses.
+        """
+        return FileHold(self.database)
 
     def size_bytes(self) -> int:
         """Size of the file and its write-ahead log on the disk."""

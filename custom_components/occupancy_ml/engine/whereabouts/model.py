@@ -2,8 +2,8 @@
 
 A chain is in a room, active or still (asleep, reading), or outside: with R rooms
 S = 2 R + 1 states, in the order active rooms, still rooms, outside. The constants
-below are prior beliefs about any home. They were chosen on the recorded homes named in
-docs/figures.md; the emission and movement rates are then learned from each home.
+below are prior beliefs about any home. They were chosen on a few recorded homes
+(docs/decisions.md, 4); the emission and movement rates are then learned from each home.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Floats = NDArray[np.float64]
 
 # P(a sensor of the room fires within a minute), by context (rows: quiet before, fired within
 # the last quarter of an hour) and by who is there (columns: nobody, somebody still, somebody
-# active). The second row is nearly flat: a sensor that goes on firing tells little more than
+# active). The second row is flatter: a sensor that goes on firing tells little more than
 # its first signal did, because false alarms come in bursts just as movements do.
-_FIRE_PRIOR = np.array([[0.003, 0.02, 0.35], [0.5, 0.5, 0.6]])
+_FIRE_PRIOR = np.array([[0.003, 0.005, 0.35], [0.45, 0.45, 0.65]])
 # How many minutes of evidence the first row is worth.
 _FIRE_PRIOR_MINUTES = np.array([10_000.0, 1_000.0, 1_000.0])
 

@@ -15,7 +15,7 @@ from .observations import Minute
 from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes.
-_SILENT_STRIDE = 5
+_SILENT_STRIDE = 3
 # A slice is so many entries of the plan: some milliseconds in a large home. Steps and beliefs are kept where
 # slices begin and made anew on the way back: a week of beliefs would take hundreds of megabytes, and so many
 # objects would make Python look for garbage in all of Home Assistant, which holds up everything.

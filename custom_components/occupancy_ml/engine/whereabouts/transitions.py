@@ -13,7 +13,7 @@ from ..home import RoomKind
 from .model import Floats, Layout, Parameters
 
 # Chances a minute: an active person sits down, a still one gets up.
-_SETTLE = 0.08
+_SETTLE = 0.15
 _RISE = 0.02
 _MOVE = 0.06  # an active person goes to another room
 # (settle, rise, move) where that differs by the room's kind: nobody lingers where people only pass, nor
@@ -43,9 +43,6 @@ _DOOR_OUTSIDE = 0.03
 _DOOR_BY_NOBODY = 0.003
 _DOOR_FROM_STILL = 0.2
 _EXIT_ELSEWHERE = 0.3  # how much likelier the rooms at the door are than the others
-
-# The second chain is seldom in: most homes look like one group moving through.
-_SECOND_ARRIVES = 0.01
 
 # How much a room draws people at night (23:00 to 07:00) and by day, by its kind.
 _DRAW = {
@@ -112,20 +109,17 @@ class Tables:
 
     def _make(self, night: bool, kind: str, minutes: int) -> Transition:
         if kind == "door":
-            first, second = self._door(night, 1.0), self._door(night, _SECOND_ARRIVES)
-            idle, idle_second = self._walk(night, True, 1.0), self._walk(night, True, _SECOND_ARRIVES)
+            crossing, walking = self._door(night), self._walk(night, fired=True)
             return Transition(
                 (
-                    (first, idle_second, 1.0),
-                    (idle, second, 1.0),
-                    (first, second, 1.0),
-                    (idle, idle_second, _DOOR_BY_NOBODY),
+                    (crossing, walking, 1.0),
+                    (walking, crossing, 1.0),
+                    (crossing, crossing, 1.0),
+                    (walking, walking, _DOOR_BY_NOBODY),
                 )
             )
-        fired = kind == "fire"
-        first, second = self._walk(night, fired, 1.0), self._walk(night, fired, _SECOND_ARRIVES)
-        power = np.linalg.matrix_power
-        return Transition(((power(first, minutes), power(second, minutes), 1.0),))
+        step = np.linalg.matrix_power(self._walk(night, fired=kind == "fire"), minutes)
+        return Transition(((step, step, 1.0),))
 
     def _draw(self, night: bool) -> Floats:
         return np.array([_DRAW[kind][0 if night else 1] for kind in self._layout.kinds])
@@ -143,7 +137,7 @@ class Tables:
         arrive = draw * near**2
         return moves, near, arrive / arrive.sum()
 
-    def _walk(self, night: bool, fired: bool, arrives: float) -> Floats:
+    def _walk(self, night: bool, *, fired: bool) -> Floats:
         moves, near, arrive = self._ways(night)
         rooms = len(near)
         alone = rooms == 1
@@ -174,11 +168,11 @@ class Tables:
         )
         out[rooms:-1, -1] = rise * leave
         out[rooms:-1, rooms:-1] = np.diag(1 - rise)
-        out[-1, :rooms] = cross * arrives * arrive
-        out[-1, -1] = 1 - cross * arrives
+        out[-1, :rooms] = cross * arrive
+        out[-1, -1] = 1 - cross
         return out
 
-    def _door(self, night: bool, arrives: float) -> Floats:
+    def _door(self, night: bool) -> Floats:
         moves, near, arrive = self._ways(night)
         rooms = len(near)
         out = np.zeros((2 * rooms + 1, 2 * rooms + 1))
@@ -186,6 +180,6 @@ class Tables:
         out[:rooms, -1] = _DOOR_LEAVE * near
         out[rooms:-1, :rooms] = 0.02 * np.eye(rooms)
         out[rooms:-1, -1] = _DOOR_FROM_STILL * 0.5 * _DOOR_LEAVE
-        out[-1, :rooms] = _DOOR_ARRIVE * arrives * arrive
-        out[-1, -1] = _DOOR_OUTSIDE * arrives
+        out[-1, :rooms] = _DOOR_ARRIVE * arrive
+        out[-1, -1] = _DOOR_OUTSIDE
         return out

@@ -1,0 +1,130 @@
+"""Sensors for monitoring, disabled by default: what Home Assistant's own exporters then carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfInformation, UnitOfTime
+
+from .coordinator import Coordinator
+from .entity import HomeEntity, OccupancyEntity, RoomEntity
+from .monitor import Json, Monitor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadinessDescription(SensorEntityDescription):
+    """A sensor that shows one value of the readiness of the home, or of one room's part of it."""
+
+    value_fn: Callable[[Json], float | None]
+    entity_registry_enabled_default: bool = False
+    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+    state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT
+
+
+def _accuracy(room: Json, key: str, scale: float = 1.0) -> float | None:
+    accuracy = room["accuracy"]
+    value = None if accuracy is None else accuracy[key]
+    return None if value is None else round(scale * value, 3)
+
+
+HOME_READINESS = (
+    ReadinessDescription(key="events_stored", value_fn=lambda told: told["events"]),
+    ReadinessDescription(
+        key="labelled_days",
+        native_unit_of_measurement=UnitOfTime.DAYS,
+        value_fn=lambda told: told["labelled_days"],
+    ),
+    ReadinessDescription(
+        key="database_size",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        native_unit_of_measurement=UnitOfInformation.MEGABYTES,
+        suggested_display_precision=1,
+        value_fn=lambda told: round(told["size_bytes"] / 1e6, 2),
+    ),
+    ReadinessDescription(
+        key="prediction_latency",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.MILLISECONDS,
+        suggested_display_precision=1,
+        value_fn=lambda told: told["latency"]["prediction"]["p99_ms"],
+    ),
+)
+ROOM_READINESS = (
+    ReadinessDescription(
+        key="log_loss",
+        suggested_display_precision=3,
+        value_fn=lambda room: _accuracy(room, "log_loss"),
+    ),
+    ReadinessDescription(
+        key="skill",
+        native_unit_of_measurement=PERCENTAGE,
+        suggested_display_precision=0,
+        value_fn=lambda room: _accuracy(room, "skill", 100.0),
+    ),
+)
+
+
+class _ReadinessSensor(OccupancyEntity, SensorEntity):
+    """Follows the monitor beside the coordinator; while none of these is enabled, nothing is read."""
+
+    entity_description: ReadinessDescription
+    _monitor: Monitor
+
+    async def async_added_to_hass(self) -> None:
+        """Listen, which makes the monitor read now and then, and have it read now."""
+        self.async_on_remove(self._monitor.async_add_listener(self._handle_coordinator_update))
+        if self._monitor.data is None:
+            await self._monitor.async_refresh()
+        await super().async_added_to_hass()
+
+    @property
+    def available(self) -> bool:
+        """Whether readiness could be read."""
+        return super().available and self._monitor.last_update_success
+
+    def _part(self, told: Json) -> Json | None:
+        """What of the readiness the sensor is about."""
+        return told
+
+    def _shown(self) -> tuple[Any, ...]:
+        told = self._monitor.data
+        part = None if told is None else self._part(told)
+        self._attr_native_value = None if part is None else self.entity_description.value_fn(part)
+        return (self._attr_native_value,)
+
+
+class HomeReadiness(_ReadinessSensor, HomeEntity):
+    """One value of the whole home."""
+
+    def __init__(self, coordinator: Coordinator, monitor: Monitor, description: ReadinessDescription) -> None:
+        super().__init__(coordinator, description.key)
+        self._monitor = monitor
+        self.entity_description = description
+
+
+class RoomReadiness(_ReadinessSensor, RoomEntity):
+    """One value of a room."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        monitor: Monitor,
+        subentry: ConfigSubentry,
+        description: ReadinessDescription,
+    ) -> None:
+        RoomEntity.__init__(self, coordinator, subentry, description.key)
+        self._monitor = monitor
+        self.entity_description = description
+
+    def _part(self, told: Json) -> Json | None:
+        part: Json | None = told["rooms"].get(self._room_id)
+        return part

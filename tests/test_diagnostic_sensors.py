@@ -1,0 +1,135 @@
+"""Sensors for monitoring, how long things take, and the log lines beside them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+import logging
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.occupancy_ml.const import DOMAIN
+from custom_components.occupancy_ml.engine.store import DailyScore
+from custom_components.occupancy_ml.log_lines import log_line
+from custom_components.occupancy_ml.metrics import KEPT, Durations
+from tests.a_home import ROOMS, coordinator_of, make_entry, pass_time, set_up, settle, stored_events
+from tests.house import build_house
+
+HOME = ("events_stored", "labelled_days", "database_size", "prediction_latency")
+ROOM = ("log_loss", "skill")
+
+
+async def with_all(hass: HomeAssistant) -> MockConfigEntry:
+    """The home with the sensors for monitoring enabled."""
+    build_house(hass)
+    entry = make_entry(hass)
+    registry = er.async_get(hass)
+    ids = [f"home_{key}" for key in HOME] + [f"room_{room}_{key}" for room in ROOMS for key in ROOM]
+    for unique_id in ids:
+        registry.async_get_or_create(
+            "sensor", DOMAIN, unique_id, suggested_object_id=unique_id, disabled_by=None
+        )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    return entry
+
+
+def value(hass: HomeAssistant, key: str) -> str:
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, key)
+    assert entity_id is not None
+    state = hass.states.get(entity_id)
+    assert state is not None
+    return state.state
+
+
+async def test_they_are_disabled_until_wanted(hass: HomeAssistant) -> None:
+    build_house(hass)
+    entry = await set_up(hass)
+    registry = er.async_get(hass)
+    found = {e.unique_id: e for e in er.async_entries_for_config_entry(registry, entry.entry_id)}
+    for unique_id in [f"home_{key}" for key in HOME] + [f"room_kitchen_{key}" for key in ROOM]:
+        assert found[unique_id].disabled_by is er.RegistryEntryDisabler.INTEGRATION
+        assert found[unique_id].entity_category is EntityCategory.DIAGNOSTIC
+    assert entry.runtime_data.monitor.data is None
+
+
+async def test_they_tell_how_the_store_stands(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+    entry = await with_all(hass)
+    assert value(hass, "home_events_stored") == str(entry.runtime_data.monitor.data["events"])
+    assert float(value(hass, "home_database_size")) > 0
+    assert float(value(hass, "home_prediction_latency")) >= 0
+    assert value(hass, "room_kitchen_skill") == "unknown"
+    hass.states.async_set("binary_sensor.kitchen_motion", "on")
+    coordinator = coordinator_of(entry)
+    day = (dt_util.now() - timedelta(days=1)).date().isoformat()
+    scores = [
+        DailyScore("kitchen", day, model, "hindsight", 100, 10.0, loss)
+        for model, loss in (("shown", 25.0), ("prior", 50.0), ("timeout_300", 80.0))
+    ]
+    await coordinator.run(coordinator.engine.store.scores.write, scores)
+    now = dt_util.utcnow()
+    await hass.services.async_call(
+        DOMAIN,
+        "relabel",
+        {"room": "hall", "start": now - timedelta(hours=2), "end": now, "state": "occupied"},
+        blocking=True,
+    )
+    await pass_time(hass, freezer, timedelta(minutes=6))
+    assert value(hass, "home_events_stored") == str(len(await stored_events(entry)))
+    assert value(hass, "home_labelled_days") == "1"
+    assert value(hass, "room_kitchen_log_loss") == "0.25"
+    assert value(hass, "room_kitchen_skill") == "50.0"
+    assert value(hass, "room_hall_skill") == "unknown"
+
+
+async def test_training_leaves_lines_that_name_nothing(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    build_house(hass)
+    await set_up(hass)
+    with caplog.at_level(logging.INFO, "custom_components.occupancy_ml"):
+        await hass.services.async_call(DOMAIN, "retrain", {"rooms": ["bathroom"]}, blocking=True)
+    lines = [record.getMessage() for record in caplog.records if "learning" in record.name]
+    ours = [line for line in lines if line.startswith("training_")]
+    assert ours[-1].startswith("training_gate_not_met room=2 cause=request rows=0 days=0 in_service=False")
+    assert not [line for line in ours if any(room in line for room in ROOMS)]
+
+
+def test_a_log_line_is_one_word_a_value(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("custom_components.occupancy_ml.test")
+    with caplog.at_level(logging.INFO):
+        log_line(logger, logging.INFO, "some_name", text="two words\nlines", share=0.123456, nothing=None)
+        log_line(logger, logging.DEBUG, "other_name")
+    assert [r.getMessage() for r in caplog.records if r.name == logger.name] == [
+        "some_name text=two_words_lines share=0.1235 nothing=-"
+    ]
+
+
+@given(st.lists(st.floats(0, 10), min_size=1, max_size=50), st.sampled_from([0.5, 0.99]))
+def test_quantiles_are_those_of_numpy(durations: list[float], share: float) -> None:
+    kept = Durations()
+    for seconds in durations:
+        kept.add(seconds)
+    found = kept.quantile(share)
+    assert found in durations
+    below = np.quantile(durations, share, method="inverted_cdf")
+    above = np.quantile(durations, min(share + 1 / len(durations), 1.0), method="inverted_cdf")
+    assert below <= found <= above
+
+
+def test_only_the_last_durations_are_kept() -> None:
+    kept = Durations()
+    assert kept.summary() == {"calls": 0, "p50_ms": None, "p99_ms": None}
+    kept.add(-1.0)
+    assert kept.quantile(0.5) == 0.0
+    for number in range(2 * KEPT):
+        kept.add(float(number))
+    assert kept.summary()["calls"] == KEPT
+    assert kept.quantile(0.0) == KEPT
