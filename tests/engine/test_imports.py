@@ -15,7 +15,7 @@ NAMES = [path.relative_to(ENGINE).as_posix() for path in FILES]
 # The standard library's modules that an engine without clock, threads, network or code from data may use.
 STANDARD = {
     "__future__", "abc", "collections", "contextlib", "csv", "dataclasses", "datetime", "enum", "errno", "functools",
-    "itertools", "json", "logging", "math", "os", "pathlib", "re", "sqlite3", "struct", "typing", "zlib", "zoneinfo",
+    "fcntl", "itertools", "json", "logging", "math", "os", "pathlib", "re", "shutil", "sqlite3", "struct", "typing", "zlib", "zoneinfo",
 }  # fmt: skip
 ALLOWED = STANDARD | {"numpy", "scipy"}
 
@@ -32,7 +32,7 @@ MAY_USE = {
     "senses": {"events", "home"},
     "features": {"events", "home", "senses"},
     "whereabouts": {"events", "home", "senses"},
-    "labels": {"events", "home", "store", "whereabouts"},
+    "labels": {"events", "home", "localtime", "store", "whereabouts"},
     "occupancy": {"events", "home", "snapshot", "localtime", "features", "store"},
     "scoring": {*GROUND, "features", "store"},
     "timeline": {"events", "features"},
@@ -41,7 +41,7 @@ MAY_USE = {
     "tracker": {*GROUND, "senses", "features", "whereabouts", "changepoint"},
 }
 # These bind the others together, and none of the others may know them.
-BINDING = {"archive", "outlook", "night", "pipeline", "replay"}
+BINDING = {"archive", "outlook", "night", "rebuilding", "pipeline", "replay"}
 
 CLOCKS = {
     ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time"),

@@ -129,7 +129,9 @@ class Archive:
 
     def expect_no_more(self, room_id: str, start_us: int, end_us: int) -> None:
         """A correction whose interval is not over was taken back."""
-        self._told = [t for t in self._told if (t.room_id, t.start_us, t.end_us) != (room_id, start_us, end_us)]
+        self._told = [
+            t for t in self._told if (t.room_id, t.start_us, t.end_us) != (room_id, start_us, end_us)
+        ]
 
     def to_json(self) -> list[list[Any]]:
         """Corrections whose interval is not over, for a restart."""

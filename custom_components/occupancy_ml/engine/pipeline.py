@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import json
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US, Event
-from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
+from .features import FEATURE_NAMES, FEATURE_SET_VERSION
 from .home import Home, Role
 from .labels.capture import SleepCapture
 from .labels.corrections import add_correction, last_correction, standing_correction, withdraw_correction
@@ -22,6 +22,7 @@ from .occupancy.predictor import Predictor
 from .occupancy.training import RoomReport
 from .outlook import Outlook
 from .payload import PayloadError
+from .rebuilding import AHEAD_US, catch_up, drain, rebuilt
 from .scoring import quality
 from .snapshot import Snapshot
 from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
@@ -34,14 +35,11 @@ _LOGGER = logging.getLogger(__name__)
 
 _CHECKPOINT = "engine"
 _CHECKPOINT_EVERY_US = 15 * MINUTE_US
-# No tick for so long: nobody listened. An event or a clock so far ahead of the last tick: the clock is wrong.
+# No tick for so long: nobody listened.
 _UNHEARD_US = 15 * MINUTE_US
-_AHEAD_US = 2 * MINUTE_US
 # A person who corrects the recent past speaks of the present too.
 _PRESENT_US = 5 * MINUTE_US
 _CORRECTION_WEIGHT = 6.0
-_REBUILD_EVENTS = 200
-_REBUILD_ROWS = 288
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +160,7 @@ class Engine:
         watched = self._roles.keys()
         for event in sorted(events, key=lambda e: (e.time_us, e.entity_id)):
             if event.entity_id in watched:
-                rows += self._advance(min(event.time_us, self._now_us + _AHEAD_US))
+                rows += self._advance(min(event.time_us, self._now_us + AHEAD_US))
                 self.tracker.take(event)
         self._archive.add_rows(rows)
 
@@ -182,7 +180,7 @@ class Engine:
 
     def _note_ingest(self, newest_us: int) -> None:
         """Remember up to when events are stored; neither old imports nor a wrong clock may move it away."""
-        latest_us = self._now_us + _AHEAD_US
+        latest_us = self._now_us + AHEAD_US
         before_us = self.store.metadata.get_us("last_ingest_at") or 0
         known_us = before_us if before_us <= latest_us else 0
         self.store.metadata.set_us("last_ingest_at", max(known_us, min(newest_us, latest_us)))
@@ -231,54 +229,17 @@ class Engine:
         Yields:
             The share done, a slice at a time. The new state takes over at the end.
         """
-        span = self.store.events.span()
         self.needs_rebuild = False
-        if span is None:
-            return
         self._now_us = max(self._now_us, now_us)
-        start_us = max(span[0], now_us - 84 * DAY_US)
-        fresh = Tracker(self.home, start_us)
-        self.store.features.delete_from(start_us // WINDOW_US * WINDOW_US, FEATURE_SET_VERSION)
-        rows: list[FeatureRow] = []
-        learned_us = start_us
-        until_us = start_us
-        for batch in self._stored_until_now(start_us):
-            for event in batch:
-                for _ in _drain(fresh.advance(event.time_us), rows):
-                    self._breathe()
-                    if fresh.observer.minute % 120 == 0:
-                        yield self._share(fresh, start_us, now_us)
-                fresh.take(event)
-                until_us = event.time_us
-            if fresh.time_us - learned_us >= DAY_US:
-                learned_us = fresh.time_us
-                for _ in fresh.look_back():
-                    self._breathe()
-                    yield self._share(fresh, start_us, now_us)
-            if len(rows) >= _REBUILD_ROWS:
-                self._archive.keep_rows(fresh.layout.room_ids, rows)
-                rows.clear()
-            self._breathe()
-            yield self._share(fresh, start_us, now_us)
-        _LOGGER.debug("Replayed events up to %s", until_us)
-        for _ in _drain(fresh.advance(self._now_us), rows):
-            self._breathe()
-        self._archive.keep_rows(fresh.layout.room_ids, rows)
+        fresh = yield from rebuilt(
+            self.store, self._archive, self.home, self._roles.keys(), lambda: self._now_us, self._breathe
+        )
+        if fresh is None:
+            return
         self._archive.forget_rows()
         self.tracker = fresh
         self._save()
         yield 1.0
-
-    def _stored_until_now(self, start_us: int) -> Iterator[list[Event]]:
-        """Stored events up to the present, those too that are stored while they are read."""
-        found = True
-        while found:
-            found = False
-            end_us = self._now_us + _AHEAD_US
-            for batch in self.store.events.read(start_us, end_us, self._roles.keys(), _REBUILD_EVENTS):
-                found = True
-                start_us = batch[-1].time_us + 1
-                yield batch
 
     def relabel(
         self, room_id: str, start_us: int, end_us: int, occupied: bool, now_us: int, who: str | None
@@ -489,14 +450,7 @@ class Engine:
             _LOGGER.info("The saved state does not fit: %s", error)
             return None
         self._restore_state()
-        rows: list[FeatureRow] = []
-        # A little of what came before is read again: the tracker knows which of it is news.
-        for batch in self.store.events.read(saved.time_us - _AHEAD_US, now_us + 1, self._roles.keys()):
-            for event in batch:
-                for _ in _drain(tracker.advance(event.time_us), rows):
-                    self._breathe()
-                tracker.take(event)
-        self._archive.keep_rows(tracker.layout.room_ids, rows)
+        catch_up(self.store, self._archive, tracker, self._roles.keys(), saved.time_us, now_us, self._breathe)
         if now_us - tracker.time_us > _UNHEARD_US:
             tracker.skip(now_us)
         return tracker
@@ -532,18 +486,9 @@ class Engine:
 
     def _advance(self, time_us: int) -> list[FeatureRow]:
         rows: list[FeatureRow] = []
-        for _ in _drain(self.tracker.advance(time_us), rows):
+        for _ in drain(self.tracker.advance(time_us), rows):
             self._breathe()
         return rows
 
     def _measure(self, now_us: int) -> None:
         self._outlook.quality = quality(self.store, self._room_ids, self.clock.at(now_us).date())
-
-    @staticmethod
-    def _share(tracker: Tracker, start_us: int, now_us: int) -> float:
-        return min(max((tracker.time_us - start_us) / max(now_us - start_us, 1), 0.0), 0.99)
-
-
-def _drain(steps: Generator[None, None, list[FeatureRow]], rows: list[FeatureRow]) -> Iterator[None]:
-    """Run a tracker's `advance`, collecting what it returns."""
-    rows += yield from steps

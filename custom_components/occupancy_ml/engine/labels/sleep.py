@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -94,10 +94,10 @@ def _place(
         return start_us, _first_after(ended, start_us, clock)
     if isinstance(ended, datetime):
         end_us = _end_us(ended, clock)
-        if end_us < (own_us := _own_us(began, start, clock)) and start.changed_us > end.changed_us:
+        if end_us < (own_us := _own_us(began, start, clock, min)) and start.changed_us > end.changed_us:
             return own_us, end_us  # of a night whose end is still to be told
         return _last_before(began, end_us, clock), end_us
-    own_start_us, own_end_us = _own_us(began, start, clock), _own_us(ended, end, clock)
+    own_start_us, own_end_us = _own_us(began, start, clock, min), _own_us(ended, end, clock, max)
     if own_end_us > own_start_us:
         return _last_before(began, own_end_us, clock), own_end_us
     return own_start_us, _first_after(ended, own_start_us, clock)
@@ -143,9 +143,11 @@ def _first_after(at: time, after_us: int, clock: LocalClock) -> int:
     return min(us for local in _occurrences(at, after_us, clock) if (us := _end_us(local, clock)) > after_us)
 
 
-def _own_us(at: time, told: HelperState, clock: LocalClock) -> int:
+def _own_us(at: time, told: HelperState, clock: LocalClock, which: Callable[[tuple[int, int]], int]) -> int:
     """The occurrence that was meant when it was told, going by the time of telling alone."""
-    return _last_before(at, told.changed_us + _AHEAD_US + 1, clock)
+    until_us = told.changed_us + _AHEAD_US
+    found = (which(_both(local, clock)) for local in _occurrences(at, until_us, clock))
+    return max(us for us in found if us <= until_us)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,114 @@
+"""Stored events become running state: after a restart the last minutes, after an import everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator
+
+from .archive import Archive
+from .events import DAY_US, MINUTE_US, Event
+from .features import FEATURE_SET_VERSION, WINDOW_US
+from .home import Home
+from .store import Store
+from .tracker import FeatureRow, Tracker
+
+AHEAD_US = 2 * MINUTE_US
+"""An event so far ahead of the last tick has a wrong clock."""
+
+_LOOK_BACK_US = 84 * DAY_US
+_EVENTS_A_SLICE = 200
+_ROWS_A_WRITE = 288
+_MINUTES_A_SLICE = 120
+
+
+def drain(steps: Generator[None, None, list[FeatureRow]], rows: list[FeatureRow]) -> Iterator[None]:
+    """Run a tracker's `advance`, collecting what it returns."""
+    rows += yield from steps
+
+
+def catch_up(
+    store: Store,
+    archive: Archive,
+    tracker: Tracker,
+    entity_ids: Collection[str],
+    saved_us: int,
+    now_us: int,
+    breathe: Callable[[], None],
+) -> None:
+    """Replay what was stored after a checkpoint into its tracker."""
+    rows: list[FeatureRow] = []
+    # A little of what came before is read again: the tracker knows which of it is news.
+    for batch in store.events.read(saved_us - AHEAD_US, now_us + 1, entity_ids):
+        for event in batch:
+            for _ in drain(tracker.advance(event.time_us), rows):
+                breathe()
+            tracker.take(event)
+    archive.keep_rows(tracker.layout.room_ids, rows)
+
+
+def rebuilt(
+    store: Store,
+    archive: Archive,
+    home: Home,
+    entity_ids: Collection[str],
+    present_us: Callable[[], int],
+    breathe: Callable[[], None],
+) -> Generator[float, None, Tracker | None]:
+    """Replay all that is stored into features and a new tracker, learning day by day.
+
+    Args:
+        store: where events are read.
+        archive: where feature rows are kept.
+        home: what is watched.
+        entity_ids: its entities.
+        present_us: tells the present, which goes on meanwhile.
+        breathe: called often.
+
+    Yields:
+        The share done. Returns the tracker, None where nothing is stored.
+    """
+    span = store.events.span()
+    if span is None:
+        return None
+    start_us = max(span[0], present_us() - _LOOK_BACK_US)
+    tracker = Tracker(home, start_us)
+    store.features.delete_from(start_us // WINDOW_US * WINDOW_US, FEATURE_SET_VERSION)
+    rows: list[FeatureRow] = []
+    learned_us = start_us
+
+    def share() -> float:
+        return min(max((tracker.time_us - start_us) / max(present_us() - start_us, 1), 0.0), 0.99)
+
+    for batch in _until_present(store, entity_ids, start_us, present_us):
+        for event in batch:
+            for _ in drain(tracker.advance(event.time_us), rows):
+                breathe()
+                if tracker.observer.minute % _MINUTES_A_SLICE == 0:
+                    yield share()
+            tracker.take(event)
+        if tracker.time_us - learned_us >= DAY_US:
+            learned_us = tracker.time_us
+            for _ in tracker.look_back():
+                breathe()
+                yield share()
+        if len(rows) >= _ROWS_A_WRITE:
+            archive.keep_rows(tracker.layout.room_ids, rows)
+            rows.clear()
+        breathe()
+        yield share()
+    for _ in drain(tracker.advance(present_us()), rows):
+        breathe()
+    archive.keep_rows(tracker.layout.room_ids, rows)
+    return tracker
+
+
+def _until_present(
+    store: Store, entity_ids: Collection[str], start_us: int, present_us: Callable[[], int]
+) -> Iterator[list[Event]]:
+    """Stored events up to the present, those too that are stored while they are read."""
+    found = True
+    while found:
+        found = False
+        for batch in store.events.read(start_us, present_us() + AHEAD_US, entity_ids, _EVENTS_A_SLICE):
+            found = True
+            start_us = batch[-1].time_us + 1
+            yield batch
