@@ -127,9 +127,9 @@ def test_dependencies_are_integrations(manifest: dict[str, Any]) -> None:
     assert all((CORE / domain / "manifest.json").is_file() for domain in named)
 
 
-def test_requirements_are_numpy_and_scipy_and_pinned_within(manifest: dict[str, Any]) -> None:
+def test_numpy_is_all_that_is_required_and_pinned_within(manifest: dict[str, Any]) -> None:
     asked = [Requirement(text) for text in manifest["requirements"]]
-    assert sorted(requirement.name for requirement in asked) == ["numpy", "scipy"]
+    assert sorted(requirement.name for requirement in asked) == ["numpy"]
     for name in ("tests", "demo"):
         pinned = {pin.name: pin.specifier for pin in pins(name)}
         for requirement in asked:
@@ -147,7 +147,7 @@ def test_pins_are_exact_and_name_no_address(name: str) -> None:
     found = pins(name)
     assert len(found) > 50
     assert all(pin.url is None and [exact.operator for exact in pin.specifier] == ["=="] for pin in found)
-    assert {pin.name for pin in found} >= {"homeassistant", "numpy", "scipy"}
+    assert {pin.name for pin in found} >= {"homeassistant", "numpy"}
 
 
 async def test_home_assistant_finds_the_integration(hass: HomeAssistant, manifest: dict[str, Any]) -> None:

@@ -13,7 +13,14 @@ from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION
 from .home import Home, Role
 from .labels.capture import SleepCapture
-from .labels.corrections import add_correction, last_correction, standing_correction, withdraw_correction
+from .labels.corrections import (
+    add_correction,
+    last_correction,
+    of_the_present,
+    standing_correction,
+    told_of_late,
+    withdraw_correction,
+)
 from .labels.sleep import HelperState, SleepReading
 from .localtime import LocalClock
 from .night import Night, Step
@@ -37,8 +44,6 @@ _CHECKPOINT = "engine"
 _CHECKPOINT_EVERY_US = 15 * MINUTE_US
 # No tick for so long: nobody listened.
 _UNHEARD_US = 15 * MINUTE_US
-# A person who corrects the recent past speaks of the present too.
-_PRESENT_US = 5 * MINUTE_US
 _CORRECTION_WEIGHT = 6.0
 
 
@@ -256,22 +261,20 @@ class Engine:
         number = self._number(room_id)
         if end_us <= start_us:
             raise ValueError("the end must be after the start")
-        label_id = add_correction(
-            self.store,
-            Label(
-                start_us=start_us,
-                end_us=end_us,
-                target=float(occupied),
-                weight=_CORRECTION_WEIGHT,
-                source=LabelSource.CORRECTION,
-                known_at_us=now_us,
-                room_id=room_id,
-                created_by=who,
-                local_date=self.clock.at(start_us).date().isoformat(),
-                time_zone=self.home.time_zone,
-            ),
+        said = Label(
+            start_us=start_us,
+            end_us=end_us,
+            target=float(occupied),
+            weight=_CORRECTION_WEIGHT,
+            source=LabelSource.CORRECTION,
+            known_at_us=now_us,
+            room_id=room_id,
+            created_by=who,
+            local_date=self.clock.at(start_us).date().isoformat(),
+            time_zone=self.home.time_zone,
         )
-        if start_us <= now_us <= end_us + _PRESENT_US:
+        label_id = add_correction(self.store, said)
+        if of_the_present(said):
             self._archive.add_rows(self._advance(now_us))
             if now_us < end_us:
                 vector = self.tracker.vectors(now_us)[number]
@@ -305,23 +308,10 @@ class Engine:
             earlier = standing_correction(self.store, room_id, now_us)
             if earlier is not None:
                 self.predictor.correct(room_id, bool(earlier.target), earlier.known_at_us, earlier.end_us)
-        if said.known_at_us <= said.end_us + _PRESENT_US:
-            for _ in self.tracker.refilter(self._corrections_of_the_day(now_us)):
+        if of_the_present(said) and now_us - said.known_at_us < DAY_US:
+            for _ in self.tracker.refilter(told_of_late(self.store, self._room_ids, now_us)):
                 self._breathe()
         return Corrected(said.label_id or label_id, self.tick(now_us))
-
-    def _corrections_of_the_day(self, now_us: int) -> list[tuple[int, int, bool]]:
-        """(minute, room number, occupied) of what was told of the present since a day ago and still counts."""
-        told = self.store.labels.read(
-            now_us - DAY_US - _PRESENT_US, now_us + DAY_US, sources=(LabelSource.CORRECTION,)
-        )
-        numbers = {room_id: number for number, room_id in enumerate(self.tracker.layout.room_ids)}
-        first = {  # of a correction in parts one is enough
-            (label.known_at_us, numbers[label.room_id], bool(label.target))
-            for label in told
-            if label.room_id in numbers and label.start_us <= label.known_at_us <= label.end_us + _PRESENT_US
-        }
-        return [(at_us // MINUTE_US, room, occupied) for at_us, room, occupied in sorted(first)]
 
     def _number(self, room_id: str) -> int:
         if room_id not in self.tracker.layout.room_ids:

@@ -10,13 +10,13 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from .changepoint import Detector, GammaPoisson, home_streams
 from .events import MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US, Windows
 from .home import Home, Role
 from .localtime import LocalClock
+from .numeric import logit
 from .payload import PayloadError, pack, unpack
 from .senses import Senses
 from .whereabouts import Filter, Hindsight, Layout, Minute, Observer, Parameters, smooth

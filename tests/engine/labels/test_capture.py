@@ -62,9 +62,7 @@ def test_a_night_mended_twice_is_superseded_and_nothing_is_lost(path: Path) -> N
     first, second, third = nights(engine, everything=True)
     assert (first.superseded_by, second.superseded_by) == (second.label_id, third.label_id)
     # As it was known then.
-    (then,) = engine.store.labels.read(
-        0, 2**62, kind=LabelKind.SLEEP, known_by_us=local("2026-05-06T00:00")
-    )
+    (then,) = engine.store.labels.read(0, 2**62, kind=LabelKind.SLEEP, known_by_us=local("2026-05-06T00:00"))
     assert then.end_us == local("2026-05-05T07:20")
     engine.close()
 

@@ -129,4 +129,6 @@ def test_at_each_moment_the_last_that_stands_is_right(steps: list[tuple[int, int
                 ]
                 assert at(store, moment) == (about[-1] if about else None)
         # What was said is all still there, as it was said.
-        assert [store.labels.get(statement.label_id) is not None for statement in model] == [True] * len(model)
+        assert [store.labels.get(statement.label_id) is not None for statement in model] == [True] * len(
+            model
+        )

@@ -14,8 +14,8 @@ from typing import override
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
+from ..numeric import gammaln
 from .models import BetaBernoulli, Channel, GammaPoisson, Model, NormalGamma
 
 Floats = NDArray[np.float64]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from ..events import DAY_US, MINUTE_US
 from ..store import Store
 from ..store.errors import StoreRejectedError
 from ..store.labels import Label, LabelSource
 
 _ONLY = (LabelSource.CORRECTION,)
+_PRESENT_US = 5 * MINUTE_US
 
 
 def add_correction(store: Store, said: Label) -> int:
@@ -75,6 +78,29 @@ def standing_correction(store: Store, room_id: str, now_us: int) -> Label | None
         key=lambda label: (label.known_at_us, label.label_id or 0),
         default=None,
     )
+
+
+def of_the_present(said: Label) -> bool:
+    """Whether a correction spoke of the moment at which it was told: then it moves what is believed now.
+
+    A person who corrects the recent past speaks of the present too.
+    """
+    return said.start_us <= said.known_at_us <= said.end_us + _PRESENT_US
+
+
+def told_of_late(store: Store, room_ids: Sequence[str], now_us: int) -> list[tuple[int, int, bool]]:
+    """What was told of the present within the last day and still counts, in order.
+
+    Returns:
+        (minute in which it was told, room number, whether occupied).
+    """
+    numbers = {room_id: number for number, room_id in enumerate(room_ids)}
+    told = {  # of a correction in parts one is enough
+        (said.known_at_us, numbers[said.room_id], bool(said.target))
+        for said in store.labels.read(now_us - DAY_US - _PRESENT_US, now_us + DAY_US, sources=_ONLY)
+        if said.room_id in numbers and of_the_present(said) and now_us - DAY_US < said.known_at_us <= now_us
+    }
+    return [(known_us // MINUTE_US, room, occupied) for known_us, room, occupied in sorted(told)]
 
 
 def _part(label: Label, start_us: int, end_us: int) -> Label:

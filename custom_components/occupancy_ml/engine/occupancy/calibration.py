@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import log_expit
 
+from ..numeric import log_expit
 from .logistic import Floats, fit_logistic
 
 # Below so many effective labels two parameters are all the data can tell (Platt 1999);

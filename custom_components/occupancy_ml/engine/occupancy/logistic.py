@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import expit
+
+from ..numeric import expit
 
 Floats = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def fit_logistic(
         curvature = weights * chance * (1 - chance)
         hessian = (design.T * curvature) @ design
         hessian[np.diag_indices_from(hessian)] += ridge + 1e-10
-        direction = cho_solve(cho_factor(hessian), gradient)
+        direction = np.linalg.solve(hessian, gradient)
         size = 1.0
         for _ in range(_MAX_HALVINGS):
             candidate = beta - size * direction

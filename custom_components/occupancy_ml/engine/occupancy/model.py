@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
+from ..numeric import expit
 from .calibration import Calibration
 from .logistic import Floats, fit_logistic
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from ..events import MICROSECONDS
 from ..features import FEATURE_NAMES
 from ..home import Home
+from ..numeric import expit
 from ..snapshot import RoomState, Source
 from .explain import group_of, reasons
 from .logistic import Floats
