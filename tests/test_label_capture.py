@@ -131,6 +131,24 @@ async def test_a_sensor_for_sleep(hass: HomeAssistant, freezer: FrozenDateTimeFa
     assert label.source is LabelSource.REFERENCE
 
 
+async def test_what_the_store_refuses_is_tried_again_in_order(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    entry = await home_with(hass, SLEEP)
+    coordinator = coordinator_of(entry)
+    database = coordinator.engine.store.database
+    freezer.move_to("2026-05-05 06:00:00+00:00")
+    await coordinator.run(database.execute, "PRAGMA query_only = ON")
+    await give(hass, START, datetime="2026-05-04 23:10:00")
+    await give(hass, END, datetime="2026-05-05 07:05:00")
+    await give(hass, END, datetime="2026-05-05 07:15:00")
+    assert await nights(entry) == []
+    await coordinator.run(database.execute, "PRAGMA query_only = OFF")
+    await pass_time(hass, freezer, timedelta(seconds=61))
+    assert [label.end_us for label in await nights(entry)] == [utc("2026-05-05T05:15")]
+    assert len(await nights(entry, everything=True)) == 2
+
+
 async def test_what_is_told_follows_a_renamed_entity(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -55,6 +55,8 @@ async def test_a_stop_stores_what_is_buffered(hass: HomeAssistant) -> None:
 async def test_a_restart_keeps_probabilities_corrections_and_training(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory
 ) -> None:
+    # Early in a minute: a minute that ends in between moves the probabilities, as it should.
+    freezer.move_to(dt_util.utcnow().replace(second=5, microsecond=0) + timedelta(minutes=1))
     entry = await set_up(hass)
     hass.states.async_set(MOTION, "on")
     await settle(hass)

@@ -150,6 +150,17 @@ class Database:
         finally:
             self._depth = 0
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Several readings of one and the same state of the file."""
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            # Some errors end it by themselves.
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
+
     def _begin(self) -> None:
         try:
             self.execute("BEGIN IMMEDIATE")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 import fcntl
 import json
+import os
 from pathlib import Path
 import sqlite3
 
@@ -70,37 +71,35 @@ def open_database(
     header_version = _version_in_header(path)
     if header_version > newest:
         raise NewerSchemaError(header_version, newest)
-    before = _identity(path)
-    try:
-        database, unclean = _open_sound(path, now_us, busy_timeout_ms, migrations)
-    except StoreDamagedError:
-        aside = _set_aside_once(path, before, now_us)
-        if aside is None:
+    with _one_start_at_a_time(path.parent):
+        try:
             database, unclean = _open_sound(path, now_us, busy_timeout_ms, migrations)
-            return Opened(database, None, unclean)
-        database, _ = _open_sound(path, now_us, busy_timeout_ms, migrations)
-        return Opened(database, aside, True, salvage(aside, database))
-    return Opened(database, None, unclean)
+        except StoreDamagedError:
+            aside = set_aside(path, now_us)
+            database, _ = _open_sound(path, now_us, busy_timeout_ms, migrations)
+            return Opened(database, aside, True, salvage(aside, database))
+        return Opened(database, None, unclean)
 
 
-def _set_aside_once(path: Path, damaged: tuple[int, int] | None, now_us: int) -> Path | None:
-    """Set the damaged file aside; None where another start was faster and what stands there now is its fresh one."""
+@contextmanager
+def _one_start_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other start is creating, migrating or setting aside a file in this folder.
+
+    Otherwise one takes the file that another has just begun for a damaged one. The folder itself is locked: the
+    file may be renamed, and such a lock goes with its process.
+    """
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            return set_aside(path, now_us) if _identity(path) == damaged else None
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StoreUnavailableError(f"cannot set aside {path.name}: {error.strerror}") from error
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
+        handle = os.open(folder, os.O_RDONLY)
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        # Opening the file will say what is wrong.
+        yield
+        return
+    try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _version_in_header(path: Path) -> int:
@@ -126,7 +125,8 @@ def _open_sound(
             raise NewerSchemaError(version, newest)
         unclean = False
         if version == 0:
-            if database.scalar("SELECT count(*) FROM sqlite_schema"):
+            # In one transaction with the version: another start may be making its tables.
+            if _holds_other_tables(database):
                 raise StoreDamagedError("the file is some other database")
             database.shape_new_file()
         else:
@@ -152,6 +152,11 @@ def _open_sound(
         database.close()
         raise
     return database, unclean
+
+
+def _holds_other_tables(database: Database) -> bool:
+    with database.reading():
+        return schema_version(database) == 0 and bool(database.scalar("SELECT count(*) FROM sqlite_schema"))
 
 
 def _names_missing_table(error: StoreError) -> bool:

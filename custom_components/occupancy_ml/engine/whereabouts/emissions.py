@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .model import Floats, Layout, Parameters
+from .observations import HELD
 
 # P(no person entity is home), by whether anybody is (columns: nobody, somebody).
 _ALL_AWAY = np.array([0.95, 0.05])
@@ -28,7 +29,9 @@ class Emissions:
         self._quiet_still = silent[:, 1] / silent[:, 0]
         self._columns = np.arange(rooms)
         self._fires = {
-            (room, context): self._fire(room, context) for room in range(rooms) for context in (0, 1)
+            (room, context): self._fire(room, min(context, 1))
+            for room in range(rooms)
+            for context in (0, 1, HELD)
         }
         self._levels: dict[bytes, Floats] = {}
 

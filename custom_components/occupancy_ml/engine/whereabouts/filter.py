@@ -7,7 +7,7 @@ import numpy as np
 from ..senses import DOOR
 from .emissions import Emissions
 from .model import Floats, Layout, Parameters
-from .observations import Minute
+from .observations import HELD, Minute
 from .transitions import Tables
 
 # Before anything is heard: how likely the home is empty.
@@ -65,7 +65,9 @@ class Filter:
             if room == DOOR:
                 belief = _normalised(self._tables.door(hour).forward(belief))
             else:
-                belief = self._tables.fire(hour).forward(belief) * self._emissions.fire(room, context)
+                belief = self._tables.fire(hour, room if context == HELD else None).forward(
+                    belief
+                ) * self._emissions.fire(room, context)
                 belief = _normalised(belief)
         if not whole:
             return belief

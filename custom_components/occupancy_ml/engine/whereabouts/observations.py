@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from ..events import MINUTE_US
 from ..senses import DOOR, Senses
 
+HELD = 2
+"""The context of a sensor that is on since before the minute."""
+
 # Firing again within this many minutes is the same burst.
 BURST_MINUTES = 15
 # A minute keeps the order of at most so many changes of room; more is noise.
@@ -24,7 +27,7 @@ class Minute:
 
     Attributes:
         minute: minutes since 1970 UTC.
-        fires: rooms that fired, in order, each with its context (1: within a burst); (DOOR, 0) for an outer door.
+        fires: rooms that fired, in order, each with its context (1: within a burst, or HELD); (DOOR, 0) for an outer door.
         contexts: (R,) 1 where the room fired within the last BURST_MINUTES before this minute.
         levels: (K + 1,) presence sensors and last the persons: 1 on (somebody home), 0 off, -1 unknown.
     """
@@ -55,7 +58,7 @@ class Observer:
             over = self.current()
             self._begin(self.minute + 1)
             for room in self._senses.motion_rooms(self.minute * MINUTE_US):
-                self.hear(room)
+                self.hear(room, held=True)
             yield over
 
     def skip(self, minute: int, acted: Collection[int]) -> None:
@@ -72,13 +75,13 @@ class Observer:
         self.minute = minute
         self._senses.begin_minute()
 
-    def hear(self, room: int) -> None:
-        """Somebody acted in the room (or DOOR) within the running minute."""
+    def hear(self, room: int, *, held: bool = False) -> None:
+        """Somebody acted in the room (or DOOR) within the running minute, or keeps a sensor on."""
         if self._fires and self._fires[-1][0] == room:
             return
         if len(self._fires) < _LONGEST:
             recent = room != DOOR and self.minute - self._last_fire[room] <= BURST_MINUTES
-            self._fires.append((room, int(recent)))
+            self._fires.append((room, HELD if held else int(recent)))
 
     def current(self) -> Minute:
         """The running minute so far."""

@@ -11,7 +11,7 @@ from ..senses import DOOR
 from .emissions import Emissions
 from .filter import initial_belief
 from .model import Counts, Floats, Layout, Parameters
-from .observations import Minute
+from .observations import HELD, Minute
 from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes.
@@ -106,7 +106,14 @@ def smooth(
                 if room == DOOR:
                     steps.append(_Step(entry, DOOR, tables.door(hour)))
                 else:
-                    steps.append(_Step(entry, room, tables.fire(hour), fired=emissions.fire(room, context)))
+                    steps.append(
+                        _Step(
+                            entry,
+                            room,
+                            tables.fire(hour, room if context == HELD else None),
+                            fired=emissions.fire(room, context),
+                        )
+                    )
             quiet: Floats = emissions.quiet(minute.rooms, minute.contexts) ** length
             levels = emissions.levels(minute.levels)
             steps.append(_Step(entry, _END, tables.quiet(hour, length), quiet, levels, length))

@@ -86,28 +86,28 @@ class Tables:
     def __init__(self, layout: Layout, parameters: Parameters) -> None:
         self._layout = layout
         self._parameters = parameters
-        self._cache: dict[tuple[bool, str, int], Transition] = {}
+        self._cache: dict[tuple[bool, str, int, int | None], Transition] = {}
 
     def quiet(self, hour: int, minutes: int = 1) -> Transition:
         """Some minutes in which nothing was heard."""
         return self._get(hour, "quiet", minutes)
 
-    def fire(self, hour: int) -> Transition:
-        """A moment in which a sensor fired."""
-        return self._get(hour, "fire", 1)
+    def fire(self, hour: int, held: int | None = None) -> Transition:
+        """A moment in which a sensor fired; held is the room of one that is on since before, None otherwise."""
+        return self._get(hour, "fire", 1, held)
 
     def door(self, hour: int) -> Transition:
         """A moment in which an outer door opened."""
         return self._get(hour, "door", 1)
 
-    def _get(self, hour: int, kind: str, minutes: int) -> Transition:
+    def _get(self, hour: int, kind: str, minutes: int, held: int | None = None) -> Transition:
         night = hour >= _NIGHT_FROM or hour < _NIGHT_TO
-        key = (night, kind, minutes)
+        key = (night, kind, minutes, held)
         if key not in self._cache:
-            self._cache[key] = self._make(night, kind, minutes)
+            self._cache[key] = self._make(night, kind, minutes, held)
         return self._cache[key]
 
-    def _make(self, night: bool, kind: str, minutes: int) -> Transition:
+    def _make(self, night: bool, kind: str, minutes: int, held: int | None) -> Transition:
         if kind == "door":
             crossing, walking = self._door(night), self._walk(night, fired=True)
             return Transition(
@@ -118,7 +118,7 @@ class Tables:
                     (walking, walking, _DOOR_BY_NOBODY),
                 )
             )
-        step = np.linalg.matrix_power(self._walk(night, fired=kind == "fire"), minutes)
+        step = np.linalg.matrix_power(self._walk(night, fired=kind == "fire", held=held), minutes)
         return Transition(((step, step, 1.0),))
 
     def _draw(self, night: bool) -> Floats:
@@ -137,7 +137,7 @@ class Tables:
         arrive = draw * near**2
         return moves, near, arrive / arrive.sum()
 
-    def _walk(self, night: bool, *, fired: bool) -> Floats:
+    def _walk(self, night: bool, *, fired: bool, held: int | None = None) -> Floats:
         moves, near, arrive = self._ways(night)
         rooms = len(near)
         alone = rooms == 1
@@ -148,7 +148,8 @@ class Tables:
             settle, rise, move = (
                 np.zeros(rooms),
                 np.maximum(rise, _RISE_ON_FIRE),
-                np.maximum(move, _MOVE_ON_FIRE),
+                # Whoever keeps a sensor on has not just come or gone.
+                np.where(np.arange(rooms) == held, move, np.maximum(move, _MOVE_ON_FIRE)),
             )
         if alone:
             move = np.zeros(rooms)
