@@ -81,7 +81,7 @@ class Breather:
     hands it over at once.
     """
 
-    EVERY_S = 0.002
+    EVERY_S = 0.0015
     PAUSE_S = 0.0003
 
     def __init__(self) -> None:
@@ -264,7 +264,12 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         """Store and predict soon; requests until it begins are one."""
         if not self._cycle_requested and not self._stopping:
             self._cycle_requested = True
-            # Not eagerly: this runs inside the event callback, which must stay short.
+            # Not now: this runs inside the event callback, which must stay short, and a task costs the most of it.
+            self.hass.loop.call_soon(self._begin_cycle)
+
+    @callback
+    def _begin_cycle(self) -> None:
+        if not self._stopping:
             self.config_entry.async_create_task(
                 self.hass, self._async_cycle(), f"{DOMAIN} cycle", eager_start=False
             )
