@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 import logging
 
 from .events import DAY_US
@@ -39,6 +40,19 @@ class Step:
     detail: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """A part of the night's work that another part of the engine does, between training and maintenance.
+
+    Attributes:
+        name: the step, as `processing_jobs` and the learning status name it.
+        work: given when the night began, yields the share done after every bounded slice. Safe to repeat.
+    """
+
+    name: str
+    work: Callable[[int], Iterator[float]]
+
+
 @dataclass(slots=True)
 class Night:
     """One run of the night's work over a tracker, a predictor and a store.
@@ -47,6 +61,7 @@ class Night:
         reports: by room, what became of training.
         failed: by step, why it failed.
         retention: how long what is kept.
+        chores: what else there is to do, in order.
     """
 
     store: Store
@@ -58,15 +73,17 @@ class Night:
     reports: dict[str, RoomReport]
     failed: dict[str, str]
     retention: Retention = Retention()  # noqa: RUF009 - immutable
+    chores: Sequence[Chore] = ()
 
     def run(self) -> Iterator[Step]:
         """Do every step in turn. One that fails is recorded and leaves the others to go on."""
         steps: list[tuple[str, Callable[[], Iterator[float]], float, float]] = [
-            ("labels", self._labels, 0.0, 0.45),
-            ("training", self._training, 0.45, 0.8),
-            ("changepoints", self._changepoints, 0.8, 0.82),
-            ("scores", self._scores, 0.82, 0.9),
-            ("maintenance", self._maintenance, 0.9, 1.0),
+            ("labels", self._labels, 0.0, 0.3),
+            ("training", self._training, 0.3, 0.5),
+            ("changepoints", self._changepoints, 0.5, 0.52),
+            ("scores", self._scores, 0.52, 0.55),
+            *self._chores(0.55, 0.95),
+            ("maintenance", self._maintenance, 0.95, 1.0),
         ]
         day = self.tracker.clock.at(self.now_us).date().isoformat()
         for name, work, begin, end in steps:
@@ -85,6 +102,15 @@ class Night:
                 self.failed.pop(name, None)
                 self._end_job(job, JobStatus.COMPLETED, None)
         yield Step("done", 1.0)
+
+    def _chores(
+        self, begin: float, end: float
+    ) -> Iterator[tuple[str, Callable[[], Iterator[float]], float, float]]:
+        """The chores, as steps that share a part of the night evenly."""
+        share = (end - begin) / max(len(self.chores), 1)
+        for number, chore in enumerate(self.chores):
+            work = partial(chore.work, self.now_us)
+            yield chore.name, work, begin + number * share, begin + (number + 1) * share
 
     def _end_job(self, job: int, status: JobStatus, error: str | None) -> None:
         try:

@@ -23,7 +23,7 @@ from .labels.corrections import (
 )
 from .labels.sleep import HelperState, SleepReading
 from .localtime import LocalClock
-from .night import Night, Step
+from .night import Chore, Night, Step
 from .occupancy.model import RoomModel
 from .occupancy.predictor import Predictor
 from .occupancy.training import RoomReport
@@ -99,6 +99,7 @@ class Engine:
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = False
         self.unsaved: StoreError | None = None
+        self._chores: tuple[Chore, ...] = ()
         self._start(home, now_us)
 
     @classmethod
@@ -357,6 +358,7 @@ class Engine:
             self._reports,
             self._outlook.failed,
             self._retention,
+            self._chores,
         )
         for step in night.run():
             self._breathe()

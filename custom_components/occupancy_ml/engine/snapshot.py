@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -85,9 +85,60 @@ class HomeState:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another time at which the change may come: a local maximum of its density, and the mass around it."""
+
+    time_us: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """When a process changes next. A process is a room, or `HOME` (anyone home) or `SLEEP` (asleep).
+
+    Attributes:
+        process: room id, `HOME` or `SLEEP`.
+        made_at_us: when it was made.
+        occupied: the state now: somebody there, somebody home, asleep.
+        published: whether it beats the best baseline on this home; if not, nothing but `reason` is to be shown.
+        reason: why it is not published, None when it is.
+        median_us: the time before which the change comes with one half; None when it rather does not within 24 hours.
+        quantiles: minutes from `made_at_us`, by probability (0.1, 0.25, 0.5, 0.75, 0.9), None beyond 24 hours.
+        confidence: P(the change comes within 15 minutes of `median_us`); None without a median.
+        none_24h: P(no change within 24 hours).
+        alternatives: at most three, the likeliest first.
+        occupied_in: P(in the state "occupied" so many minutes from now), by minutes (5, 15, 30, 60, 120, 240).
+    """
+
+    process: str
+    made_at_us: int
+    occupied: bool
+    published: bool
+    reason: str | None
+    median_us: int | None
+    quantiles: Mapping[float, float | None]
+    confidence: float | None
+    none_24h: float
+    alternatives: tuple[Alternative, ...]
+    occupied_in: Mapping[int, float]
+
+
+HOME = "@home"
+"""The process "anyone home": no area has such an id."""
+
+SLEEP = "@sleep"
+"""The process "asleep", where a bedroom or sleep labels exist."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything entities show, as of `time_us`."""
+    """Everything entities show, as of `time_us`.
+
+    Attributes:
+        forecasts: by process.
+    """
 
     time_us: int
     home: HomeState
     rooms: Mapping[str, RoomState]
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
