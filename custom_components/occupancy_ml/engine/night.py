@@ -167,7 +167,8 @@ class Night:
     def _training(self) -> Iterator[float]:
         """Every room in turn."""
         for number, room_id in enumerate(self.rooms):
-            work = train_room(self.store, self.tracker.clock, room_id, self.now_us, self.cause)
+            shared = self.predictor.shared_coefficients(room_id)
+            work = train_room(self.store, self.tracker.clock, room_id, self.now_us, self.cause, shared)
             report, model = yield from _marked(work, number / len(self.rooms))
             self.reports[room_id] = report
             if model is not None:

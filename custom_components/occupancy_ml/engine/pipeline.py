@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US, Event
-from .features import FEATURE_NAMES, FEATURE_SET_VERSION
+from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
 from .home import Home, Role
 from .labels.capture import SleepCapture
 from .labels.corrections import (
@@ -24,7 +24,7 @@ from .labels.corrections import (
 from .labels.sleep import HelperState, SleepReading
 from .localtime import LocalClock
 from .night import Chore, Night, Step
-from .occupancy.model import RoomModel
+from .occupancy.model import ROW_WEIGHT, RoomModel
 from .occupancy.predictor import Predictor
 from .occupancy.training import RoomReport
 from .outlook import Outlook
@@ -92,6 +92,7 @@ class Engine:
         self._now_us = now_us
         self._checkpoint_us = now_us
         self._folded_minute = now_us // MINUTE_US
+        self._judged_window = now_us // WINDOW_US
         self._retention = retention
         self._archive = Archive(store)
         self._sleep = SleepCapture(store)
@@ -211,6 +212,7 @@ class Engine:
         self._archive.add_rows(self._advance(now_us))
         vectors = self.tracker.vectors(now_us)
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors)
+        self._judge(now_us)
         try:
             self._keep(snapshot)
         except StoreDamagedError:
@@ -218,6 +220,13 @@ class Engine:
         except StoreError as error:
             self.unsaved = error
         return snapshot
+
+    def _judge(self, now_us: int) -> None:
+        """Let reference entities judge what is shown, once a window."""
+        if now_us // WINDOW_US != self._judged_window:
+            self._judged_window = now_us // WINDOW_US
+            for room_id, occupied in self.tracker.senses.references().items():
+                self.predictor.judge(room_id, occupied, ROW_WEIGHT)
 
     def _keep(self, snapshot: Snapshot) -> None:
         now_us = snapshot.time_us

@@ -43,6 +43,9 @@ class Senses:
         self.presence = tuple(s.entity_id for s in home.sensors if s.role is Role.PRESENCE and s.room_id)
         self._presence_index = {entity_id: number for number, entity_id in enumerate(self.presence)}
         self._persons = tuple(s.entity_id for s in home.sensors if s.role is Role.PERSON)
+        self._references = tuple(
+            (s.entity_id, s.room_id) for s in home.sensors if s.role is Role.REFERENCE and s.room_id
+        )
         self._states: dict[str, str] = {}
         self._real: dict[str, str] = {}
         self._changed_us: dict[str, int] = {}
@@ -139,6 +142,14 @@ class Senses:
         """(persons who are home, persons whose whereabouts are known)."""
         states = [self._states.get(entity_id, "unknown") for entity_id in self._persons]
         return sum(s == "home" for s in states), sum(s not in NO_STATE for s in states)
+
+    def references(self) -> dict[str, bool]:
+        """By room with a reference entity that is known: whether one says that somebody is there."""
+        told: dict[str, bool] = {}
+        for entity_id, room_id in self._references:
+            if (state := self._states.get(entity_id)) in ("on", "off"):
+                told[room_id] = told.get(room_id, False) or state == "on"
+        return told
 
     def is_on(self, entity_id: str) -> bool:
         """Whether a device is on, playing, open or otherwise not at rest."""

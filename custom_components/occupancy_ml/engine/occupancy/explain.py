@@ -41,7 +41,8 @@ def reasons(
     """The reasons of one prediction, the strongest first.
 
     Args:
-        parts: log-odds by group; "filter" is the whereabouts filter, "base" the constant and calibration.
+        parts: log-odds by group; "filter" is the whereabouts filter, "base" the constant and calibration,
+            "told" the calibration since the last night.
         here_us: since somebody acted in the room.
         elsewhere_us: since somebody acted in another room.
         door_us: since an outer door opened.
@@ -90,6 +91,7 @@ def _words(
             "the rhythm of activity is as when nobody is in",
         ),
         "place": ("what this home taught about such moments", "what this home taught about such moments"),
+        "told": ("what was told since the last night", "what was told since the last night"),
         "base": ("occupied more often than it looks", "occupied less often than it looks"),
     }[group][0 if likely else 1]
 

@@ -13,8 +13,9 @@ from ..numeric import expit
 from .calibration import Calibration
 from .logistic import Floats, fit_logistic
 
-# Rows five minutes apart say nearly the same: about one in six is news.
-_ROW_WEIGHT = 1 / 6
+ROW_WEIGHT = 1 / 6
+"""Rows five minutes apart say nearly the same: about one in six is news."""
+
 # Strength of the pull to "the filter is right", in effective labels for a standard deviation.
 _PENALTY = 10.0
 _FOLDS = 4
@@ -108,6 +109,7 @@ def fit_room(
     weights: Floats,
     days: NDArray[np.int64],
     half_hours: NDArray[np.int64],
+    shared: Floats | None = None,
 ) -> Generator[None, None, Fit]:
     """Fit a room, with cross-validation over blocks of days.
 
@@ -118,11 +120,13 @@ def fit_room(
         weights: (n,) of the labels.
         days: (n,) the local day of each row; days are held out whole, since rows of one day tell of each other.
         half_hours: (n,) 0 to 47, the local half hour, for the baseline.
+        shared: (d,) coefficients to which those of the room are drawn, zero where left out: what the models of other
+            rooms have in common counts while the room's own rows are few.
 
     Yields:
         Nothing, after every slice of work.
     """
-    worth = weights * _ROW_WEIGHT
+    worth = weights * ROW_WEIGHT
     names = np.unique(days)
     folds = np.searchsorted(names, days) * min(_FOLDS, len(names)) // len(names)
     held_out = np.empty(len(targets))
@@ -131,12 +135,12 @@ def fit_room(
         test, train = folds == fold, folds != fold
         if not train.any():
             train = test
-        model = _fit(features[train], offset[train], targets[train], worth[train], Calibration())
+        model = _fit(features[train], offset[train], targets[train], worth[train], Calibration(), shared)
         held_out[test] = model.score(features[test], offset[test])
         prior[test] = _share(targets[train], worth[train], half_hours[train])[half_hours[test]]
         yield
     calibration = Calibration.fit(held_out, targets, worth)
-    model = _fit(features, offset, targets, worth, calibration)
+    model = _fit(features, offset, targets, worth, calibration, shared)
     yield
     chance = expit(calibration.apply(held_out))
     return Fit(
@@ -155,21 +159,28 @@ def log_loss(chance: Floats, targets: Floats, weights: Floats | Sequence[float])
 
 
 def _fit(
-    features: Floats, offset: Floats, targets: Floats, worth: Floats, calibration: Calibration
+    features: Floats,
+    offset: Floats,
+    targets: Floats,
+    worth: Floats,
+    calibration: Calibration,
+    shared: Floats | None,
 ) -> RoomModel:
     mean = features.mean(axis=0)
     deviation = features.std(axis=0)
     moved = deviation > 1e-6
     scale = np.where(moved, deviation, 1.0)
+    standard = (features - mean) / scale * moved
+    centre = np.zeros(features.shape[1]) if shared is None else shared * moved
     fit = fit_logistic(
-        (features - mean) / scale * moved,
+        standard,
         targets,
         worth,
         penalty=_PENALTY,
-        offset=offset,
+        offset=offset + standard @ centre,
         intercept_penalty=1.0,
     )
-    return RoomModel(mean, scale, fit.coefficients * moved, fit.intercept, calibration)
+    return RoomModel(mean, scale, centre + fit.coefficients * moved, fit.intercept, calibration)
 
 
 def _share(targets: Floats, worth: Floats, half_hours: NDArray[np.int64]) -> Floats:

@@ -16,12 +16,15 @@ from ..snapshot import RoomState, Source
 from .explain import group_of, reasons
 from .logistic import Floats
 from .model import RoomModel
+from .online import OnlineCalibration
 from .switch import switch
 
 WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 """The column of the features that is the offset of every model."""
 
 _GROUPS = tuple(group_of(name) for name in FEATURE_NAMES)
+# What one correction moves online calibration, in effective labels.
+_CORRECTION_WEIGHT = 1.0
 _SURE = 0.98  # what a correction is shown as: a person may err
 # A correction ends when its opposite is at least so likely and something happened since: somebody acted,
 # or the score moved by so much. Half a day is the longest; what spoke of a time that was over, ten minutes.
@@ -67,11 +70,18 @@ class Predictor:
         self._models: dict[str, tuple[RoomModel, int]] = {}
         self._corrections: dict[str, Correction] = {}
         self._switches: dict[str, bool] = {}
+        self._online: dict[str, OnlineCalibration] = {}
+        # By room: log-odds of the latest prediction before online calibration.
+        self._scores: dict[str, float] = {}
+        # By room: when the last correction was told, and the online calibration before it.
+        self._before: dict[str, tuple[int, OnlineCalibration]] = {}
         self.why_no_model: dict[str, str] = {}
 
     def use(self, room_id: str, model: RoomModel, trained_us: int) -> None:
-        """Put a model into service."""
+        """Put a model into service. What was told since the last one is in it."""
         self._models[room_id] = (model, trained_us)
+        self._online.pop(room_id, None)
+        self._before.pop(room_id, None)
         self.why_no_model.pop(room_id, None)
 
     def retire(self, room_id: str) -> None:
@@ -83,8 +93,27 @@ class Predictor:
         return room_id in self._models
 
     def correct(self, room_id: str, occupied: bool, now_us: int, until_us: int) -> None:
-        """Believe a person about the present, at least until a moment."""
+        """Believe a person about the present, at least until a moment, and learn from it."""
         self._corrections[room_id] = Correction(occupied, now_us, until_us)
+        self._before[room_id] = (now_us, self._online.get(room_id, OnlineCalibration()))
+        self.judge(room_id, occupied, _CORRECTION_WEIGHT)
+
+    def judge(self, room_id: str, occupied: bool, weight: float) -> None:
+        """Learn from what is true of a room at the moment of the latest prediction.
+
+        Args:
+            room_id: which.
+            occupied: whether somebody is in it.
+            weight: in effective labels.
+        """
+        if room_id in self._scores:
+            online = self._online.get(room_id, OnlineCalibration())
+            self._online[room_id] = online.update(self._scores[room_id], occupied, weight)
+
+    def shared_coefficients(self, room_id: str) -> Floats | None:
+        """(d,) what the models of the other rooms have in common, shrunk to zero; None where there is none."""
+        others = [model.coefficients for other, (model, _) in self._models.items() if other != room_id]
+        return np.sum(others, axis=0) / (len(others) + 1) if others else None
 
     def withdraw(self, room_id: str, since_us: int) -> bool:
         """Believe no more what was said of a room at a moment; whether it was in force."""
@@ -92,6 +121,9 @@ class Predictor:
         if correction is None or correction.since_us != since_us:
             return False
         del self._corrections[room_id]
+        told_us, before = self._before.get(room_id, (None, None))
+        if before is not None and told_us == since_us:
+            self._online[room_id] = before
         return True
 
     def predict(self, now_us: int, vectors: Floats, recencies: Mapping[str, Recency]) -> dict[str, RoomState]:
@@ -117,7 +149,10 @@ class Predictor:
             for group, part in zip(_GROUPS, parts.tolist(), strict=True):
                 groups[group] = groups.get(group, 0.0) + part
             groups["base"] = constant + calibration
-        score = sum(groups.values())
+        self._scores[room_id] = score = sum(groups.values())
+        if room_id in self._online:
+            groups["told"] = self._online[room_id].apply(score) - score
+            score = sum(groups.values())
         probability = float(expit(score))
         found = reasons(
             groups,
@@ -163,6 +198,9 @@ class Predictor:
                 k: [c.occupied, c.since_us, c.until_us, c.score] for k, c in self._corrections.items()
             },
             "switches": self._switches,
+            "online": {k: online.to_json() for k, online in self._online.items()},
+            "scores": self._scores,
+            "before": {k: [told_us, online.to_json()] for k, (told_us, online) in self._before.items()},
             "why_no_model": self.why_no_model,
         }
 
@@ -172,6 +210,13 @@ class Predictor:
         self._corrections = {k: Correction(*v) for k, v in value["corrections"].items() if k in rooms}
         self._switches = {k: v for k, v in value["switches"].items() if k in rooms}
         self.why_no_model = {k: v for k, v in value["why_no_model"].items() if k in rooms}
+        self._online = {k: OnlineCalibration.from_json(v) for k, v in value["online"].items() if k in rooms}
+        self._scores = {k: v for k, v in value["scores"].items() if k in rooms}
+        self._before = {
+            k: (told_us, OnlineCalibration.from_json(v))
+            for k, (told_us, v) in value["before"].items()
+            if k in rooms
+        }
 
 
 def recencies(

@@ -15,6 +15,7 @@ from ..store import Store
 from ..store.labels import LabelSource
 from ..store.pairing import pair
 from ..store.runs import RunStatus
+from .logistic import Floats
 from .model import Fit, RoomModel, fit_room
 from .predictor import WHEREABOUTS
 
@@ -51,9 +52,17 @@ class RoomReport:
 
 
 def train_room(
-    store: Store, clock: LocalClock, room_id: str, now_us: int, cause: str
+    store: Store, clock: LocalClock, room_id: str, now_us: int, cause: str, shared: Floats | None = None
 ) -> Generator[None, None, tuple[RoomReport, RoomModel | None]]:
     """Train a room from the store, with its run record and artifact.
+
+    Args:
+        store: features and labels.
+        clock: of the home.
+        room_id: which room.
+        now_us: the time.
+        cause: why, for the record.
+        shared: (d,) coefficients that other rooms have in common.
 
     Yields:
         Nothing, after every slice of work. Returns the report and the model, if it is to serve.
@@ -63,7 +72,7 @@ def train_room(
     """
     run_id = store.runs.start_run(room_id, cause, now_us, FEATURE_SET_VERSION)
     try:
-        return (yield from _attempt(store, clock, room_id, now_us, run_id))
+        return (yield from _attempt(store, clock, room_id, now_us, run_id, shared))
     except GeneratorExit:
         store.runs.finish_run(run_id, RunStatus.FAILED, now_us, reason="stopped before it was done")
         raise
@@ -75,7 +84,7 @@ def train_room(
 
 
 def _attempt(
-    store: Store, clock: LocalClock, room_id: str, now_us: int, run_id: int
+    store: Store, clock: LocalClock, room_id: str, now_us: int, run_id: int, shared: Floats | None
 ) -> Generator[None, None, tuple[RoomReport, RoomModel | None]]:
     table = store.features.read(room_id, now_us - _LOOK_BACK_US, now_us + 1, FEATURE_SET_VERSION)
     labels = store.labels.read(now_us - _LOOK_BACK_US, now_us, room_id, known_by_us=now_us)
@@ -112,7 +121,9 @@ def _attempt(
         finish(RunStatus.GATE_NOT_MET, missing)
         return RoomReport(room_id, RunStatus.GATE_NOT_MET, missing, rows=rows, days=seen_days), None
     features = table.vectors[paired].astype(np.float64)
-    fit: Fit = yield from fit_room(features, features[:, WHEREABOUTS], targets, weights, days, half_hours)
+    fit: Fit = yield from fit_room(
+        features, features[:, WHEREABOUTS], targets, weights, days, half_hours, shared
+    )
     metrics = {
         "log_loss": fit.log_loss,
         "brier": fit.brier,
