@@ -131,14 +131,97 @@ SLEEP = "@sleep"
 
 
 @dataclass(frozen=True, slots=True)
+class ForecastCurve:
+    """A forecast over 24 hours, step by step.
+
+    Attributes:
+        process: room id, `HOME` or `SLEEP`.
+        made_at_us: when it was made.
+        step_us: the length of a step; step n ends at `made_at_us + (n + 1) * step_us`.
+        occupied: (n,) P(in the state "occupied" at the end of the step).
+        changed: (n,) P(the next change has come by the end of the step).
+        hazard: (n,) P(the next change comes in the step given that it has not come before).
+    """
+
+    process: str
+    made_at_us: int
+    step_us: int
+    occupied: tuple[float, ...]
+    changed: tuple[float, ...]
+    hazard: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineChange:
+    """The days of a process are no longer what they were.
+
+    Attributes:
+        process: room id, `HOME` or `SLEEP`.
+        day: local date (ISO) on which it was noticed.
+        since: local date (ISO) from which on it seems to hold.
+        why: the features whose distribution moved most, in plain English.
+    """
+
+    process: str
+    day: str
+    since: str
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastReport:
+    """How the forecasts of one process and direction did over some days, all of them made before what they tell.
+
+    Attributes:
+        process: room id, `HOME` or `SLEEP`.
+        to_occupied: whether it is the change to occupied, or that to vacant.
+        moments: how many were scored.
+        events: how many changes came.
+        published: share of the moments at which the forecast was published.
+        reason: why it is not published now, None when it is.
+        crps: mean continuous ranked probability score, in minutes.
+        baselines: the same by baseline.
+        skill: 1 - crps / the best baseline's, None until measured.
+        coverage_80: share of changes within the 80 % interval.
+        width_80: its mean width, in minutes.
+        mean_error: mean absolute error of the stated time, in minutes, of changes within 24 hours.
+        bias: mean signed error in minutes; above 0 is later than it came.
+        within: share of changes within so many minutes of the stated time (15, 20).
+        brier: by minutes ahead, mean Brier score of `occupied_in`, and that of the best baseline.
+        confidence: ten bins of `confidence`: (how often said, its mean, share that came true).
+        weights: of the members of the ensemble.
+    """
+
+    process: str
+    to_occupied: bool
+    moments: int
+    events: int
+    published: float
+    reason: str | None
+    crps: float | None
+    baselines: Mapping[str, float]
+    skill: float | None
+    coverage_80: float | None
+    width_80: float | None
+    mean_error: float | None
+    bias: float | None
+    within: Mapping[int, float]
+    brier: Mapping[int, tuple[float, float]]
+    confidence: tuple[tuple[int, float, float], ...]
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything entities show, as of `time_us`.
 
     Attributes:
         forecasts: by process.
+        routine_change: the last one noticed, for two weeks.
     """
 
     time_us: int
     home: HomeState
     rooms: Mapping[str, RoomState]
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    routine_change: RoutineChange | None = None

@@ -98,7 +98,7 @@ def test_windows_take_the_chance_at_their_last_minute_and_equal_ones_are_joined(
 
 def test_episodes_cover_the_span_without_a_gap() -> None:
     found = found_of([[0.9, 0.1], [0.8, 0.6], [0.2, 0.7], [0.1, 0.5]], [1, 5, 2, 4])
-    hall, den = (episodes_of(found, n, room) for n, room in enumerate(("hall", "den")))
+    hall, den = (episodes_of(found, found.occupied[:, n], room) for n, room in enumerate(("hall", "den")))
     minutes = [
         [(e.start_us - START_US) // MINUTE_US, (e.end_us - START_US) // MINUTE_US, e.occupied] for e in hall
     ]

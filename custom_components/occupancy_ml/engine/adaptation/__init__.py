@@ -1,0 +1,1 @@
+"""How the engine judges itself, and what it does about it."""
