@@ -230,6 +230,7 @@ def test_texts_are_plain(texts: dict[str, Any]) -> None:
 
 def test_texts_have_known_sections(texts: dict[str, Any]) -> None:
     sections = {
+        "common",
         "conditions",
         "config",
         "config_subentries",

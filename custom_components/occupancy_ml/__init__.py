@@ -18,6 +18,7 @@ from .home_builder import home_from_entry
 from .label_capture import LabelCapture
 from .learning import Learner
 from .monitor import Monitor
+from .questions import Asker
 from .registries import RegistryFollower, async_remove_ghosts
 from .runtime import OccupancyConfigEntry, Runtime
 from .services import async_setup_services
@@ -72,6 +73,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
     entry.async_on_unload(RegistryFollower(hass, entry, coordinator).async_start())
     entry.async_on_unload(entry.add_update_listener(changed))
     entry.async_on_unload(LabelCapture(hass, entry, coordinator).async_start())
+    entry.async_on_unload(Asker(hass, entry, coordinator).async_start())
     learner.async_start()
     return True
 

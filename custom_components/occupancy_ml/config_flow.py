@@ -245,15 +245,23 @@ class HomeOptionsFlow(OptionsFlow):
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change who lives here, what routines look at, how sleep is told, when the night is, what is kept."""
         if user_input is None:
-            return self.async_show_form(step_id="init", data_schema=options_schema(self.config_entry.options))
+            return self.async_show_form(
+                step_id="init", data_schema=options_schema(self.config_entry.options, self._notifiers())
+            )
         options = filled_options(user_input) | filled_sections(user_input)
         taken = taken_by(self.config_entry, with_home=False)
         problem = find_problem(self.hass, _whole_home(options), taken)
         if problem := problem or find_sleep_problem(self.hass, options.get(CONF_SLEEP, {})):
             return self.async_show_form(
-                step_id="init", data_schema=options_schema(options), **_shown(problem)
+                step_id="init", data_schema=options_schema(options, self._notifiers()), **_shown(problem)
             )
         return self.async_create_entry(data=options)
+
+    @callback
+    def _notifiers(self) -> list[str]:
+        """The notify actions of the companion apps: only they can show buttons."""
+        actions = self.hass.services.async_services_for_domain("notify")
+        return sorted(name for name in actions if name.startswith("mobile_app_"))
 
 
 class RoomSubentryFlow(ConfigSubentryFlow):

@@ -27,7 +27,7 @@ from . import issues, marks
 from .const import DOMAIN
 from .engine.events import to_us
 from .engine.home import Home
-from .engine.pipeline import Engine, IngestResult
+from .engine.pipeline import Corrected, Engine, IngestResult
 from .engine.snapshot import Learning, Snapshot
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
 from .engine.store.hold import FileHold
@@ -238,6 +238,26 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([future])
                 raise
+
+    async def async_correct(self, correct: Callable[[Engine, int], Corrected]) -> int:
+        """Let a person's word count and show what is believed then; the number of the label.
+
+        Args:
+            correct: given the engine and the present, in the executor.
+
+        Raises:
+            HomeAssistantError: the entry is not loaded, or the store refuses.
+        """
+        try:
+            corrected = await self.run(lambda: correct(self.engine, now_us()))
+        except StoreError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="store_error",
+                translation_placeholders={"error": str(error)},
+            ) from error
+        self.async_publish(corrected.snapshot)
+        return corrected.label_id
 
     async def async_run_slices[T](self, begin: Callable[[], Iterator[T]], step: Callable[[T], None]) -> None:
         """Run long work of the engine slice by slice, each in its own turn.

@@ -24,7 +24,9 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from .const import (
+    ASK_IN_BROWSER,
     CONF_AREA_ID,
+    CONF_ASK_BY,
     CONF_KIND,
     CONF_NIGHT_HOUR,
     CONF_PERSONS,
@@ -106,10 +108,23 @@ def home_schema(options: Mapping[str, Any], doors: Sequence[str], exit_doors: Se
     return vol.Schema(fields)
 
 
-def options_schema(options: Mapping[str, Any]) -> vol.Schema:
-    """The options of the whole home. How sleep is told stands open where it is."""
+def options_schema(options: Mapping[str, Any], notifiers: Sequence[str]) -> vol.Schema:
+    """The options of the whole home. How sleep is told stands open where it is.
+
+    Args:
+        options: as stored.
+        notifiers: names of the notify actions that can show buttons.
+    """
     sleep: Mapping[str, str] = options.get(CONF_SLEEP, {})
     fields = _home_fields(options)
+    # One that is gone for now stays to be chosen: it may come back.
+    chosen = options.get(CONF_ASK_BY)
+    ways = dict.fromkeys([ASK_IN_BROWSER, *notifiers, *([chosen] if chosen else [])])
+    fields[_suggest(CONF_ASK_BY, chosen)] = SelectSelector(
+        SelectSelectorConfig(
+            options=list(ways), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_ASK_BY
+        )
+    )
     fields[vol.Required(CONF_SLEEP)] = section(
         vol.Schema(
             {
@@ -131,14 +146,15 @@ def options_schema(options: Mapping[str, Any]) -> vol.Schema:
     return vol.Schema(fields)
 
 
-def filled_sections(user_input: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """How sleep is told and what is kept, as the user left it; what is empty or the default is left out."""
+def filled_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """How sleep is told, who is asked, what is kept, as the user left it; what is empty or the default is left out."""
     default = Retention()
     sleep = {key: value for key, value in user_input[CONF_SLEEP].items() if value}
     storage = {
         key: value for key, value in user_input[CONF_STORAGE].items() if value != getattr(default, key)
     }
-    return {key: value for key, value in ((CONF_SLEEP, sleep), (CONF_STORAGE, storage)) if value}
+    parts = ((CONF_SLEEP, sleep), (CONF_STORAGE, storage), (CONF_ASK_BY, user_input.get(CONF_ASK_BY)))
+    return {key: value for key, value in parts if value}
 
 
 def area_schema(areas: Mapping[str, str]) -> vol.Schema:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
 from homeassistant.util import dt as dt_util
@@ -16,12 +16,11 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from .const import DOMAIN
-from .coordinator import BATCH, now_us
+from .coordinator import BATCH
 from .csv_import import ImportCounts, ImportFileError, read, resolve
 from .engine.events import Event, from_us, to_us
 from .engine.export import ExportKind
 from .engine.snapshot import HomeState, RoomState
-from .engine.store.errors import StoreError
 from .export import async_export
 
 if TYPE_CHECKING:
@@ -148,20 +147,11 @@ async def _async_relabel(call: ServiceCall) -> ServiceResponse:
     # The form of the user interface gives local times without an offset.
     start, end = (dt_util.as_utc(call.data[key]) for key in (ATTR_START, ATTR_END))
     _check_span(start, end)
-    try:
-        corrected = await coordinator.run(
-            coordinator.engine.relabel,
-            room,
-            to_us(start),
-            to_us(end),
-            call.data[ATTR_STATE] == OCCUPIED,
-            now_us(),
-            call.context.user_id,
-        )
-    except StoreError as error:
-        raise _refused_by_store(error) from error
-    coordinator.async_publish(corrected.snapshot)
-    return {"label_id": corrected.label_id}
+    occupied, who = call.data[ATTR_STATE] == OCCUPIED, call.context.user_id
+    label_id = await coordinator.async_correct(
+        lambda engine, now: engine.relabel(room, to_us(start), to_us(end), occupied, now, who)
+    )
+    return {"label_id": label_id}
 
 
 async def _async_undo_relabel(call: ServiceCall) -> ServiceResponse:
@@ -169,8 +159,8 @@ async def _async_undo_relabel(call: ServiceCall) -> ServiceResponse:
     room: str = call.data[ATTR_ROOM]
     _check_rooms(_runtime(call.hass), [room])
     try:
-        withdrawn = await coordinator.run(
-            coordinator.engine.withdraw, room, now_us(), call.data.get(ATTR_LABEL_ID)
+        label_id = await coordinator.async_correct(
+            lambda engine, now: engine.withdraw(room, now, call.data.get(ATTR_LABEL_ID))
         )
     except LookupError as error:
         raise ServiceValidationError(
@@ -178,18 +168,7 @@ async def _async_undo_relabel(call: ServiceCall) -> ServiceResponse:
             translation_key="nothing_to_undo",
             translation_placeholders={"room": room},
         ) from error
-    except StoreError as error:
-        raise _refused_by_store(error) from error
-    coordinator.async_publish(withdrawn.snapshot)
-    return {"label_id": withdrawn.label_id}
-
-
-def _refused_by_store(error: StoreError) -> HomeAssistantError:
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key="store_error",
-        translation_placeholders={"error": str(error)},
-    )
+    return {"label_id": label_id}
 
 
 def _check_span(start: datetime, end: datetime) -> None:

@@ -36,7 +36,7 @@ from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejecte
 from .store.labels import Label, LabelSource
 from .tracker import FeatureRow, Tracker
 
-__all__ = ["Engine", "IngestResult", "Step", "TrainingReport"]
+__all__ = ["Corrected", "Engine", "IngestResult", "Step", "TrainingReport"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,6 +45,9 @@ _CHECKPOINT_EVERY_US = 15 * MINUTE_US
 # No tick for so long: nobody listened.
 _UNHEARD_US = 15 * MINUTE_US
 _CORRECTION_WEIGHT = 6.0
+# What a person says of "now" speaks of the last minutes too, and of the next, which nothing may contradict yet.
+_SAID_OF_US = 5 * MINUTE_US
+_SAID_FOR_US = MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +295,26 @@ class Engine:
             self.tracker.filter.correct(number, occupied)
             self.predictor.correct(room_id, occupied, now_us, end_us)
         return Corrected(label_id, self.tick(now_us))
+
+    def tell(self, room_id: str, occupied: bool, now_us: int, who: str | None) -> Corrected:
+        """A person says that somebody, or nobody, is in a room now. It stands until something contradicts it.
+
+        Raises:
+            KeyError: there is no such room.
+            StoreError: subclasses; nothing was changed.
+        """
+        return self.relabel(room_id, now_us - _SAID_OF_US, now_us + _SAID_FOR_US, occupied, now_us, who)
+
+    def answer(self, room_id: str, occupied: bool, asked_us: int, now_us: int, who: str | None) -> Corrected:
+        """A person answers what was asked at a moment; said late, it is of that moment, not of the present.
+
+        Raises:
+            KeyError: there is no such room.
+            StoreError: subclasses; nothing was changed.
+        """
+        if now_us - asked_us <= _SAID_FOR_US:
+            return self.tell(room_id, occupied, now_us, who)
+        return self.relabel(room_id, asked_us - _SAID_OF_US, asked_us + _SAID_FOR_US, occupied, now_us, who)
 
     def withdraw(self, room_id: str, now_us: int, label_id: int | None = None) -> Corrected:
         """Take back a correction of a room, the last one where none is named. What it superseded counts again.

@@ -1,0 +1,161 @@
+"""Asks a person, by notification and at most once a day, whether somebody is in a room; the answer is a correction."""
+
+from __future__ import annotations
+
+from datetime import date
+import logging
+from typing import Any
+
+from homeassistant.components import persistent_notification
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+
+from .const import ASK_IN_BROWSER, CONF_ASK_BY, DOMAIN
+from .coordinator import Coordinator, now_us
+from .engine.events import DAY_US, from_us
+from .engine.questions import Questions
+from .engine.snapshot import Snapshot
+
+_LOGGER = logging.getLogger(__name__)
+
+# The event by which the companion apps tell that a button of a notification was pressed.
+EVENT_ANSWER = "mobile_app_notification_action"
+# The button carries all that its answer needs, so that an answer after a restart still counts.
+_ACTION = f"{DOMAIN}|{{room}}|{{asked_us}}|{{answer}}"
+_ANSWERS = {"occupied": True, "vacant": False}
+_TAG = f"{DOMAIN}_question"
+# In the store: the local day of the last question.
+_LAST_ASKED = "last_asked"
+
+
+class Asker:
+    """Follows the snapshots and asks; hears the answers."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], coordinator: Coordinator) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self._ask_by: str | None = entry.options.get(CONF_ASK_BY)
+        home = coordinator.home
+        self._rooms = {room.room_id for room in home.rooms}
+        self._questions = Questions({sensor.room_id for sensor in home.sensors if sensor.room_id})
+        self._last: date | None = None
+        self._last_read = False
+        self._asking = False
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Start to listen; returns what ends it. Answers count also where nothing is asked any more."""
+        removers = [self._hass.bus.async_listen(EVENT_ANSWER, self._on_answer)]
+        if self._ask_by:
+            removers.append(self._coordinator.async_add_listener(self._on_snapshot))
+
+        @callback
+        def stop() -> None:
+            for remove in removers:
+                remove()
+
+        return stop
+
+    @callback
+    def _on_snapshot(self) -> None:
+        snapshot: Snapshot = self._coordinator.data
+        local = from_us(snapshot.time_us).astimezone(dt_util.get_default_time_zone())
+        room = self._questions.worth_asking(snapshot, local, self._last)
+        if room is None or self._asking:
+            return
+        self._asking = True
+        self._entry.async_create_task(
+            self._hass,
+            self._async_ask(room, snapshot.time_us, local.date()),
+            f"{DOMAIN} question",
+            eager_start=False,
+        )
+
+    async def _async_ask(self, room: str, asked_us: int, today: date) -> None:
+        try:
+            if not self._last_read:
+                self._last_read = True
+                told = await self._coordinator.run(self._read_last)
+                self._last = date.fromisoformat(told) if told else None
+            if self._last == today:
+                return
+            # Before it is sent: a phone that cannot be reached must not be tried every minute.
+            self._last = today
+            await self._coordinator.run(self._write_last, today)
+            await self._async_send(room, asked_us)
+        except HomeAssistantError as error:
+            _LOGGER.warning("A question could not be asked; the next is tomorrow: %s", error)
+        finally:
+            self._asking = False
+
+    def _read_last(self) -> str | None:
+        return self._coordinator.engine.store.metadata.get(_LAST_ASKED)
+
+    def _write_last(self, today: date) -> None:
+        self._coordinator.engine.store.metadata.set(_LAST_ASKED, today.isoformat())
+
+    async def _async_send(self, room: str, asked_us: int) -> None:
+        texts = await async_get_translations(self._hass, self._hass.config.language, "common", [DOMAIN])
+
+        def text(key: str, **values: str) -> str:
+            return texts[f"component.{DOMAIN}.common.{key}"].format(**values)
+
+        area = ar.async_get(self._hass).async_get_area(room)
+        name = room if area is None else area.name
+        if self._ask_by == ASK_IN_BROWSER:
+            devices = dr.async_entries_for_config_entry(dr.async_get(self._hass), self._entry.entry_id)
+            mine = [each.id for each in devices if (DOMAIN, f"room_{room}") in each.identifiers]
+            link = f"/config/devices/device/{mine[0]}" if mine else "/config/devices"
+            persistent_notification.async_create(
+                self._hass,
+                text("question_in_browser", room=name, link=f"[{name}]({link})"),
+                text("question_title"),
+                _TAG,
+            )
+            return
+        actions = [
+            {
+                "action": _ACTION.format(room=room, asked_us=asked_us, answer=answer),
+                "title": text(f"answer_{answer}"),
+            }
+            for answer in _ANSWERS
+        ]
+        await self._hass.services.async_call(
+            "notify",
+            str(self._ask_by),
+            {
+                "title": text("question_title"),
+                "message": text("question", room=name),
+                "data": {"tag": _TAG, "actions": actions},
+            },
+            blocking=True,
+        )
+
+    @callback
+    def _on_answer(self, event: Event[Any]) -> None:
+        # Other integrations' buttons come here too.
+        parts = str(event.data.get("action", "")).split("|")
+        if len(parts) != 4 or parts[0] != DOMAIN or parts[3] not in _ANSWERS or not parts[2].isdecimal():
+            return
+        room, asked_us, occupied = parts[1], int(parts[2]), _ANSWERS[parts[3]]
+        if room not in self._rooms or not 0 <= now_us() - asked_us <= DAY_US:
+            return
+        self._entry.async_create_task(
+            self._hass,
+            self._async_answer(room, occupied, asked_us, event.context.user_id),
+            f"{DOMAIN} answer",
+            eager_start=False,
+        )
+
+    async def _async_answer(self, room: str, occupied: bool, asked_us: int, who: str | None) -> None:
+        try:
+            await self._coordinator.async_correct(
+                lambda engine, now: engine.answer(room, occupied, asked_us, now, who)
+            )
+        except HomeAssistantError as error:
+            _LOGGER.warning("An answer could not be stored: %s", error)
