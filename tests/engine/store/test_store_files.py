@@ -15,6 +15,7 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS
 from custom_components.occupancy_ml.engine.store import (
+    SCHEMA_VERSION,
     NewerSchemaError,
     Prediction,
     Store,
@@ -229,7 +230,7 @@ def test_a_file_of_a_newer_version_is_left_untouched(tmp_path: Path) -> None:
     before = {side.name: side.read_bytes() for side in tmp_path.iterdir()}
     with pytest.raises(NewerSchemaError) as raised:
         Store.open(path, NOW_US)
-    assert (raised.value.found, raised.value.supported) == (99, 1)
+    assert (raised.value.found, raised.value.supported) == (99, SCHEMA_VERSION)
     assert {side.name: side.read_bytes() for side in tmp_path.iterdir()} == before
 
 

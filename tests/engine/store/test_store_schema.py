@@ -68,7 +68,23 @@ PINNED_VIEWS = {
         ("vector", "blob"),
     ],
 }
-TABLES = {
+ROUTINES = {
+    "anomaly_daily",
+    "automation_versions",
+    "co_occurrence_daily",
+    "contextual_monthly",
+    "day_type_weekly",
+    "duration_daily",
+    "patterns",
+    "room_based_daily",
+    "seasonal_monthly",
+    "sequence_daily",
+    "session_weekly",
+    "suggestion_feedback",
+    "suggestions",
+    "time_based_daily",
+}
+TABLES = ROUTINES | {
     "bocpd_model_state",
     "bocpd_training_runs",
     "checkpoints",

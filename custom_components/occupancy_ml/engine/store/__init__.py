@@ -22,6 +22,7 @@ from .metadata import Checkpoint, Checkpoints, Metadata
 from .pairing import PRECEDENCE, pair
 from .predictions import DailyScore, DailyScores, Prediction, Predictions, PredictionSeries
 from .retention import Retention
+from .routines import Aggregates, PatternRow, PatternTable
 from .runs import Artifact, ClrRuns, RunStatus, TrainingRun
 from .schema import CONTRACT_VERSION, SCHEMA_VERSION
 from .store import BudgetNote, Store
@@ -30,6 +31,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "PRECEDENCE",
     "SCHEMA_VERSION",
+    "Aggregates",
     "Artifact",
     "BocpdStates",
     "BudgetNote",
@@ -55,6 +57,8 @@ __all__ = [
     "Metadata",
     "MigrationError",
     "NewerSchemaError",
+    "PatternRow",
+    "PatternTable",
     "Prediction",
     "PredictionSeries",
     "Predictions",

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from ..events import DAY_US, from_us
 from .database import Database
+from .routines import DAILY, MONTHLY, PERIOD, WEEKLY
 
 # Rows and pages of one slice: a few milliseconds on a desktop, well under 100 ms on
 # a small board.
@@ -23,10 +24,11 @@ _LEAST_FEATURES_DAYS = 28
 class Retention:
     """Days to keep of each layer, and how large the file may grow.
 
-    Labels by people, helpers, references and absences, and the models in service with
-    the runs they came from, are kept for ever.
+    Labels by people, helpers, references and absences, the models in service with
+    the runs they came from, and patterns of routines are kept for ever.
 
     Attributes:
+        routine_days: days of the daily aggregates of routines; `routine_weeks` and `routine_months` are days too.
         size_mb: megabytes (10^6 bytes) the file may have. Beyond, raw events go before
             their time, the oldest first, but for the last two days; then what was
             shown, but for a week; then features, but for four weeks.
@@ -40,6 +42,9 @@ class Retention:
     daily_scores: int = 3 * 365
     runs: int = 365
     jobs: int = 365
+    routine_days: int = 90
+    routine_weeks: int = 52 * 7
+    routine_months: int = 3 * 365
     size_mb: int = 500
 
     def __post_init__(self) -> None:
@@ -87,6 +92,13 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
     yield from _once(
         database, lambda: database.execute("DELETE FROM daily_scores WHERE day < ?", (day,)).rowcount
     )
+    for tables, days in (
+        (DAILY, policy.routine_days),
+        (WEEKLY, policy.routine_weeks),
+        (MONTHLY, policy.routine_months),
+    ):
+        for table in tables:
+            yield from _by_period(database, table, before(days + 1))
     yield from _by_id(database, "processing_jobs", "started_at < ?", before(policy.jobs))
     yield from _by_id(
         database, "clr_model_artifacts", "in_service = 0 AND created_us < ?", before(policy.runs)
@@ -178,6 +190,20 @@ def _by_time(database: Database, table: str, column: str, before_us: int, where:
         yield gone
         if until_us is None:
             return
+
+
+def _by_period(database: Database, table: str, before_us: int) -> Generator[int]:
+    """One local day, week or month after the other."""
+    column = PERIOD[table]
+    moment = from_us(before_us)
+    year, week, _ = moment.isocalendar()
+    bound = {"date": moment.date().isoformat(), "week": f"{year}-W{week:02d}", "month": f"{moment:%Y-%m}"}
+    for (period,) in database.all(
+        f"SELECT DISTINCT {column} FROM {table} WHERE {column} < ?", (bound[column],)
+    ):
+        with database.transaction():
+            gone = database.execute(f"DELETE FROM {table} WHERE {column} = ?", (period,)).rowcount
+        yield gone
 
 
 def _by_id(database: Database, table: str, where: str, before: int) -> Generator[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .schema_routines import ROUTINES
 from .views import VIEWS_1
 
 # Versions the views by semantic versioning: a change of a column name, of the order
@@ -243,5 +244,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             f"INSERT INTO metadata (key, value) VALUES ('contract_version', '{CONTRACT_VERSION}')",
         ),
     ),
+    Migration(version=2, statements=ROUTINES),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -23,6 +23,7 @@ from .metadata import Checkpoints, Metadata
 from .names import Names
 from .predictions import DailyScores, Predictions
 from .retention import Retention, trim, trim_to_budget
+from .routines import Aggregates, PatternTable
 from .runs import ClrRuns
 from .salvage import NOTHING, Salvaged
 from .schema import MIGRATIONS, Migration
@@ -58,6 +59,8 @@ class Store:
         scores: daily sums of scores.
         episodes: who stayed where from when to when.
         jobs: processing jobs.
+        aggregates: days, weeks and months as the detectors of routines keep them.
+        patterns: routines that were found.
         checkpoints: state of the engine's parts.
         metadata: facts about the file.
         recovered_from: where a damaged file was set aside at this opening, else None.
@@ -91,6 +94,8 @@ class Store:
         self.scores = DailyScores(database, rooms)
         self.episodes = Episodes(database, rooms)
         self.jobs = Jobs(database)
+        self.aggregates = Aggregates(database, entities, rooms)
+        self.patterns = PatternTable(database)
         self._open = True
 
     @property
