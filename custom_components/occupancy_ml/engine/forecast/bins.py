@@ -18,12 +18,13 @@ LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 HORIZONS = (5, 15, 30, 60, 120, 240)
 """Minutes ahead at which P(occupied) is told."""
 
-EDGES: Floats = np.arange(BINS + 1) * float(STEP)
+EDGES: Floats = np.arange(0, (BINS + 1) * STEP, STEP, dtype=np.float64)
 
 
 def cdf_of(hazard: Floats) -> Floats:
     """(n, BINS) P(the change has come by the end of each bin), from (n, BINS) hazards in [0, 1]."""
-    result: Floats = 1.0 - np.cumprod(1.0 - hazard, axis=-1)
+    survival: Floats = np.cumprod(1.0 - hazard, axis=-1)
+    result: Floats = np.subtract(1.0, survival)
     return result
 
 

@@ -140,7 +140,7 @@ class Pattern:
     action: Act | None = None
     trigger: Act | None = None
     steps: tuple[Act, ...] = ()
-    when: When = When()  # noqa: RUF009 - immutable
+    when: When = When()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     life: Life = Life.EMERGING
     date_range: str = ""
