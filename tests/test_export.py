@@ -163,9 +163,9 @@ def test_numbers_stand_in_place_of_all_names_and_in_their_order(tmp_path: Path) 
 def test_what_an_export_keeps_of_an_event(tmp_path: Path) -> None:
     engine = Engine.open(tmp_path / "home.db", flat(), START_US)
     events = [
-        Event(START_US + 1, "light.kitchen", "on", "off", cause=Cause.PERSON, attributes={"brightness": 3}),
-        Event(START_US + 2, "sensor.bedroom_co2", "1.50", None),
-        Event(START_US + 3, "media_player.kitchen", 'a "song",\nof two lines', "idle"),
+        Event(START_US + 1, "light.kitchen", "on", cause=Cause.PERSON, attributes={"brightness": 3}),
+        Event(START_US + 2, "sensor.bedroom_co2", "1.50"),
+        Event(START_US + 3, "media_player.kitchen", 'a "song",\nof two lines'),
         Event(START_US + 4, "light.kitchen", "", "on"),
     ]
     engine.ingest(events)

@@ -116,7 +116,7 @@ async def test_what_was_missed_while_unloaded_is_caught_up(hass: HomeAssistant) 
     await settle(hass)
     events = await stored_events(entry, "binary_sensor.front_door")
     assert [e.state for e in events] == ["off", "on", "off", "on"]
-    assert [e.previous for e in events] == [None, "off", "on", None]
+    assert [e.previous for e in events] == [None, "off", "on", "off"]
 
 
 async def test_a_sensor_added_later_brings_its_own_history(hass: HomeAssistant) -> None:

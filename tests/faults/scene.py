@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 import sqlite3
 import subprocess
@@ -52,8 +53,9 @@ def live(engine: Engine, first: int, last: int) -> None:
 
 
 def found(store: Store) -> list[Event]:
-    """All events of a store."""
-    return [event for batch in store.events.read(-(2**62), 2**62) for event in batch]
+    """All events of a store, without the state before, which only reading adds."""
+    read = store.events.read(-(2**62), 2**62)
+    return [replace(event, previous=None) for batch in read for event in batch]
 
 
 def give_labels(store: Store, count: int = 3) -> None:

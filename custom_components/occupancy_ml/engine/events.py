@@ -42,7 +42,7 @@ class Event:
         time_us: microseconds UTC; with `entity_id` the de-duplication key.
         entity_id: which entity.
         state: the new state as Home Assistant writes it.
-        previous: the state before, None where nobody knows.
+        previous: the state before, None where nobody knows. Not stored: the event before tells it.
         origin: live, recorder history or import.
         cause: person, automation, device or unknown.
         attributes: the few attributes that the sensor's role declares.

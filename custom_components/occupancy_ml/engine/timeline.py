@@ -18,11 +18,11 @@ MOST_POINTS = 1_000
 # where a day holds a hundred thousand events.
 _SCANNED = 40_000
 _NEWEST = """
-SELECT e.time_us, e.entity, s.state, e.value
+SELECT e.time_us, e.entity, coalesce(s.state, e.state)
 FROM (
-    SELECT time_us, entity, state, value FROM raw_events
+    SELECT time_us, entity, state FROM raw_events
     WHERE time_us >= :start AND time_us < :end ORDER BY time_us DESC LIMIT :scanned
-) e LEFT JOIN states s ON s.id = e.state
+) e LEFT JOIN states s ON typeof(e.state) = 'integer' AND s.id = e.state
 WHERE e.entity IN (SELECT value FROM json_each(:wanted))
 """
 _LABELS = """
@@ -135,22 +135,19 @@ def _events(
     found.reverse()
     kept = _thinned(found, points)
     rows: list[list[object]] = [
-        [_seconds(time_us), wanted[entity], str(value) if state is None else state]
-        for time_us, entity, state, value in kept
+        [_seconds(time_us), wanted[entity], str(state)] for time_us, entity, state in kept
     ]
     return rows, start_us if beyond is None else beyond[0] + 1
 
 
-def _thinned(
-    found: list[tuple[int, int, object, object]], points: int
-) -> list[tuple[int, int, object, object]]:
+def _thinned(found: list[tuple[int, int, object]], points: int) -> list[tuple[int, int, object]]:
     """Of each entity the last event in each stretch of time: what a line of that width can show."""
     if len(found) <= points:
         return found
     stretch_us = max((found[-1][0] - found[0][0]) // points, 1)
     kept = found
     while len(kept) > points:
-        last: dict[tuple[int, int], tuple[int, int, object, object]] = {}
+        last: dict[tuple[int, int], tuple[int, int, object]] = {}
         for row in kept:
             last[row[0] // stretch_us, row[1]] = row
         if len(last) == len({row[1] for row in kept}):

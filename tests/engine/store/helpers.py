@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 import shutil
@@ -39,6 +40,16 @@ def fresh_store() -> Iterator[Store]:
 def motion(number: int, entity_id: str = "binary_sensor.hall_motion") -> Event:
     """The event of a count, one a second."""
     return Event(NOW_US + number * MICROSECONDS, entity_id, "on" if number % 2 else "off")
+
+
+def as_told(events: Iterable[Event]) -> list[Event]:
+    """Events in order as a reading tells them: the state before is that of the entity's event before."""
+    before: dict[str, str] = {}
+    told = []
+    for event in events:
+        told.append(replace(event, previous=before.get(event.entity_id)))
+        before[event.entity_id] = event.state
+    return told
 
 
 def all_events(store: Store, batch: int = 5000) -> list[Event]:

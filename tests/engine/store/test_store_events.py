@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US, Cause, Event, Origin, to_us
 from custom_components.occupancy_ml.engine.store import Store, StoreDamagedError, StoreError
-from tests.engine.store.helpers import NOW_US, ROLES, all_events, fresh_store, motion
+from tests.engine.store.helpers import NOW_US, ROLES, all_events, as_told, fresh_store, motion
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _STATES = st.one_of(
@@ -40,22 +40,27 @@ _EVENTS = st.builds(
 )
 
 
-def once(events: list[Event]) -> list[Event]:
-    """What should be stored: the first of each key, by time and entity."""
-    first: dict[tuple[int, str], Event] = {}
-    for event in events:
-        first.setdefault((event.time_us, event.entity_id), event)
-    return [first[key] for key in sorted(first)]
+def once(batches: list[list[Event]]) -> list[Event]:
+    """What should be stored, by time and entity: of each key the last state, as first told."""
+    kept: dict[tuple[int, str], Event] = {}
+    for batch in batches:
+        for key, event in {(event.time_us, event.entity_id): event for event in batch}.items():
+            if key not in kept or kept[key].state != event.state:
+                kept[key] = event
+    return [kept[key] for key in sorted(kept)]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(_EVENTS, max_size=12), max_size=4), st.integers(1, 7))
 def test_events_read_back_once_and_in_order(batches: list[list[Event]], page: int) -> None:
     with fresh_store() as store:
-        accepted = sum(store.events.append(batch, ROLES) for batch in batches)
-        expected = once([event for batch in batches for event in batch])
-        assert all_events(store, page) == expected
-        assert accepted == len(expected) == store.events.count()
+        for batch in batches:
+            store.events.append(batch, ROLES)
+        expected = once(batches)
+        assert all_events(store, page) == as_told(expected)
+        assert store.events.count() == len(expected)
+        # What is known already is not new.
+        assert [store.events.append(expected, ROLES) for _ in range(2)] == [0, 0]
         assert store.events.span() == ((expected[0].time_us, expected[-1].time_us) if expected else None)
 
 
@@ -71,13 +76,13 @@ def test_spans_entities_and_last_states_are_those_of_a_plain_list(
 ) -> None:
     with fresh_store() as store:
         store.events.append(events, ROLES)
-        among = [event for event in once(events) if event.entity_id in wanted]
+        among = [event for event in once([events]) if event.entity_id in wanted]
         end_us = start_us + length_us
         inside = [event for event in among if start_us <= event.time_us < end_us]
-        assert [e for page in store.events.read(start_us, end_us, wanted, 4) for e in page] == inside
-        last = {event.entity_id: event for event in among if event.time_us < start_us}
+        assert [e for page in store.events.read(start_us, end_us, wanted, 4) for e in page] == as_told(inside)
+        last = {e.entity_id: replace(e, previous=None) for e in among if e.time_us < start_us}
         assert store.events.last_before(start_us, wanted) == last
-        stored_inside = [event for event in once(events) if start_us <= event.time_us < end_us]
+        stored_inside = [event for event in once([events]) if start_us <= event.time_us < end_us]
         assert store.events.count(start_us, end_us) == len(stored_inside)
 
 
@@ -91,6 +96,24 @@ def test_an_overlap_of_live_recorder_and_csv_is_stored_once(store: Store) -> Non
     assert origins == [Origin.IMPORT] * 10 + [Origin.HISTORY] * 10 + [Origin.LIVE] * 20
 
 
+def test_of_two_states_of_one_microsecond_the_last_stays(store: Store) -> None:
+    on = motion(1)
+    off = replace(on, state="off", cause=Cause.PERSON)
+    assert store.events.append([on, off], ROLES) == 1
+    assert all_events(store) == [off]
+    assert store.events.append([on, off], ROLES) == 0
+    assert store.events.append([on], ROLES) == 1
+    assert all_events(store) == [on]
+    assert store.events.count() == 1
+
+
+def test_counts_are_those_of_the_rows_whatever_wrote_them(store: Store) -> None:
+    store.events.append([motion(n) for n in range(9)] + [motion(3, "person.ada")], ROLES)
+    store.events.rename("binary_sensor.hall_motion", "person.ada")
+    store.database.execute("DELETE FROM raw_events WHERE time_us <= ?", (motion(1).time_us,))
+    assert store.events.count() == len(all_events(store)) == 7
+
+
 def test_a_microsecond_apart_is_another_event(store: Store) -> None:
     event = motion(1)
     assert store.events.append([event, replace(event, time_us=event.time_us + 1)], ROLES) == 2
@@ -102,7 +125,7 @@ def test_the_hour_that_comes_twice_keeps_both_its_events(store: Store) -> None:
     winter = summer.replace(fold=1)
     events = [Event(to_us(moment), "binary_sensor.hall_motion", "on") for moment in (winter, summer)]
     assert store.events.append(events, ROLES) == 2
-    assert all_events(store) == events[::-1]
+    assert all_events(store) == as_told(events[::-1])
     assert events[0].time_us - events[1].time_us == 3_600_000_000
 
 
@@ -120,14 +143,15 @@ def test_writes_between_two_pages_do_not_disturb_the_reading(store: Store) -> No
     first = next(pages)
     store.events.append([motion(n) for n in (100, 101)] + [motion(0, "person.ada")], ROLES)
     rest = [event for page in pages for event in page]
-    assert [*first, *rest] == [motion(n) for n in (*range(10), 100, 101)]
+    assert [*first, *rest] == as_told(motion(n) for n in (*range(10), 100, 101))
 
 
 def test_role_room_cause_and_origin_are_kept_for_each_event(store: Store) -> None:
     store.events.append([motion(0), motion(0, "person.ada"), motion(0, "sensor.unwatched")], ROLES)
     rows = store.database.all(
         "SELECT n.entity_id, o.role, r.room_id FROM raw_events e JOIN entities n ON n.id = e.entity"
-        " LEFT JOIN roles o ON o.id = e.role LEFT JOIN rooms r ON r.id = e.room ORDER BY n.entity_id"
+        " JOIN event_contexts c ON c.id = e.context"
+        " LEFT JOIN roles o ON o.id = c.role LEFT JOIN rooms r ON r.id = c.room ORDER BY n.entity_id"
     )
     assert rows == [
         ("binary_sensor.hall_motion", "motion", "hall"),
@@ -147,7 +171,7 @@ def test_a_renamed_entity_keeps_its_history(store: Store) -> None:
     store.events.append([motion(0), motion(1)], ROLES)
     store.events.rename("binary_sensor.hall_motion", "binary_sensor.entry_motion")
     store.events.append([motion(2, "binary_sensor.entry_motion")], ROLES)
-    assert all_events(store) == [motion(n, "binary_sensor.entry_motion") for n in range(3)]
+    assert all_events(store) == as_told(motion(n, "binary_sensor.entry_motion") for n in range(3))
     assert store.events.entity_ids() == ["binary_sensor.entry_motion"]
 
 
@@ -160,8 +184,9 @@ def test_renaming_onto_an_entity_with_history_joins_the_two(store: Store) -> Non
         replace(motion(1, "person.ada"), state="home"),
         motion(2, "person.ada"),
     ]
-    assert all_events(store) == expected
+    assert all_events(store) == as_told(expected)
     assert store.events.entity_ids() == ["person.ada"]
+    assert store.events.count() == 3
 
 
 @pytest.mark.parametrize(("old", "new"), [("sensor.never_seen", "sensor.a"), ("person.ada", "person.ada")])

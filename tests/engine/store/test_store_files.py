@@ -24,7 +24,7 @@ from custom_components.occupancy_ml.engine.store import (
     StoreFullError,
     StoreUnavailableError,
 )
-from tests.engine.store.helpers import NOW_US, ROLES, all_events, crash, motion, query
+from tests.engine.store.helpers import NOW_US, ROLES, all_events, as_told, crash, motion, query
 
 PAGE = 4096
 STAMP = "20260301T120000Z"
@@ -57,7 +57,7 @@ def test_a_file_closed_properly_opens_with_all_in_it(tmp_path: Path) -> None:
     assert [side.name for side in tmp_path.iterdir()] == [path.name]
     store = Store.open(path, NOW_US)
     assert (store.recovered_from, store.was_unclean) == (None, False)
-    assert all_events(store) == [motion(number) for number in range(50)]
+    assert all_events(store) == as_told(motion(number) for number in range(50))
     store.close()
     store.close()
 
@@ -109,8 +109,8 @@ def test_a_log_left_over_from_another_file_leaves_a_sound_one(
     assert again.database.scalar("PRAGMA integrity_check") == "ok"
     kept = all_events(again)
     assert again.events.append([motion(5000)], ROLES) == 1
-    assert all_events(again) == [*kept, motion(5000)]
-    assert readable or kept == [motion(number) for number in range(10)]
+    assert all_events(again) == as_told([*kept, motion(5000)])
+    assert readable or kept == as_told(motion(number) for number in range(10))
     again.close()
 
 
@@ -340,7 +340,7 @@ def test_two_starts_at_once_share_the_file_without_harm(tmp_path: Path) -> None:
     assert one.events.append([motion(number) for number in range(10)], ROLES) == 10
     assert other.events.append([motion(number) for number in range(5, 15)], ROLES) == 5
     one.close()
-    assert all_events(other) == [motion(number) for number in range(15)]
+    assert all_events(other) == as_told(motion(number) for number in range(15))
     other.close()
     again = Store.open(path, NOW_US)
     assert (again.recovered_from, again.events.count()) == (None, 15)
@@ -377,7 +377,7 @@ def test_a_backup_is_one_consistent_file(store: Store, tmp_path: Path) -> None:
     assert [side.name for side in target.parent.iterdir()] == ["backup.db"]
     restored = Store.open(Path(shutil.copy(target, tmp_path / "restored.db")), NOW_US)
     assert restored.recovered_from is None
-    assert all_events(restored) == [motion(number) for number in range(100)]
+    assert all_events(restored) == as_told(motion(number) for number in range(100))
     restored.close()
 
 

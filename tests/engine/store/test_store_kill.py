@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from custom_components.occupancy_ml.engine.store import Store
-from tests.engine.store.helpers import NOW_US, ROOT, all_events, motion, query
+from tests.engine.store.helpers import NOW_US, ROOT, all_events, as_told, motion, query
 
 ROUNDS = 20
 
@@ -45,7 +45,7 @@ def test_twenty_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
             assert (store.was_unclean, store.recovered_from) == (True, None)
             found = all_events(store)
             # Whole batches, one after the other, and at least those it had named.
-            assert found == [motion(number) for number in range(len(found))]
+            assert found == as_told(motion(number) for number in range(len(found)))
             assert (len(found) - written) % size == 0
             assert len(found) >= said[-1]
             assert store.features.count() > 0

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 import json
 from pathlib import Path
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 
-from custom_components.occupancy_ml.engine.store import MigrationError, NewerSchemaError, Store
+from custom_components.occupancy_ml.engine.events import Cause, Event, Origin
+from custom_components.occupancy_ml.engine.store import (
+    SCHEMA_VERSION,
+    MigrationError,
+    NewerSchemaError,
+    Store,
+)
 from custom_components.occupancy_ml.engine.store.schema import MIGRATIONS, Migration
-from tests.engine.store.helpers import NOW_US, ROLES, ROOT, all_events, motion, query
+from tests.engine.store.helpers import NOW_US, ROLES, ROOT, all_events, as_told, motion, query
 
-TWO = Migration(2, ("CREATE TABLE second (n INTEGER) STRICT", "INSERT INTO second VALUES (2)"))
-THREE = Migration(3, ("ALTER TABLE second ADD COLUMN third INTEGER",))
-BROKEN = Migration(2, ("CREATE TABLE second (n INTEGER) STRICT", "INSERT INTO nowhere VALUES (2)"))
-REFUSED = Migration(2, ("CREATE TABLE second (n INTEGER) STRICT", "INSERT INTO second VALUES ('text')"))
+# Steps that may come.
+NEXT, LATER = SCHEMA_VERSION + 1, SCHEMA_VERSION + 2
+TWO = Migration(NEXT, ("CREATE TABLE second (n INTEGER) STRICT", "INSERT INTO second VALUES (2)"))
+THREE = Migration(LATER, ("ALTER TABLE second ADD COLUMN third INTEGER",))
+BROKEN = Migration(NEXT, ("CREATE TABLE second (n INTEGER) STRICT", "INSERT INTO nowhere VALUES (2)"))
+REFUSED = Migration(NEXT, ("CREATE TABLE second (n INTEGER) STRICT", "INSERT INTO second VALUES ('text')"))
 
 
-def version_1(folder: Path) -> Path:
-    """A properly closed file of schema version 1 with an event."""
+def old_file(folder: Path) -> Path:
+    """A properly closed file of the present schema with an event."""
     store = Store.open(folder / "occupancy_ml.db", NOW_US)
     store.events.append([motion(0)], ROLES)
     store.close()
@@ -28,16 +38,16 @@ def version_1(folder: Path) -> Path:
 
 
 def test_an_old_file_goes_forward_step_by_step_after_a_copy(tmp_path: Path) -> None:
-    path = version_1(tmp_path)
+    path = old_file(tmp_path)
     store = Store.open(path, NOW_US + 5, migrations=(*MIGRATIONS, TWO, THREE))
     assert store.database.all("SELECT n, third FROM second") == [(2, None)]
     assert all_events(store) == [motion(0)]
-    assert store.metadata.get("schema_version") == "3"
+    assert store.metadata.get("schema_version") == str(LATER)
     status = json.loads(store.metadata.all()["migration_status"])
-    assert status == {"from": 2, "to": 3, "status": "completed", "at_us": NOW_US + 5}
+    assert status == {"from": SCHEMA_VERSION, "to": LATER, "status": "completed", "at_us": NOW_US + 5}
     store.close()
-    copy = tmp_path / "occupancy_ml.db.v1.bak"
-    assert query(copy, "SELECT value FROM metadata WHERE key = 'schema_version'") == [("1",)]
+    copy = tmp_path / f"occupancy_ml.db.v{SCHEMA_VERSION}.bak"
+    assert query(copy, "SELECT value FROM metadata WHERE key = 'schema_version'") == [(str(SCHEMA_VERSION),)]
     with pytest.raises(NewerSchemaError):
         Store.open(path, NOW_US)
     restored = Store.open(copy, NOW_US)
@@ -47,21 +57,21 @@ def test_an_old_file_goes_forward_step_by_step_after_a_copy(tmp_path: Path) -> N
 
 def test_a_new_file_takes_all_steps_and_needs_no_copy(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "occupancy_ml.db", NOW_US, migrations=(*MIGRATIONS, TWO, THREE))
-    assert store.metadata.get("schema_version") == "3"
+    assert store.metadata.get("schema_version") == str(LATER)
     store.close()
     assert list(tmp_path.glob("*.bak")) == []
 
 
 def test_a_file_at_the_newest_version_is_not_copied(tmp_path: Path) -> None:
-    path = version_1(tmp_path)
+    path = old_file(tmp_path)
     Store.open(path, NOW_US).close()
     assert [side.name for side in tmp_path.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize("wrong", [BROKEN, REFUSED])
 def test_a_step_that_fails_is_rolled_back_and_noted(tmp_path: Path, wrong: Migration) -> None:
-    path = version_1(tmp_path)
-    with pytest.raises(MigrationError, match="version 2"):
+    path = old_file(tmp_path)
+    with pytest.raises(MigrationError, match=f"version {NEXT}"):
         Store.open(path, NOW_US + 7, migrations=(*MIGRATIONS, wrong))
     assert list(tmp_path.glob("*.damaged-*")) == []
     store = Store.open(path, NOW_US)
@@ -69,25 +79,25 @@ def test_a_step_that_fails_is_rolled_back_and_noted(tmp_path: Path, wrong: Migra
     assert all_events(store) == [motion(0)]
     assert store.database.scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'second'") == 0
     status = json.loads(store.metadata.all()["migration_status"])
-    assert (status["status"], status["from"], status["to"]) == ("failed", 1, 2)
+    assert (status["status"], status["from"], status["to"]) == ("failed", SCHEMA_VERSION, NEXT)
     store.close()
     mended = Store.open(path, NOW_US, migrations=(*MIGRATIONS, TWO))
-    assert mended.metadata.get("schema_version") == "2"
+    assert mended.metadata.get("schema_version") == str(NEXT)
     mended.close()
 
 
 def test_the_steps_before_a_failed_one_stay(tmp_path: Path) -> None:
-    path = version_1(tmp_path)
-    wrong = Migration(3, ("INSERT INTO nowhere VALUES (3)",))
-    with pytest.raises(MigrationError, match="version 3"):
+    path = old_file(tmp_path)
+    wrong = Migration(LATER, ("INSERT INTO nowhere VALUES (3)",))
+    with pytest.raises(MigrationError, match=f"version {LATER}"):
         Store.open(path, NOW_US, migrations=(*MIGRATIONS, TWO, wrong))
     store = Store.open(path, NOW_US, migrations=(*MIGRATIONS, TWO))
-    assert store.metadata.get("schema_version") == "2"
+    assert store.metadata.get("schema_version") == str(NEXT)
     store.close()
 
 
 def test_a_migration_killed_in_the_middle_leaves_the_file_as_it_was(tmp_path: Path) -> None:
-    path = version_1(tmp_path)
+    path = old_file(tmp_path)
     # The statements come from a generator that kills its own process after the first.
     killed = subprocess.run(
         [
@@ -101,8 +111,9 @@ def test_a_migration_killed_in_the_middle_leaves_the_file_as_it_was(tmp_path: Pa
             "    yield 'INSERT INTO second SELECT 1 FROM raw_events'\n"
             "    os.kill(os.getpid(), 9)\n"
             "path = pathlib.Path(sys.argv[1])\n"
-            "Store.open(path, 1, migrations=(*MIGRATIONS, Migration(2, statements())))\n",
+            "Store.open(path, 1, migrations=(*MIGRATIONS, Migration(int(sys.argv[2]), statements())))\n",
             str(path),
+            str(NEXT),
         ],
         cwd=ROOT,
         check=False,
@@ -111,8 +122,64 @@ def test_a_migration_killed_in_the_middle_leaves_the_file_as_it_was(tmp_path: Pa
     store = Store.open(path, NOW_US)
     assert store.recovered_from is None
     assert all_events(store) == [motion(0)]
-    assert store.metadata.get("schema_version") == "1"
+    assert store.metadata.get("schema_version") == str(SCHEMA_VERSION)
     store.close()
     again = Store.open(path, NOW_US, migrations=(*MIGRATIONS, TWO))
     assert again.database.all("SELECT n FROM second") == [(2,)]
     again.close()
+
+
+def test_events_of_version_1_are_the_same_in_the_compact_form(tmp_path: Path) -> None:
+    path = tmp_path / "occupancy_ml.db"
+    Store.open(path, NOW_US, migrations=MIGRATIONS[:1]).database.close()
+    states = ["on", "off", "21.5", "21.10", "-4", "0.3333333333333333", "a word", "unavailable"]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO entities VALUES (1, 'sensor.one'), (2, 'sensor.other')")
+        connection.execute("INSERT INTO rooms VALUES (7, 'hall')")
+        connection.execute("INSERT INTO roles VALUES (3, 'motion')")
+        connection.executemany(
+            "INSERT INTO states VALUES (?, ?)", [(1, "on"), (2, "off"), (3, "21.10"), (4, "unavailable")]
+        )
+        # As version 1 kept them: a number of `states`, or a number or text of its own.
+        kept = [
+            (1, None),
+            (2, None),
+            (None, 21.5),
+            (3, None),
+            (None, -4),
+            (None, 1 / 3),
+            (None, "a word"),
+            (4, None),
+        ]
+        connection.executemany(
+            "INSERT INTO raw_events VALUES (?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?, ?)",
+            [
+                (
+                    NOW_US + n,
+                    entity,
+                    *state,
+                    n % 3,
+                    n % 4,
+                    None if n % 2 else 3,
+                    None if n % 4 else 7,
+                    '{"b":1}',
+                )
+                for entity in (1, 2)
+                for n, state in enumerate(kept)
+            ],
+        )
+    store = Store.open(path, NOW_US)
+    events = all_events(store)
+    assert events == as_told(
+        Event(NOW_US + n, entity_id, state, None, Origin(n % 3), Cause(n % 4), {"b": 1})
+        for n, state in enumerate(states)
+        for entity_id in ("sensor.one", "sensor.other")
+    )
+    assert store.events.count() == len(events)
+    assert store.database.all(
+        "SELECT e.time_us, o.role, r.room_id FROM raw_events e JOIN event_contexts c ON c.id = e.context"
+        " LEFT JOIN roles o ON o.id = c.role LEFT JOIN rooms r ON r.id = c.room WHERE e.entity = 1"
+    ) == [(NOW_US + n, None if n % 2 else "motion", None if n % 4 else "hall") for n in range(len(states))]
+    assert store.events.append([event for event in events if event.state != "a word"], {}) == 0
+    store.close()
+    assert query(tmp_path / "occupancy_ml.db.v1.bak", "SELECT count(*) FROM raw_events") == [(len(events),)]

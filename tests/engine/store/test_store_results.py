@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from custom_components.occupancy_ml.engine.store import (
+    CONTRACT_VERSION,
+    SCHEMA_VERSION,
     Checkpoint,
     DailyScore,
     Episode,
@@ -99,4 +101,4 @@ def test_metadata_keeps_texts_and_times(store: Store) -> None:
     assert store.metadata.get_us("last_ingest_at") == 2**60
     stored = store.metadata.all()
     assert stored["note"] == "Küche"
-    assert (stored["schema_version"], stored["contract_version"]) == ("1", "1.0.0")
+    assert (stored["schema_version"], stored["contract_version"]) == (str(SCHEMA_VERSION), CONTRACT_VERSION)

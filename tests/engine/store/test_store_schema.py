@@ -93,6 +93,7 @@ TABLES = ROUTINES | {
     "daily_scores",
     "entities",
     "episodes",
+    "event_contexts",
     "features",
     "labels",
     "metadata",
@@ -101,6 +102,7 @@ TABLES = ROUTINES | {
     "raw_events",
     "roles",
     "rooms",
+    "row_counts",
     "states",
 }
 

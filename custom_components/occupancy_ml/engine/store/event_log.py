@@ -6,23 +6,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import json
 import math
 
-from ..events import MINUTE_US, Cause, Event, Origin
+from ..events import MINUTE_US, Event
 from ..home import Role
+from .contexts import Context, Contexts
 from .database import Database, Row
 from .names import Names, States
 
+# Two states of one microsecond: the last counts, as it does for whoever heard them. The same
+# event again, from the recorder or a file, changes nothing.
 _INSERT = """
-INSERT INTO raw_events (time_us, entity, state, value, previous, previous_value, origin, cause,
-                        role, room, attributes)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (time_us, entity) DO NOTHING
+INSERT INTO raw_events (time_us, entity, state, context, attributes) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (time_us, entity) DO UPDATE SET
+    state = excluded.state, context = excluded.context, attributes = excluded.attributes
+WHERE state IS NOT excluded.state
 """
-_COLUMNS = "time_us, entity, state, value, previous, previous_value, origin, cause, attributes"
 # The names are joined only to order simultaneous events the same way in every file,
 # whatever numbers their entities got; CROSS JOIN keeps the scan in the order of time.
 _PAGE = """
-SELECT e.time_us, n.entity_id, e.state, e.value, e.previous, e.previous_value, e.origin, e.cause,
-       e.attributes
+SELECT e.time_us, n.entity_id, e.state, e.context, e.attributes
 FROM raw_events e CROSS JOIN entities n ON n.id = e.entity
 WHERE e.time_us >= :after_us AND e.time_us < :end_us
   AND (e.time_us > :after_us OR n.entity_id > :after_entity)
@@ -32,16 +33,13 @@ ORDER BY e.time_us, n.entity_id LIMIT :batch
 _AMONG = "AND e.entity IN (SELECT value FROM json_each(:entities))"
 # In SQLite the other columns of a query with max() come from the row of the maximum.
 _LAST = """
-SELECT max(e.time_us), n.entity_id, e.state, e.value, e.previous, e.previous_value, e.origin, e.cause,
-       e.attributes
+SELECT max(e.time_us), n.entity_id, e.state, e.context, e.attributes
 FROM raw_events e CROSS JOIN entities n ON n.id = e.entity
 WHERE e.time_us >= :start_us AND e.time_us < :end_us
   AND e.entity IN (SELECT value FROM json_each(:entities))
 GROUP BY e.entity
 """
 _HOUR_US = 60 * MINUTE_US
-_ORIGINS = {int(origin): origin for origin in Origin}
-_CAUSES = {int(cause): cause for cause in Cause}
 
 
 class EventLog:
@@ -53,9 +51,12 @@ class EventLog:
         self._rooms = rooms
         self._roles = Names(database, "roles", "role")
         self._states = States(Names(database, "states", "state"))
+        self._contexts = Contexts(database)
 
     def append(self, events: Sequence[Event], roles: Mapping[str, tuple[Role, str | None]]) -> int:
         """Store events in one transaction, in any order; those already there are left as they are.
+
+        Where an entity has two states at the same microsecond, the later of the call, and of the calls, stays.
 
         Args:
             events: what happened.
@@ -63,7 +64,7 @@ class EventLog:
                 not in it are stored without.
 
         Returns:
-            How many were new.
+            How many were new, or another state of a moment that was known.
 
         Raises:
             StoreError: subclasses; nothing of the call is stored and it may be repeated.
@@ -75,10 +76,10 @@ class EventLog:
 
     def _rows(
         self, events: Sequence[Event], roles: Mapping[str, tuple[Role, str | None]]
-    ) -> list[tuple[object, ...]]:
-        store = self._states.store
-        numbers: dict[str, tuple[int, int | None, int | None]] = {}
-        rows: list[tuple[object, ...]] = []
+    ) -> Iterable[tuple[object, ...]]:
+        store, intern = self._states.store, self._contexts.intern
+        numbers: dict[str, tuple[int, int, int]] = {}
+        rows: dict[tuple[int, int], tuple[object, ...]] = {}
         for event in events:
             entity_id = event.entity_id
             known = numbers.get(entity_id)
@@ -86,33 +87,20 @@ class EventLog:
                 role, room_id = roles.get(entity_id, (None, None))
                 known = numbers[entity_id] = (
                     self._entities.intern(entity_id),
-                    None if role is None else self._roles.intern(role.value),
-                    None if room_id is None else self._rooms.intern(room_id),
+                    0 if role is None else self._roles.intern(role.value),
+                    0 if room_id is None else self._rooms.intern(room_id),
                 )
-            state, value = store(event.state)
-            previous, previous_value = (None, None) if event.previous is None else store(event.previous)
-            rows.append(
-                (
-                    event.time_us,
-                    known[0],
-                    state,
-                    value,
-                    previous,
-                    previous_value,
-                    int(event.origin),
-                    int(event.cause),
-                    known[1],
-                    known[2],
-                    _attributes_text(event.attributes),
-                )
-            )
-        return rows
+            context = intern(Context(int(event.origin), int(event.cause), known[1], known[2]))
+            key = (event.time_us, known[0])
+            rows[key] = (*key, store(event.state), context, _attributes_text(event.attributes))
+        return rows.values()
 
     def read(
         self, start_us: int, end_us: int, entity_ids: Iterable[str] | None = None, batch: int = 5000
     ) -> Iterator[list[Event]]:
         """Events of [start_us, end_us) by (time, entity id), in lists of at most `batch`.
 
+        The state before is that of the entity's event before within the span, None for its first.
         No cursor stays open between two lists: writes may happen there.
         """
         sql = _PAGE.format(only="" if entity_ids is None else _AMONG)
@@ -124,8 +112,9 @@ class EventLog:
         }
         if entity_ids is not None:
             parameters["entities"] = json.dumps(self._known(entity_ids))
+        before: dict[str, str] = {}
         while True:
-            events = [self._event(row) for row in self._database.all(sql, parameters)]
+            events = [self._event(row, before) for row in self._database.all(sql, parameters)]
             if events:
                 yield events
             if len(events) < batch:
@@ -148,7 +137,7 @@ class EventLog:
             rows = self._database.all(
                 _LAST, {"start_us": start_us, "end_us": end_us, "entities": json.dumps(sorted(wanted))}
             )
-            for event in map(self._event, rows):
+            for event in (self._event(row, {}) for row in rows):
                 found[event.entity_id] = event
                 wanted.discard(self._entities.intern(event.entity_id))
             end_us, step_us = start_us, step_us * 4
@@ -163,6 +152,8 @@ class EventLog:
 
     def count(self, start_us: int | None = None, end_us: int | None = None) -> int:
         """How many events are stored, of [start_us, end_us) where given."""
+        if start_us is None and end_us is None:
+            return self._database.row_count("raw_events")
         conditions = ["time_us >= ?"] * (start_us is not None) + ["time_us < ?"] * (end_us is not None)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         bounds = [bound for bound in (start_us, end_us) if bound is not None]
@@ -196,20 +187,21 @@ class EventLog:
         numbers = (self._entities.find(entity_id) for entity_id in entity_ids)
         return sorted({number for number in numbers if number is not None})
 
-    def _event(self, row: Row) -> Event:
-        time_us, entity_id, state, value, previous, previous_value, origin, cause, attributes = row
-        text = self._states.load(state, value)
-        if text is None or origin not in _ORIGINS or cause not in _CAUSES:
-            raise self._database.damage(f"the event of {entity_id} at {time_us} is not sound")
-        return Event(
+    def _event(self, row: Row, before: dict[str, str]) -> Event:
+        time_us, entity_id, stored, context, attributes = row
+        state = self._states.load(stored)
+        origin, cause = self._contexts.told(context)
+        event = Event(
             time_us=time_us,
             entity_id=entity_id,
-            state=text,
-            previous=self._states.load(previous, previous_value),
-            origin=_ORIGINS[origin],
-            cause=_CAUSES[cause],
+            state=state,
+            previous=before.get(entity_id),
+            origin=origin,
+            cause=cause,
             attributes=None if attributes is None else json.loads(attributes),
         )
+        before[entity_id] = state
+        return event
 
 
 def _attributes_text(attributes: Mapping[str, str | float | int | bool] | None) -> str | None:

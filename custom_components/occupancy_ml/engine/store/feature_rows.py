@@ -185,7 +185,7 @@ class FeatureRows:
     def count(self, version: int | None = None) -> int:
         """How many rows are stored, of one version or of all."""
         if version is None:
-            return int(self._database.scalar("SELECT count(*) FROM features"))
+            return self._database.row_count("features")
         return int(
             self._database.scalar("SELECT count(*) FROM features WHERE feature_set_version = ?", (version,))
         )

@@ -27,12 +27,18 @@ from .schema import MIGRATIONS, Migration
 
 _MAGIC = b"SQLite format 3\x00"
 _USER_VERSION = slice(60, 64)
+# A version so high stands in a damaged header, not in a file from the future.
+_NO_VERSION = 10_000
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 
 SET_METADATA = "INSERT INTO metadata VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 CLEAN_CLOSE = "clean_close"
-# What `raw_events` refers to without SQLite watching over it.
-_EVENT_NAMES = {"entity": "entities", "state": "states", "previous": "states"}
+# What `raw_events` refers to without SQLite watching over it: which rows, by which column, to which table.
+_EVENT_NAMES = (
+    ("entity", "entities", "1"),
+    ("state", "states", "typeof(state) = 'integer'"),
+    ("context", "event_contexts", "1"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def open_database(
     """
     newest = migrations[-1].version
     header_version = _version_in_header(path)
-    if header_version > newest:
+    if newest < header_version < _NO_VERSION:
         raise NewerSchemaError(header_version, newest)
     with _one_start_at_a_time(path.parent):
         try:
@@ -121,6 +127,8 @@ def _open_sound(
     try:
         newest = migrations[-1].version
         version = schema_version(database)
+        if version >= _NO_VERSION:
+            raise StoreDamagedError(f"{version} is no version")
         if version > newest:
             raise NewerSchemaError(version, newest)
         unclean = False
@@ -137,6 +145,8 @@ def _open_sound(
         database.use_wal()
         database.fold_on_close(True)
         migrate(database, now_us, migrations)
+        if unclean:
+            check_events(database)
         with database.transaction():
             database.execute(SET_METADATA, (CLEAN_CLOSE, "0"))
     except StoreDamagedError:
@@ -181,9 +191,17 @@ def check(database: Database) -> None:
         raise database.damage(str(finding))
     if database.all("PRAGMA foreign_key_check"):
         raise database.damage("a row refers to one that is missing")
-    for column, table in _EVENT_NAMES.items():
+
+
+def check_events(database: Database) -> None:
+    """See whether what events refer to is there, in a file of the newest schema.
+
+    Raises:
+        StoreDamagedError: something is missing.
+    """
+    for column, table, where in _EVENT_NAMES:
         missing = database.scalar(
-            f"SELECT 1 FROM raw_events WHERE {column} NOT IN (SELECT id FROM {table}) LIMIT 1"
+            f"SELECT 1 FROM raw_events WHERE {where} AND {column} NOT IN (SELECT id FROM {table}) LIMIT 1"
         )
         if missing:
             raise database.damage(f"an event refers to one of the {table} that is missing")
@@ -202,7 +220,7 @@ def migrate(database: Database, now_us: int, migrations: Sequence[Migration]) ->
         copy_to(database, database.path.with_name(f"{database.path.name}.v{found}.bak"))
     for migration in migrations:
         try:
-            _step(database, now_us, migration)
+            _step(database, now_us, migration, found)
         except MigrationError as error:
             _note_failure(database, now_us, migration, error)
             raise
@@ -210,11 +228,10 @@ def migrate(database: Database, now_us: int, migrations: Sequence[Migration]) ->
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _step(database: Database, now_us: int, migration: Migration) -> None:
+def _step(database: Database, now_us: int, migration: Migration, found: int) -> None:
     with database.transaction():
         # Looked at again under the lock: another start may have been faster.
-        found = schema_version(database)
-        if found >= migration.version:
+        if schema_version(database) >= migration.version:
             return
         try:
             for statement in migration.statements:

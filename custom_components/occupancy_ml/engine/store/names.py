@@ -6,12 +6,12 @@ import math
 
 from .database import Database
 
-# States that return (on, off, heat, 21.10) are stored once; a text that never returns
-# would only grow the table, so beyond this many it stands in the event's own row.
+# Words that return (on, off, heat) are stored once; a text that never returns would only
+# grow the table, so beyond this many it stands in the event's own row, as numbers do.
 VOCABULARY = 10_000
-_INT64 = 2**63
+_REAL_BYTES = 8
 
-type Stored = tuple[int | None, int | float | str | None]
+type Stored = int | float | str
 
 
 def storable(text: str) -> str:
@@ -99,43 +99,47 @@ class Names:
 
 
 class States:
-    """State texts in the two columns `state` and `value`, so that each reads back exactly."""
+    """State texts in one column, so that each reads back exactly.
+
+    An integer is one of the `states`, a text the state itself, a real the number whose shortest text is the state.
+    """
 
     def __init__(self, names: Names, vocabulary: int = VOCABULARY) -> None:
         self._names = names
         self._vocabulary = vocabulary
 
     def store(self, text: str) -> Stored:
-        """The pair (`state`, `value`) of a text; at most one of them is not None."""
+        """The value that stands for a text."""
         number = self._names.find(text)
         if number is not None:
-            return number, None
-        exact = _exact_number(text)
-        if exact is not None:
-            return None, exact
+            return number
+        value = _number(text)
+        if value is not None:
+            # Most numbers have fewer characters than a real has bytes.
+            return value if len(text) > _REAL_BYTES and _keeps(value, text) else storable(text)
         if len(self._names) < self._vocabulary:
-            return self._names.intern(text), None
-        return None, storable(text)
+            return self._names.intern(text)
+        return storable(text)
 
-    def load(self, number: int | None, value: float | str | None) -> str | None:
-        """The text of a pair, None for none."""
-        if number is not None:
-            return self._names.text(number)
-        return value if value is None or isinstance(value, str) else repr(value)
+    def load(self, stored: Stored) -> str:
+        """The text that a value stands for.
+
+        Raises:
+            StoreDamagedError: it names a state that is missing.
+        """
+        if isinstance(stored, int):
+            return self._names.text(stored)
+        return stored if isinstance(stored, str) else repr(stored)
 
 
-def _exact_number(text: str) -> int | float | None:
-    """The number whose `repr` is this very text and that SQLite keeps exactly."""
+def _number(text: str) -> float | None:
     try:
-        if text.isdigit() or text[:1] == "-":
-            whole = int(text)
-            return whole if repr(whole) == text and -_INT64 <= whole < _INT64 else None
-    except ValueError:
-        pass
-    try:
-        number = float(text)
+        return float(text)
     except ValueError:
         return None
+
+
+def _keeps(value: float, text: str) -> bool:
+    """Whether SQLite gives the number back and its shortest text is this very one."""
     # SQLite drops the sign of a negative zero.
-    keeps = math.isfinite(number) and repr(number) == text and text != "-0.0"
-    return number if keeps else None
+    return math.isfinite(value) and repr(value) == text and text != "-0.0"

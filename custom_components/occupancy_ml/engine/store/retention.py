@@ -24,8 +24,9 @@ _LEAST_FEATURES_DAYS = 28
 class Retention:
     """Days to keep of each layer, and how large the file may grow.
 
-    Labels by people, helpers, references and absences, the models in service with
-    the runs they came from, and patterns of routines are kept for ever.
+    Labels by people, helpers, references and absences, the models in service with the
+    runs they came from, and patterns of routines are kept for ever; a model that was
+    relieved as long as the features it was fitted to.
 
     Attributes:
         routine_days: days of the daily aggregates of routines; `routine_weeks` and `routine_months` are days too.
@@ -101,7 +102,7 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
             yield from _by_period(database, table, before(days + 1))
     yield from _by_id(database, "processing_jobs", "started_at < ?", before(policy.jobs))
     yield from _by_id(
-        database, "clr_model_artifacts", "in_service = 0 AND created_us < ?", before(policy.runs)
+        database, "clr_model_artifacts", "in_service = 0 AND created_us < ?", before(policy.features)
     )
     yield from _by_id(
         database,

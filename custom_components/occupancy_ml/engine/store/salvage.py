@@ -46,7 +46,10 @@ def salvage(damaged: Path, database: Database) -> Salvaged:
         database: the fresh file, open.
     """
     for look in (_as_it_is, _with_own_schema):
-        with suppress(sqlite3.Error, StoreError, OSError), look(damaged, database) as file:
+        with (
+            suppress(sqlite3.Error, StoreError, OSError, UnicodeDecodeError),
+            look(damaged, database) as file,
+        ):
             found = _salvage(file, database)
             if found != NOTHING:
                 return found

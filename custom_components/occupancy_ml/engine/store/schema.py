@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .schema_compact import STATEMENTS_2
 from .schema_routines import ROUTINES
 from .views import VIEWS_1
 
@@ -244,6 +245,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             f"INSERT INTO metadata (key, value) VALUES ('contract_version', '{CONTRACT_VERSION}')",
         ),
     ),
-    Migration(version=2, statements=ROUTINES),
+    Migration(version=2, statements=STATEMENTS_2),
+    Migration(version=3, statements=ROUTINES),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -1,0 +1,338 @@
+"""A file as it is after a year, the last 90 days of it with 100,000 events a day: its size, its upkeep, reads of it.
+
+SIMULATED. A week of a house of 20 rooms is lived once and repeated, day after day, through the store's own
+write paths in the order of time, with the retention of every night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+import json
+from pathlib import Path
+import random
+import re
+import sqlite3
+from time import perf_counter
+
+import numpy as np
+
+from custom_components.occupancy_ml.engine.events import DAY_US, Cause, Event, from_us
+from custom_components.occupancy_ml.engine.features import FEATURE_SET_VERSION, WINDOW_US
+from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
+from custom_components.occupancy_ml.engine.localtime import LocalClock
+from custom_components.occupancy_ml.engine.monitoring import progress, recent_runs
+from custom_components.occupancy_ml.engine.store import (
+    FeatureBlock,
+    FeatureTable,
+    JobStatus,
+    Label,
+    LabelSource,
+    Prediction,
+    RunStatus,
+    Store,
+)
+from custom_components.occupancy_ml.engine.timeline import timeline
+from scripts.benchmarks.homes import BATCH, SEED, START, learned
+from scripts.benchmarks.report import Measure, seconds
+from tests.simulator import large_home, simulate
+
+ROOMS = 20
+EVENTS_A_DAY = 100_000
+DAYS, ALL_DAYS = 90, 365
+PART = f"a year of {ROOMS} rooms, its last {DAYS} days with {EVENTS_A_DAY:,} events each"
+CONTRACTS = Path(__file__).parent.parent.parent / "docs" / "contracts.md"
+
+# Of the events 45 in 100 come from motion sensors, lights, the door and persons (on, off, home); the others are
+# numbers, as many of each: by device class the level, the usual step, and the digits after the point.
+_ON_OFF_A_DAY = 45_000
+_NUMBERS = {
+    "temperature": (21.0, 0.05, 1),
+    "humidity": (45.0, 0.3, 2),
+    "illuminance": (180.0, 20.0, 0),
+    "sound_pressure": (40.0, 2.0, 1),
+}
+_WEEK = 7
+_READS = 7
+_STEPS = DAY_US // WINDOW_US
+
+
+def house() -> tuple[Home, list[Event], int]:
+    """The home, a week of its events in order, and the week's end in microseconds UTC."""
+    simulation = simulate(large_home(ROOMS, events_per_day=_ON_OFF_A_DAY), START, _WEEK, SEED)
+    kept = [sensor for sensor in simulation.home.sensors if sensor.role is not Role.ENVIRONMENT]
+    names = {sensor.entity_id for sensor in kept}
+    events = [event for event in simulation.events if event.entity_id in names]
+    sensors = [
+        Sensor(f"sensor.{room.room_id}_{name}", Role.ENVIRONMENT, room.room_id, name)
+        for room in simulation.home.rooms
+        for name in _NUMBERS
+    ]
+    each = (EVENTS_A_DAY * _WEEK - len(events)) // len(sensors)
+    start_us, end_us = simulation.end_us - _WEEK * DAY_US, simulation.end_us
+    for sensor in sensors:
+        events += _numbers(sensor, start_us, end_us, each)
+    events.sort(key=lambda event: (event.time_us, event.entity_id))
+    return replace(simulation.home, sensors=(*kept, *sensors)), events, end_us
+
+
+def _numbers(sensor: Sensor, start_us: int, end_us: int, count: int) -> Iterator[Event]:
+    """A number that wanders, told at odd moments."""
+    choice = random.Random(f"{SEED} {sensor.entity_id}")  # noqa: S311
+    level, step, digits = _NUMBERS[str(sensor.device_class)]
+    value = level
+    for time_us in sorted(choice.randrange(start_us, end_us) for _ in range(count)):
+        value = max(0.0, value + 0.02 * (level - value) + choice.gauss(0, step))
+        yield Event(time_us, sensor.entity_id, f"{value:.{digits}f}", cause=Cause.DEVICE)
+
+
+class Year:
+    """Writes the days of a year into a store, each a copy of a day of the lived week."""
+
+    def __init__(self, store: Store, lived: Store, home: Home, events: Sequence[Event], end_us: int) -> None:
+        """`lived` is the store of an engine that has learned from the week's events, which end at `end_us`."""
+        self.store = store
+        self.home = home
+        self.end_us = end_us
+        self._first_us = first_us = end_us - _WEEK * DAY_US
+        self._roles = {sensor.entity_id: (sensor.role, sensor.room_id) for sensor in home.sensors}
+        self._events = _by_day(events, first_us, lambda event: event.time_us)
+        rooms = [room.room_id for room in home.rooms]
+        self._features: dict[str, FeatureTable] = {
+            room_id: lived.features.read(room_id, first_us, end_us, FEATURE_SET_VERSION) for room_id in rooms
+        }
+        self._labels = {
+            room_id: _by_day(
+                [
+                    label
+                    for label in lived.labels.read(0, end_us, room_id, sources=[LabelSource.HINDSIGHT])
+                    if label.start_us >= first_us
+                ],
+                first_us,
+                lambda label: label.start_us,
+            )
+            for room_id in rooms
+        }
+        self._episodes = {
+            room_id: _by_day(
+                [e for e in lived.episodes.read(room_id, first_us, end_us) if e.start_us >= first_us],
+                first_us,
+                lambda episode: episode.start_us,
+            )
+            for room_id in rooms
+        }
+        scores = lived.scores.read("0000-00-00", "9999-99-99")
+        self._scores = [score for score in scores if score.day == max(each.day for each in scores)]
+        self._models = list(lived.runs.artifacts_in_service().values())
+        self._streams = [lived.bocpd.load_state(stream) for stream in lived.bocpd.streams()]
+        self._choice = random.Random(SEED)  # noqa: S311
+        store.features.set_names(FEATURE_SET_VERSION, lived.features.names(FEATURE_SET_VERSION) or ())
+        for name in lived.checkpoints.names():
+            saved = lived.checkpoints.load(name)
+            assert saved is not None
+            store.checkpoints.save(name, end_us, saved.payload)
+
+    def write(self) -> None:
+        """All days, with their nights."""
+        for ago in range(ALL_DAYS, 0, -1):
+            which = (_WEEK - ago) % _WEEK
+            by_us = self.end_us - (ago - 1) * DAY_US - (which + 1) * DAY_US - self._first_us
+            if ago <= DAYS:
+                self._events_of(which, by_us)
+                self._windows_of(which, by_us)
+            now_us = self.end_us - (ago - 1) * DAY_US
+            self._night_of(which, by_us, now_us)
+            if ago > 1:
+                for _ in self.store.trim(now_us):
+                    pass
+            self.store.checkpoint()
+        self.store.metadata.set_us("last_ingest_at", self.end_us)
+
+    def _events_of(self, which: int, by_us: int) -> None:
+        events = [replace(event, time_us=event.time_us + by_us) for event in self._events[which]]
+        for first in range(0, len(events), BATCH):
+            self.store.events.append(events[first : first + BATCH], self._roles)
+
+    def _windows_of(self, which: int, by_us: int) -> None:
+        """Feature rows and predictions, five minutes after five minutes as they come."""
+        for step in range(which * _STEPS, (which + 1) * _STEPS):
+            end_us = self._first_us + (step + 1) * WINDOW_US
+            blocks = []
+            for room_id, table in self._features.items():
+                row = slice(*np.searchsorted(table.window_end_us, (end_us, end_us + 1)).tolist())
+                blocks.append(
+                    FeatureBlock(
+                        room_id,
+                        FEATURE_SET_VERSION,
+                        table.window_start_us[row] + by_us,
+                        table.window_end_us[row] + by_us,
+                        end_us + by_us,
+                        table.activity[row],
+                        table.vectors[row],
+                    )
+                )
+            shown = [
+                Prediction(
+                    room_id, end_us + by_us, self._choice.random(), self._choice.random() < 0.3, "model"
+                )
+                for room_id in self._features
+            ]
+            with self.store.transaction():
+                self.store.features.write(blocks)
+                self.store.predictions.write(shown)
+
+    def _night_of(self, which: int, by_us: int, now_us: int) -> None:
+        """Labels, episodes, runs, models, posteriors, scores, jobs, and a correction a day."""
+        day = from_us(now_us - DAY_US // 2).date().isoformat()
+        store, first_us = self.store, self._first_us + which * DAY_US + by_us
+        with store.transaction():
+            for room in self.home.rooms:
+                moved = [
+                    replace(x, start_us=x.start_us + by_us, end_us=x.end_us + by_us, known_at_us=now_us)
+                    for x in self._labels[room.room_id][which]
+                ]
+                store.labels.replace_hindsight([room.room_id], first_us, now_us, moved)
+                stays = [
+                    replace(x, start_us=x.start_us + by_us, end_us=x.end_us + by_us)
+                    for x in self._episodes[room.room_id][which]
+                ]
+                store.episodes.replace(room.room_id, first_us, now_us, stays)
+            said_us = self._choice.randrange(first_us, now_us)
+            room_id = self._choice.choice(self.home.rooms).room_id
+            store.labels.add(
+                Label(said_us, said_us + WINDOW_US, 1.0, 6.0, LabelSource.CORRECTION, said_us, room_id)
+            )
+            store.scores.write([replace(score, day=day) for score in self._scores])
+            for number, room in enumerate(self.home.rooms):
+                run_id = store.runs.start_run(room.room_id, "schedule", now_us, FEATURE_SET_VERSION)
+                # Where the lived week was too short for a model, a neighbour's stands for it.
+                model = self._models[number % len(self._models)]
+                store.runs.save_artifact(
+                    run_id, room.room_id, now_us, FEATURE_SET_VERSION, model.payload, model.metrics
+                )
+                store.runs.finish_run(
+                    run_id, RunStatus.COMPLETED, now_us, rows=24_000, days=84, metrics=model.metrics
+                )
+            for state in self._streams:
+                assert state is not None
+                run_id = store.bocpd.start_run(state.stream, "schedule", now_us, FEATURE_SET_VERSION)
+                store.bocpd.save_state(state.stream, now_us, state.payload, run_id)
+                store.bocpd.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=24_000)
+            for name in ("labels", "training", "changepoints", "scores", "maintenance"):
+                job = store.jobs.start(name, day, now_us)
+                store.jobs.finish(job, JobStatus.COMPLETED, now_us)
+
+
+def _by_day[T](items: Sequence[T], first_us: int, when: Callable[[T], int]) -> list[list[T]]:
+    days: list[list[T]] = [[] for _ in range(_WEEK)]
+    for item in items:
+        days[min((when(item) - first_us) // DAY_US, _WEEK - 1)].append(item)
+    return days
+
+
+def built(folder: Path) -> tuple[Store, Home, int]:
+    """The file, open, one night short of its retention; the home; the time in microseconds UTC."""
+    home, events, end_us = house()
+    engine = learned(folder / "week.db", home, events, end_us)
+    store = Store.open(folder / "years.db", end_us - ALL_DAYS * DAY_US)
+    Year(store, engine.store, home, events, end_us).write()
+    engine.close()
+    return store, home, end_us
+
+
+def measured(folder: Path) -> list[Measure]:
+    """Everything about the file."""
+    store, home, now_us = built(folder)
+    path = store.path
+    found = [Measure(PART, "nightly retention", _nightly(store, now_us), "s", 10.0)]
+    store.close()
+    found.append(Measure(PART, "file", path.stat().st_size / 1e6, "MB", 250.0))
+    found += _sizes(path)
+    found += _views(path)
+    found += _answers(path, home, now_us)
+    return found
+
+
+def _nightly(store: Store, now_us: int) -> float:
+    return seconds(lambda: sum(store.trim(now_us)))
+
+
+def _sizes(path: Path) -> list[Measure]:
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        sizes = connection.execute(
+            "SELECT tbl_name, sum((SELECT pgsize FROM dbstat WHERE aggregate = TRUE AND dbstat.name = m.name))"
+            " FROM sqlite_schema m WHERE rootpage > 0 GROUP BY 1 ORDER BY 2 DESC LIMIT 6"
+        ).fetchall()
+        rows = {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
+            for name, _ in sizes
+        }
+    return [Measure(PART, f"{name}, {rows[name]:,} rows", size / 1e6, "MB") for name, size in sizes]
+
+
+def documented(text: str) -> dict[str, str]:
+    """The query that the page of contracts documents for each view."""
+    return {
+        part.split("\n", 1)[0].strip(): re.findall(r"```sql\n(.*?)```", part, re.DOTALL)[-1]
+        for part in text.split("\n## ")
+        if part.startswith("vw_")
+    }
+
+
+def _views(path: Path) -> list[Measure]:
+    """The documented query of each view, by a fresh reader each time."""
+    found = []
+    for view, query in documented(CONTRACTS.read_text(encoding="utf-8")).items():
+
+        def read(query: str = query) -> object:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+                return connection.execute(query).fetchall()
+
+        found.append(Measure(PART, f"{view}, as documented", _median_ms(read), "ms", 50.0))
+    return found
+
+
+def _answers(path: Path, home: Home, now_us: int) -> list[Measure]:
+    """What the websocket commands that read the file do, with the making of their JSON."""
+    clock, rooms = LocalClock(home.time_zone), [room.room_id for room in home.rooms]
+
+    def timed(name: str, answer: Callable[[sqlite3.Connection], object]) -> Measure:
+        def read() -> None:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+                json.dumps(answer(connection))
+
+        return Measure(PART, f"websocket, {name}", _median_ms(read), "ms", 50.0)
+
+    found = [
+        timed("readiness", lambda connection: progress(connection, clock, rooms, now_us)),
+        timed("runs", lambda connection: recent_runs(connection, 50)),
+        timed("runs, 500 of them", lambda connection: recent_runs(connection, 500)),
+    ]
+    for days in (1, 7, 30, 90, 365):
+        start_us = now_us - days * DAY_US
+        spent = []
+        for room_id in rooms:
+            watched = [sensor.entity_id for sensor in home.sensors if sensor.room_id == room_id]
+            chart = partial(
+                timeline,
+                room_id=room_id,
+                entity_ids=watched,
+                start_us=start_us,
+                end_us=now_us,
+                points=500,
+            )
+            spent.append(timed("timeline", chart).value)
+        found.append(
+            Measure(PART, f"websocket, timeline of {days} days, slowest room", max(spent), "ms", 50.0)
+        )
+    return found
+
+
+def _median_ms(read: Callable[[], object]) -> float:
+    spent = []
+    for _ in range(_READS):
+        begin = perf_counter()
+        read()
+        spent.append((perf_counter() - begin) * 1e3)
+    return sorted(spent)[_READS // 2]
