@@ -13,6 +13,7 @@ import tarfile
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.backup.const import DATA_MANAGER
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
@@ -187,10 +188,34 @@ async def test_a_backup_that_never_ends_is_let_go(
     assert "backup_finished" not in caplog.text
 
 
+async def test_a_reload_during_a_backup_does_not_tear_it(hass: HomeAssistant, tmp_path: Path) -> None:
+    build_house(hass)
+    entry = await set_up(hass)
+    await async_pre_backup(hass)
+    path = database(hass)
+    held = await hass.async_add_executor_job(path.read_bytes)
+    for number in range(3):
+        hass.states.async_set(MOTION, "off" if number % 2 else "on")
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+    coordinator = coordinator_of(entry)
+    await coordinator.run(coordinator.engine.store.checkpoint)
+    assert await hass.async_add_executor_job(path.read_bytes) == held
+    # The log is copied last, whatever was written in between.
+    whole = await hass.async_add_executor_job(copy, path, tmp_path / "restored.db")
+    stored = await coordinator.run(coordinator.engine.store.events.count)
+    assert await hass.async_add_executor_job(count, whole) == stored
+    await async_post_backup(hass)
+    await coordinator.run(coordinator.engine.store.checkpoint)
+    assert await hass.async_add_executor_job(path.read_bytes) != held
+
+
 async def test_a_home_that_stops_during_a_backup_closes_its_file(hass: HomeAssistant) -> None:
     build_house(hass)
     entry = await set_up(hass)
     await async_pre_backup(hass)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await settle(hass)
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert not database(hass).with_name("occupancy_ml.db-wal").exists()
     # While nothing is loaded nothing is held, and nothing fails.

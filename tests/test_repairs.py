@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml import issues
 from custom_components.occupancy_ml.const import DOMAIN
-from custom_components.occupancy_ml.engine.store import SCHEMA_VERSION
+from custom_components.occupancy_ml.engine.store import SCHEMA_VERSION, StoreBusyError, StoreFullError
 from tests.a_home import coordinator_of, database, make_entry, set_up, settle
 from tests.house import add_sensor, build_house
 
@@ -134,6 +134,51 @@ async def test_what_is_ignored_stays_ignored(hass: HomeAssistant) -> None:
     issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
     assert issue is not None
     assert issue.dismissed_version is not None
+
+
+async def test_deleted_sleep_helpers_are_asked_about_once_and_by_name(hass: HomeAssistant) -> None:
+    helpers = {"sleep_start": "input_datetime.bed", "sleep_end": "input_datetime.up", "sleep_sensor": MOTION}
+    for entity_id in ("input_datetime.bed", "input_datetime.up"):
+        hass.states.async_set(entity_id, "22:00:00")
+    entry = await set_up(hass)
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "sleep": helpers})
+    await settle(hass)
+    assert asked(hass) == set()
+    hass.states.async_remove("input_datetime.bed")
+    await settle(hass)
+    assert asked(hass) == {issues.SLEEP_MISSING}
+    text = await read_out(hass, issues.SLEEP_MISSING)
+    assert "input_datetime.bed" in text
+    assert "input_datetime.up" not in text
+    # Ignored it stays ignored, also over a reload; back again it is no question any more.
+    ir.async_ignore_issue(hass, DOMAIN, issues.SLEEP_MISSING, True)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issues.SLEEP_MISSING)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+    hass.states.async_set("input_datetime.bed", "22:00:00")
+    await settle(hass)
+    assert asked(hass) == set()
+
+    hass.states.async_remove("input_datetime.up")
+    await settle(hass)
+    assert await mend(hass, issues.SLEEP_MISSING) is FlowResultType.CREATE_ENTRY
+    # One of the two tells nothing: both go, the sensor stays.
+    assert entry.options["sleep"] == {"sleep_sensor": MOTION}
+    assert asked(hass) == set()
+
+
+async def test_a_store_that_fails_in_another_way_is_one_question(hass: HomeAssistant) -> None:
+    for error, key in (
+        (StoreBusyError("locked"), issues.STORE_BUSY),
+        (StoreFullError("full"), issues.STORE_FULL),
+        (StoreBusyError("locked"), issues.STORE_BUSY),
+    ):
+        issues.async_raise_store_issue(hass, error, "/config/occupancy_ml.db")
+        assert asked(hass) == {key}
+    issues.async_clear_store_issues(hass)
+    assert asked(hass) == set()
 
 
 async def test_a_deleted_area_takes_its_room_along_when_confirmed(hass: HomeAssistant) -> None:

@@ -43,6 +43,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
     learner = Learner(hass, entry, coordinator)
 
     async def close(_event: Event) -> None:
+        # Home Assistant stops, and with it the backup: a file that is held could not be folded.
+        await backup.async_release(hass)
         await _async_close(coordinator, learner)
 
     # Before the file is opened: Home Assistant may stop while it is.
@@ -98,11 +100,9 @@ async def _async_open(hass: HomeAssistant, coordinator: Coordinator) -> None:
 
 
 async def _async_close(coordinator: Coordinator, learner: Learner) -> None:
-    """Stop learning, store what is buffered, close the file."""
+    """Stop learning, store what is buffered, close the file. What a backup holds stays held."""
     coordinator.async_stop_listening()
     await learner.async_stop()
-    # A file that a backup holds could not be folded and closed.
-    await backup.async_release(coordinator.hass)
     await coordinator.async_close()
 
 

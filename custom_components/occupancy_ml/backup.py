@@ -42,10 +42,12 @@ async def async_pre_backup(hass: HomeAssistant) -> None:
     await async_release(hass)
     entries: list[OccupancyConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     for entry in entries:
-        if entry.state is not ConfigEntryState.LOADED:
-            continue  # nobody writes the file
         try:
-            hold = await entry.runtime_data.coordinator.async_hold_file()
+            # A reload that is under way ends first; one that begins later leaves the file held.
+            async with entry.setup_lock:
+                if entry.state is not ConfigEntryState.LOADED:
+                    continue  # nobody writes the file
+                hold = await entry.runtime_data.coordinator.async_hold_file()
         except StoreError as error:
             log_line(_LOGGER, logging.WARNING, "backup_refused", cause=type(error).__name__)
             raise HomeAssistantError(

@@ -32,6 +32,7 @@ TRAINING_FAILED: Final = "training_failed"
 AREA_REMOVED: Final = "area_removed"
 SENSORS_MISSING: Final = "sensors_missing"
 SENSORS_MISSING_HOME: Final = "sensors_missing_home"
+SLEEP_MISSING: Final = "sleep_missing"
 
 # What stands for the whole home where an issue names a room.
 HOME: Final = "home"
@@ -57,6 +58,9 @@ def store_issue_of(error: StoreError) -> str:
 def async_raise_store_issue(hass: HomeAssistant, error: StoreError, path: str) -> None:
     """Ask for what only a person can do about the file."""
     key = store_issue_of(error)
+    for other in _STORE_ISSUES:
+        if other != key:  # what kept the store from working is another thing now
+            ir.async_delete_issue(hass, DOMAIN, other)
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -177,6 +181,26 @@ def async_raise_sensors_missing(
         severity=ir.IssueSeverity.WARNING,
         translation_key=key,
         translation_placeholders={"room": room or "", "entities": ", ".join(sorted(entity_ids))},
+    )
+
+
+@callback
+def async_raise_sleep_missing(hass: HomeAssistant, entity_ids: Collection[str]) -> None:
+    """Ask for helpers of sleep that were deleted: without them no nights are told any more.
+
+    Args:
+        hass: Home Assistant.
+        entity_ids: those missing.
+    """
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        SLEEP_MISSING,
+        data={"kind": SLEEP_MISSING, "owner": HOME},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=SLEEP_MISSING,
+        translation_placeholders={"entities": ", ".join(sorted(entity_ids))},
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, CoreState, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import (
@@ -21,11 +21,13 @@ from homeassistant.helpers.event import (
 )
 from homeassistant.helpers.start import async_at_started
 
+from . import issues
 from .const import CONF_SLEEP, CONF_SLEEP_END, CONF_SLEEP_SENSOR, CONF_SLEEP_START, DOMAIN
 from .coordinator import Coordinator, now_us
 from .engine.events import from_us, to_us
 from .engine.labels.sleep import HelperState, SleepProblem, SleepReading
 from .engine.store.errors import StoreError
+from .registries import missing_among
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class LabelCapture:
         self._start: str | None = sleep.get(CONF_SLEEP_START)
         self._end: str | None = sleep.get(CONF_SLEEP_END)
         self._sensor: str | None = sleep.get(CONF_SLEEP_SENSOR)
+        self._watched = [e for e in (self._start, self._end, self._sensor) if e]
         self._jobs: deque[Job] = deque(maxlen=_MOST_WAITING)
         self._working = False
         self._stopped = False
@@ -56,12 +59,13 @@ class LabelCapture:
     @callback
     def async_start(self) -> CALLBACK_TYPE:
         """Start to listen; returns what ends it."""
-        watched = [entity_id for entity_id in (self._start, self._end, self._sensor) if entity_id]
+        watched = self._watched
         if not watched:
+            issues.async_clear(self._hass, issues.SLEEP_MISSING)
             return lambda: None
         removers = [
             async_track_state_change_event(self._hass, watched, self._on_state),
-            self._hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._on_renamed),
+            self._hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._on_registry),
             async_at_started(self._hass, self._on_started),
         ]
 
@@ -77,6 +81,7 @@ class LabelCapture:
     @callback
     def _on_started(self, _hass: HomeAssistant) -> None:
         """What was told while nobody listened."""
+        self._check_missing()
         self._read_helpers(None)
         if self._sensor and (state := self._hass.states.get(self._sensor)) is not None:
             self._push(partial(self._sensed, state.state, to_us(state.last_changed)))
@@ -84,6 +89,8 @@ class LabelCapture:
     @callback
     def _on_state(self, event: Event[EventStateChangedData]) -> None:
         new, old = event.data["new_state"], event.data["old_state"]
+        if new is None or old is None:
+            self._check_missing()
         if new is not None and old is not None and new.state == old.state:
             return  # only attributes changed
         if event.data["entity_id"] == self._sensor:
@@ -105,9 +112,21 @@ class LabelCapture:
         return HelperState(state.state, to_us(state.last_changed))
 
     @callback
-    def _on_renamed(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+    def _check_missing(self) -> None:
+        """Ask for entities that were deleted, once Home Assistant has had the time to make them."""
+        if self._hass.state is not CoreState.running:
+            return
+        if gone := missing_among(self._hass, self._watched):
+            issues.async_raise_sleep_missing(self._hass, gone)
+        else:
+            issues.async_clear(self._hass, issues.SLEEP_MISSING)
+
+    @callback
+    def _on_registry(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
         """Follow an entity to its new id; the entry's update listener then starts anew."""
         data = event.data
+        if data["action"] != "update" and data["entity_id"] in self._watched:
+            self._check_missing()
         if data["action"] != "update" or (old := data.get("old_entity_id")) is None:
             return
         sleep = self._entry.options.get(CONF_SLEEP, {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 import logging
 from typing import Any
@@ -15,7 +14,7 @@ from .const import DOMAIN
 from .coordinator import Coordinator, now_us
 from .engine.events import MINUTE_US
 from .engine.localtime import LocalClock
-from .engine.monitoring import counters, progress
+from .engine.monitoring import progress
 from .engine.store import Store, StoreError
 
 type Json = dict[str, Any]
@@ -38,11 +37,7 @@ async def async_readiness(coordinator: Coordinator) -> Json:
         StoreError: subclasses; the file cannot be read.
     """
     store = coordinator.engine.store
-    told, counted = await asyncio.gather(
-        coordinator.hass.async_add_executor_job(_read, store, coordinator, now_us()),
-        coordinator.hass.async_add_executor_job(_count, store),
-    )
-    told |= counted
+    told = await coordinator.hass.async_add_executor_job(_read, store, coordinator, now_us())
     counts = coordinator.counts
     failing = coordinator.failing_since
     told["ingest"] = {
@@ -68,12 +63,6 @@ def _read(store: Store, coordinator: Coordinator, present_us: int) -> Json:
         )
     told["size_bytes"] = store.size_bytes()
     return told
-
-
-def _count(store: Store) -> Json:
-    """In the executor."""
-    with store.reader() as connection:
-        return counters(connection)
 
 
 def _running_stages(coordinator: Coordinator, told: Json) -> Json:

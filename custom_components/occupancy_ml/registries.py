@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -51,15 +51,21 @@ def _map_lists(lists: Mapping[str, list[str]], change: Callable[[str], str | Non
 @callback
 def async_missing(hass: HomeAssistant, entry: ConfigEntry[Any], owner: str) -> list[str]:
     """The stored entities of a room (or the home) that neither the registry nor the state machine knows."""
-    registry = er.async_get(hass)
     for found, _room, entity_ids in _owners(entry):
         if found == owner:
-            return sorted(
-                entity_id
-                for entity_id in entity_ids
-                if registry.async_get(entity_id) is None and hass.states.get(entity_id) is None
-            )
+            return missing_among(hass, entity_ids)
     return []
+
+
+@callback
+def missing_among(hass: HomeAssistant, entity_ids: Iterable[str]) -> list[str]:
+    """Those that neither the registry nor the state machine knows, sorted."""
+    registry = er.async_get(hass)
+    return sorted(
+        entity_id
+        for entity_id in entity_ids
+        if registry.async_get(entity_id) is None and hass.states.get(entity_id) is None
+    )
 
 
 def _owners(entry: ConfigEntry[Any]) -> Iterator[tuple[str, str | None, set[str]]]:

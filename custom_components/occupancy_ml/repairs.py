@@ -12,9 +12,11 @@ from homeassistant.helpers import issue_registry as ir
 import voluptuous as vol
 
 from . import issues
-from .const import DOMAIN
-from .registries import async_map_entities, async_missing
+from .const import CONF_SLEEP, CONF_SLEEP_END, CONF_SLEEP_START, DOMAIN
+from .registries import async_map_entities, async_missing, missing_among
 from .runtime import OccupancyConfigEntry
+
+_SLEEP_HELPERS = {CONF_SLEEP_START, CONF_SLEEP_END}
 
 
 class OccupancyRepairFlow(RepairsFlow):
@@ -68,6 +70,21 @@ class RemoveRoomFlow(OccupancyRepairFlow):
         return self.async_create_entry(data={})
 
 
+class RemoveSleepFlow(OccupancyRepairFlow):
+    """Takes helpers of sleep that no longer exist out of the options."""
+
+    async def _async_mend(self) -> RepairsFlowResult:
+        if (entry := self._entry) is not None:
+            sleep: dict[str, str] = entry.options.get(CONF_SLEEP, {})
+            gone = set(missing_among(self.hass, sleep.values()))
+            lost = {key for key, entity_id in sleep.items() if entity_id in gone}
+            if lost & _SLEEP_HELPERS:  # one of the two tells nothing
+                lost |= _SLEEP_HELPERS
+            kept = {key: entity_id for key, entity_id in sleep.items() if key not in lost}
+            self.hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_SLEEP: kept})
+        return self.async_create_entry(data={})
+
+
 class TrainAgainFlow(OccupancyRepairFlow):
     """Trains again."""
 
@@ -91,6 +108,8 @@ async def async_create_fix_flow(
         return RemoveSensorsFlow()
     if kind == issues.AREA_REMOVED:
         return RemoveRoomFlow()
+    if kind == issues.SLEEP_MISSING:
+        return RemoveSleepFlow()
     if issue_id == issues.TRAINING_FAILED:
         return TrainAgainFlow()
     return ConfirmRepairFlow()

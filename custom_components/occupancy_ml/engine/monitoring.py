@@ -10,6 +10,7 @@ import sqlite3
 
 from .events import DAY_US
 from .localtime import LocalClock
+from .store.store import SIZE_BUDGET, BudgetNote, budget_note
 
 type Json = dict[str, object]
 
@@ -99,6 +100,7 @@ def progress(connection: sqlite3.Connection, clock: LocalClock, room_ids: Sequen
         sqlite3.Error: the file cannot be read.
     """
     metadata = dict(connection.execute("SELECT key, value FROM metadata").fetchall())
+    counts = dict(connection.execute("SELECT name, n FROM row_counts").fetchall())
     # Each alone: SQLite finds one end of an index at a time.
     (first,) = connection.execute("SELECT min(time_us) FROM raw_events").fetchone()
     (last,) = connection.execute("SELECT max(time_us) FROM raw_events").fetchone()
@@ -107,27 +109,20 @@ def progress(connection: sqlite3.Connection, clock: LocalClock, room_ids: Sequen
     for room_id, day in connection.execute(_DAYS, {"offset": offset_us, "day": DAY_US}):
         days.setdefault(room_id, set()).add(day)
     labels = _labels(connection)
+    budget = budget_note(metadata.get(SIZE_BUDGET))
     return {
         "now_us": now_us,
+        "events": counts["raw_events"],
+        "feature_rows": counts["features"],
         "first_event_us": first,
         "last_event_us": last,
         "labels": _by_source(labels.values()),
         "labelled_days": len(set().union(*days.values())),
         **{name: _whole(metadata.get(key)) for name, key in _TIMES.items()},
-        "stages": _stages(connection),
+        "size_budget": None if budget is None else {"mb": budget.size_mb, "reached_us": budget.reached_us},
+        "stages": {**_stages(connection), "size_budget": _within_budget(budget)},
         "rooms": _rooms(connection, clock, room_ids, now_us, labels, days),
     }
-
-
-def counters(connection: sqlite3.Connection) -> Json:
-    """How many events and feature rows are stored. Apart, since counting millions takes the longest.
-
-    Raises:
-        sqlite3.Error: the file cannot be read.
-    """
-    (events,) = connection.execute("SELECT count(*) FROM raw_events").fetchone()
-    (rows,) = connection.execute("SELECT count(*) FROM features").fetchone()
-    return {"events": events, "feature_rows": rows}
 
 
 def _whole(text: str | None) -> int | None:
@@ -165,6 +160,14 @@ def _stages(connection: sqlite3.Connection) -> Json:
         }
         for name, status, started, completed, error, _ in connection.execute(_STAGES)
     }
+
+
+def _within_budget(budget: BudgetNote | None) -> Json:
+    """Degraded where data had to go before its time lately."""
+    if budget is None:
+        return {"degraded": False, "reason": None, "last_us": None}
+    reason = f"the file reached {budget.size_mb} MB, so the oldest data went before its time"
+    return {"degraded": True, "reason": reason, "last_us": budget.reached_us}
 
 
 def _rooms(

@@ -170,11 +170,12 @@ class Database:
             self.execute("BEGIN IMMEDIATE")
         except StoreBusyError:
             # The file is held, and was waited for in full: asking again must not cost as much each time.
-            self._be_patient(False)
+            self.be_patient(False)
             raise
-        self._be_patient(True)
+        self.be_patient(True)
 
-    def _be_patient(self, patient: bool) -> None:
+    def be_patient(self, patient: bool) -> None:
+        """Whether to wait for others who hold the file as long as the busy timeout, or only for a moment."""
         if patient != self._patient:
             self._patient = patient
             allowed = self._busy_timeout_ms if patient else min(self._busy_timeout_ms, _IMPATIENT_MS)

@@ -30,7 +30,7 @@ from .schema import MIGRATIONS, Migration
 
 _LAST_TRIM = "last_trim_at"
 _MOST_AT_ONCE_US = 3 * DAY_US
-_BUDGET = "size_budget_reached"
+SIZE_BUDGET = "size_budget_reached"
 _NOTED_US = 7 * DAY_US
 
 
@@ -40,6 +40,14 @@ class BudgetNote:
 
     size_mb: int
     reached_us: int
+
+
+def budget_note(text: str | None) -> BudgetNote | None:
+    """What stands under the metadata key `SIZE_BUDGET`, None where nothing does."""
+    if not text:
+        return None
+    size_mb, reached_us = text.split()
+    return BudgetNote(int(size_mb), int(reached_us))
 
 
 class Store:
@@ -178,15 +186,11 @@ class Store:
             noted = BudgetNote(policy.size_mb, now_us)
         elif noted is None or noted.size_mb != policy.size_mb or now_us - noted.reached_us > _NOTED_US:
             noted = None
-        self.metadata.set(_BUDGET, "" if noted is None else f"{noted.size_mb} {noted.reached_us}")
+        self.metadata.set(SIZE_BUDGET, "" if noted is None else f"{noted.size_mb} {noted.reached_us}")
 
     def over_budget(self) -> BudgetNote | None:
         """The budget that made data go before its time lately, None where there was no need."""
-        text = self.metadata.get(_BUDGET)
-        if not text:
-            return None
-        size_mb, reached_us = text.split()
-        return BudgetNote(int(size_mb), int(reached_us))
+        return budget_note(self.metadata.get(SIZE_BUDGET))
 
     def checkpoint(self) -> None:
         """Fold what is committed into the file and make it safe against a power cut.
@@ -228,6 +232,8 @@ class Store:
         try:
             if not self.database.damaged:
                 self.database.execute(SET_METADATA, (CLEAN_CLOSE, "1"))
+                # Not for long: a backup may hold the file for minutes, and the log is as good.
+                self.database.be_patient(False)
                 self.database.all("PRAGMA wal_checkpoint(TRUNCATE)")
         except StoreError:
             # Nothing is lost: what is committed stands in the log beside the file.
