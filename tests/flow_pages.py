@@ -17,7 +17,7 @@ from tests.house import PERSONS, add_sensor
 
 type Result = Mapping[str, Any]
 
-NOTHING: dict[str, Any] = {"kind": "other", "things": {}, "special": {}}
+NOTHING: dict[str, Any] = {"kind": "other", "preference": "balanced", "things": {}, "special": {}}
 KITCHEN = {
     "motion": ["binary_sensor.kitchen_motion"],
     "opening": ["binary_sensor.kitchen_window"],

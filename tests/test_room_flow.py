@@ -168,6 +168,20 @@ async def test_a_room_is_changed_and_takes_the_new_name_of_its_area(hass: HomeAs
     assert room.entry.state is ConfigEntryState.LOADED
 
 
+async def test_what_matters_more_in_a_room_is_chosen_and_kept(room: Room) -> None:
+    filled = suggested(await room.edit("kitchen"))
+    assert filled["preference"] == "balanced"
+    await room.send({**filled, "preference": "comfort"})
+    changed = room.entry.subentries[subentry_id(room.entry, "kitchen")]
+    assert changed.data["preference"] == "comfort"
+    rooms = {each.room_id: each.preference for each in room.entry.runtime_data.coordinator.home.rooms}
+    assert rooms["kitchen"] == "comfort"
+    filled = suggested(await room.edit("kitchen"))
+    assert filled["preference"] == "comfort"
+    await room.send({**filled, "preference": "balanced"})
+    assert "preference" not in room.entry.subentries[subentry_id(room.entry, "kitchen")].data
+
+
 async def test_a_room_that_was_deleted_meanwhile_cannot_be_changed(hass: HomeAssistant, room: Room) -> None:
     filled = suggested(await room.edit("kitchen"))
     hass.config_entries.async_remove_subentry(room.entry, subentry_id(room.entry, "kitchen"))

@@ -366,7 +366,7 @@ def _without(plan: RoomPlan, entity_ids: frozenset[str]) -> RoomPlan:
         for role, chosen in plan.sensors.items()
         if (left := tuple(entity_id for entity_id in chosen if entity_id not in entity_ids))
     }
-    return RoomPlan(plan.area_id, plan.name, plan.kind, kept)
+    return RoomPlan(plan.area_id, plan.name, plan.kind, kept, plan.preference)
 
 
 def _shown(problem: Problem | None) -> dict[str, Any]:

@@ -7,8 +7,8 @@ The configuration, as it is stored:
   chosen `CONF_SLEEP: {CONF_SLEEP_START: entity_id, CONF_SLEEP_END: entity_id, CONF_SLEEP_SENSOR: entity_id}` and
   `CONF_STORAGE: {field of Retention: int}` and `CONF_ASK_BY: str`. Of these only what is set, or differs from the default, is there.
 - Each room is a subentry of type `SUBENTRY_ROOM`, unique id the area id, title the area's name, data
-  `{CONF_AREA_ID: str, CONF_KIND: RoomKind value, CONF_SENSORS: {Role value: [entity_id]}}`; roles without
-  an entity are left out.
+  `{CONF_AREA_ID: str, CONF_KIND: RoomKind value, CONF_SENSORS: {Role value: [entity_id]}}`, and
+  `CONF_PREFERENCE: Preference value` where it is not the balanced one; roles without an entity are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SUBENTRY_ROOM: Final = "room"
 
 CONF_AREA_ID: Final = "area_id"
 CONF_KIND: Final = "kind"
+CONF_PREFERENCE: Final = "preference"
 CONF_SENSORS: Final = "sensors"
 CONF_PERSONS: Final = "persons"
 CONF_NIGHT_HOUR: Final = "night_hour"

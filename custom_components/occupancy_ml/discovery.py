@@ -15,7 +15,7 @@ from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.util import slugify
 
 from .const import DOMAIN
-from .engine.home import Role, RoomKind, default_kind, default_role
+from .engine.home import Preference, Role, RoomKind, default_kind, default_role
 from .home_builder import device_class_of
 
 # Integrations whose entities repeat what other entities said. Beside a sensor of the same role in the same
@@ -79,12 +79,14 @@ class RoomPlan:
         name: the area's name now.
         kind: what the room is for.
         sensors: entity ids by role; roles without an entity are absent.
+        preference: which mistake of the switch the user minds more.
     """
 
     area_id: str
     name: str
     kind: RoomKind
     sensors: Mapping[Role, tuple[str, ...]]
+    preference: Preference = Preference.BALANCED
 
     @property
     def entities(self) -> tuple[str, ...]:

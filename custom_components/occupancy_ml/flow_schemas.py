@@ -30,6 +30,7 @@ from .const import (
     CONF_KIND,
     CONF_NIGHT_HOUR,
     CONF_PERSONS,
+    CONF_PREFERENCE,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
     CONF_SLEEP,
@@ -41,7 +42,7 @@ from .const import (
     ROOM_ROLES,
 )
 from .discovery import RoomPlan
-from .engine.home import Role, RoomKind
+from .engine.home import Preference, Role, RoomKind
 from .engine.store.retention import Retention
 from .home_builder import retention_of
 
@@ -173,6 +174,12 @@ def room_schema(plan: RoomPlan) -> vol.Schema:
     )
     fields: dict[vol.Marker, Any] = {vol.Required(CONF_KIND, default=plan.kind.value): SelectSelector(kinds)}
     fields |= _role_fields(plan, _MAIN_ROLES)
+    preferences = SelectSelectorConfig(
+        options=[preference.value for preference in Preference],
+        mode=SelectSelectorMode.DROPDOWN,
+        translation_key=CONF_PREFERENCE,
+    )
+    fields[vol.Required(CONF_PREFERENCE, default=plan.preference.value)] = SelectSelector(preferences)
     for name, roles in ((SECTION_THINGS, _THING_ROLES), (SECTION_SPECIAL, _SPECIAL_ROLES)):
         collapsed = plan.sensors.keys().isdisjoint(roles)
         fields[vol.Required(name)] = section(vol.Schema(_role_fields(plan, roles)), {"collapsed": collapsed})
@@ -183,7 +190,13 @@ def filled_room(plan: RoomPlan, user_input: Mapping[str, Any]) -> RoomPlan:
     """The plan as the user left the page of the room."""
     flat = {**user_input, **user_input[SECTION_THINGS], **user_input[SECTION_SPECIAL]}
     sensors = {role: tuple(flat[role.value]) for role in ROOM_ROLES if flat.get(role.value)}
-    return RoomPlan(plan.area_id, plan.name, RoomKind(user_input[CONF_KIND]), sensors)
+    return RoomPlan(
+        plan.area_id,
+        plan.name,
+        RoomKind(user_input[CONF_KIND]),
+        sensors,
+        Preference(user_input[CONF_PREFERENCE]),
+    )
 
 
 def filled_options(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,17 +210,21 @@ def filled_options(user_input: Mapping[str, Any]) -> dict[str, Any]:
 
 def room_data(plan: RoomPlan) -> dict[str, Any]:
     """What the subentry of a room stores."""
-    return {
+    data = {
         CONF_AREA_ID: plan.area_id,
         CONF_KIND: plan.kind.value,
         CONF_SENSORS: {role.value: list(plan.sensors[role]) for role in ROOM_ROLES if plan.sensors.get(role)},
     }
+    if plan.preference is not Preference.BALANCED:
+        data[CONF_PREFERENCE] = plan.preference.value
+    return data
 
 
 def stored_room(data: Mapping[str, Any], name: str) -> RoomPlan:
     """The plan behind the stored data of a room; `name` is the area's name now."""
     sensors = {Role(role): tuple(chosen) for role, chosen in data[CONF_SENSORS].items()}
-    return RoomPlan(data[CONF_AREA_ID], name, RoomKind(data[CONF_KIND]), sensors)
+    preference = Preference(data.get(CONF_PREFERENCE, Preference.BALANCED))
+    return RoomPlan(data[CONF_AREA_ID], name, RoomKind(data[CONF_KIND]), sensors, preference)
 
 
 _HOUR = vol.All(

@@ -15,13 +15,14 @@ from .const import (
     CONF_AREA_ID,
     CONF_KIND,
     CONF_PERSONS,
+    CONF_PREFERENCE,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
     CONF_STORAGE,
     ROOM_ROLES,
     SUBENTRY_ROOM,
 )
-from .engine.home import Home, Role, Room, RoomKind, Sensor
+from .engine.home import Home, Preference, Role, Room, RoomKind, Sensor
 from .engine.store.retention import Retention
 
 # Where stored data names an entity twice in a room, what the user calls the truth must not become an input.
@@ -59,7 +60,8 @@ def _stored(entry: ConfigEntry, rooms: dict[str, Room]) -> Iterator[tuple[str, R
     for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
         area_id = subentry.data[CONF_AREA_ID]
         if area_id not in rooms:
-            rooms[area_id] = Room(area_id, RoomKind(subentry.data[CONF_KIND]))
+            preference = Preference(subentry.data.get(CONF_PREFERENCE, Preference.BALANCED))
+            rooms[area_id] = Room(area_id, RoomKind(subentry.data[CONF_KIND]), preference)
         stored = subentry.data[CONF_SENSORS]
         for role in _PRECEDENCE:
             for entity_id in stored.get(role.value, ()):

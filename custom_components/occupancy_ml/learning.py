@@ -46,6 +46,7 @@ _STEPS = {
     "training": "Training the rooms.",
     "changepoints": "Looking for changes.",
     "scores": "Scoring what was predicted.",
+    "switches": "Learning when to switch.",
     "maintenance": "Tidying up.",
 }
 

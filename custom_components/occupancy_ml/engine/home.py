@@ -36,6 +36,14 @@ class RoomKind(StrEnum):
     OTHER = "other"
 
 
+class Preference(StrEnum):
+    """Which mistake of a room's switch the user minds more."""
+
+    COMFORT = "comfort"
+    BALANCED = "balanced"
+    ENERGY = "energy"
+
+
 @dataclass(frozen=True, slots=True)
 class Sensor:
     """One watched entity.
@@ -59,6 +67,7 @@ class Room:
 
     room_id: str
     kind: RoomKind = RoomKind.OTHER
+    preference: Preference = Preference.BALANCED
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,9 @@ class Engine:
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = False
         self.unsaved: StoreError | None = None
-        self._chores: tuple[Chore, ...] = ()
+        self._chores: tuple[Chore, ...] = (
+            Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
+        )
         self._start(home, now_us)
 
     @classmethod

@@ -156,10 +156,25 @@ def test_no_correction_lasts_for_ever() -> None:
 
 def test_the_switch_is_steady() -> None:
     predictor = Predictor(HOME)
-    chances = [0.2, 0.45, 0.5, 0.45, 0.36, 0.34, 0.45, 0.49, 0.51]
-    shown = [kitchen(predictor, START_US + n, chance).occupied for n, chance in enumerate(chances)]
-    assert shown == [False, False, True, True, True, False, False, False, True]
-    assert [switch(None, 0.5), switch(None, 0.49)] == [True, False]
+    # High for a moment is nothing; high for three minutes, or surely high, is.
+    chances = [0.2, 0.6, 0.3, 0.6, 0.6, 0.6, 0.6, 0.4, 0.3, 0.95, 0.4, 0.34]
+    shown = [
+        kitchen(predictor, START_US + n * MINUTE_US, chance).occupied for n, chance in enumerate(chances)
+    ]
+    assert shown == [*[False] * 6, True, True, False, True, True, False]
+    assert [switch(None, 0.5), switch(None, 0.49), switch(True, 0.36), switch(True, 0.34)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_motion_turns_on_at_once() -> None:
+    predictor = Predictor(HOME)
+    assert kitchen(predictor, START_US, 0.3).occupied is False
+    moving = Recency(0, 10**15, 10**15, motion_on=True, presence_on=False)
+    assert kitchen(predictor, START_US + 1, 0.55, moving).occupied is True
 
 
 def test_the_state_survives_a_restart_and_rooms_that_are_gone_do_not() -> None:

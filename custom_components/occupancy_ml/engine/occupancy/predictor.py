@@ -17,7 +17,8 @@ from .explain import group_of, reasons
 from .logistic import Floats
 from .model import RoomModel
 from .online import OnlineCalibration
-from .switch import switch
+from .switch import SwitchState, threshold
+from .switch_learning import SwitchLearner
 
 WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 """The column of the features that is the offset of every model."""
@@ -69,12 +70,14 @@ class Predictor:
         self.home = home
         self._models: dict[str, tuple[RoomModel, int]] = {}
         self._corrections: dict[str, Correction] = {}
-        self._switches: dict[str, bool] = {}
         self._online: dict[str, OnlineCalibration] = {}
         # By room: log-odds of the latest prediction before online calibration.
         self._scores: dict[str, float] = {}
         # By room: when the last correction was told, and the online calibration before it.
         self._before: dict[str, tuple[int, OnlineCalibration]] = {}
+        self._switches: dict[str, SwitchState] = {}
+        self._thresholds = {room.room_id: threshold(room.preference) for room in home.rooms}
+        self.switch_learner = SwitchLearner(home.rooms)
         self.why_no_model: dict[str, str] = {}
 
     def use(self, room_id: str, model: RoomModel, trained_us: int) -> None:
@@ -167,10 +170,19 @@ class Predictor:
         if correction is not None:
             probability = _SURE if correction.occupied else 1 - _SURE
             source = Source.CORRECTION
-        occupied = switch(self._switches.get(room_id), probability)
-        self._switches[room_id] = occupied
+        occupied = self._switch(room_id, probability, now_us, recency, told=correction is not None)
         why = None if trained_us is not None else self.why_no_model.get(room_id, "nothing was learned yet")
         return RoomState(room_id, probability, occupied, source, found, trained_us, why)
+
+    def _switch(self, room_id: str, probability: float, now_us: int, recency: Recency, *, told: bool) -> bool:
+        sensed = recency.motion_on or recency.presence_on
+        on_from = self._thresholds[room_id]
+        before = self._switches.get(room_id) or SwitchState(probability >= on_from)
+        setting = self.switch_learner.setting(room_id)
+        state = before.next(setting, on_from, probability, now_us, sensed=sensed, told=told)
+        self._switches[room_id] = state
+        self.switch_learner.note(now_us, room_id, None if told else probability, sensed=sensed)
+        return state.on
 
     def _standing(self, room_id: str, score: float, now_us: int, recency: Recency) -> Correction | None:
         correction = self._corrections.get(room_id)
@@ -197,10 +209,11 @@ class Predictor:
             "corrections": {
                 k: [c.occupied, c.since_us, c.until_us, c.score] for k, c in self._corrections.items()
             },
-            "switches": self._switches,
             "online": {k: online.to_json() for k, online in self._online.items()},
             "scores": self._scores,
             "before": {k: [told_us, online.to_json()] for k, (told_us, online) in self._before.items()},
+            "switches": {k: [s.on, s.against_us] for k, s in self._switches.items()},
+            "switch_learner": self.switch_learner.to_json(),
             "why_no_model": self.why_no_model,
         }
 
@@ -208,7 +221,8 @@ class Predictor:
         """Take over what `to_json` gave; rooms that are gone are left out."""
         rooms = {room.room_id for room in self.home.rooms}
         self._corrections = {k: Correction(*v) for k, v in value["corrections"].items() if k in rooms}
-        self._switches = {k: v for k, v in value["switches"].items() if k in rooms}
+        self._switches = {k: SwitchState(*v) for k, v in value["switches"].items() if k in rooms}
+        self.switch_learner.restore(value["switch_learner"])
         self.why_no_model = {k: v for k, v in value["why_no_model"].items() if k in rooms}
         self._online = {k: OnlineCalibration.from_json(v) for k, v in value["online"].items() if k in rooms}
         self._scores = {k: v for k, v in value["scores"].items() if k in rooms}
