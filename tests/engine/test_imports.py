@@ -35,7 +35,7 @@ MAY_USE = {
     "whereabouts": {"events", "home", "senses"},
     "labels": {"events", "home", "localtime", "store", "whereabouts"},
     "occupancy": {"events", "home", "snapshot", "localtime", "numeric", "features", "store"},
-    "scoring": {*GROUND, "features", "store"},
+    "adaptation": {*GROUND, "features", "occupancy", "store"},
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime"},
     "export": {"events", "home", "features", "store"},

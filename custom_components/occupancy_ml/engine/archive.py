@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .features import FEATURE_SET_VERSION, WINDOW_US
-from .snapshot import Snapshot
+from .snapshot import HOME, Snapshot, Source
 from .store import Store
 from .store.feature_rows import FeatureBlock
 from .store.predictions import Prediction
@@ -161,11 +161,21 @@ class Archive:
             self._store.features.write([block])
 
     def _keep_shown(self, snapshot: Snapshot, window_us: int) -> None:
-        """Keep what was shown, every five minutes."""
-        self._store.predictions.write(
-            [
-                Prediction(room.room_id, window_us, room.probability, bool(room.occupied), room.source.value)
-                for room in snapshot.rooms.values()
-                if room.probability is not None
-            ]
-        )
+        """Keep what was shown of the rooms and the home, every five minutes, and what stood beside it."""
+        shown = [
+            Prediction(
+                room.room_id, window_us, room.probability, bool(room.occupied), room.source.value,
+                room.model, room.rules,
+            )
+            for room in snapshot.rooms.values()
+            if room.probability is not None
+        ]  # fmt: skip
+        home = snapshot.home
+        if home.probability is not None:
+            chance = home.probability
+            shown.append(
+                Prediction(
+                    HOME, window_us, chance, bool(home.occupied), Source.MODEL.value, chance, home.rules
+                )
+            )
+        self._store.predictions.write(shown)

@@ -22,6 +22,7 @@ class Role(StrEnum):
     PERSON = "person"
     REFERENCE = "reference"
     ROUTINE_ONLY = "routine_only"
+    RIVAL = "rival"
 
 
 class RoomKind(StrEnum):
@@ -63,11 +64,19 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """One room. `room_id` is Home Assistant's area id, which survives renaming."""
+    """One room. `room_id` is Home Assistant's area id, which survives renaming.
+
+    Attributes:
+        room_id: its id.
+        kind: what it is for.
+        rivals: watched entities that say whether it is occupied, to compare with. Those that are nothing
+            else have the role `RIVAL`; others are inputs too.
+    """
 
     room_id: str
     kind: RoomKind = RoomKind.OTHER
     preference: Preference = Preference.BALANCED
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,12 @@ class Home:
         unknown = {s.room_id for s in self.sensors} - set(room_ids) - {None}
         if unknown:
             raise ValueError(f"sensors name rooms that are not there: {sorted(map(str, unknown))}")
+
+    def rivals(self, room_id: str) -> tuple[str, ...]:
+        """The entities a room is compared with."""
+        named = [room.rivals for room in self.rooms if room.room_id == room_id]
+        only = [s.entity_id for s in self.sensors if s.role is Role.RIVAL and s.room_id == room_id]
+        return tuple(dict.fromkeys([*(entity_id for each in named for entity_id in each), *only]))
 
 
 # Activity-bearing roles by Home Assistant's domain and device class. What is not

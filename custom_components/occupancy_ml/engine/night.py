@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 import logging
 
+from .adaptation.gate import update
+from .adaptation.scores import score_day
 from .events import DAY_US
 from .features import FEATURE_SET_VERSION
 from .home import RoomKind
@@ -17,7 +19,6 @@ from .labels.hindsight import hindsight_labels
 from .occupancy.predictor import Predictor
 from .occupancy.training import RoomReport, train_room
 from .payload import pack
-from .scoring import score_day
 from .snapshot import HOME, SLEEP
 from .store import Store
 from .store.errors import StoreError
@@ -138,6 +139,12 @@ class Night:
                 self.store.episodes.replace(room_id, first_us, last_us, episodes_of(found, column, room_id))
                 yield 0.85
             self._home_episodes(found, first_us, last_us)
+            # The home is one more room to hindsight: its report card has no other truth.
+            whole = replace(found, occupied=found.home[:, None])
+            self.store.labels.replace_hindsight(
+                [HOME], first_us, last_us, hindsight_labels(whole, [HOME], first_us, last_us, self.now_us)
+            )
+            yield 0.85
         yield from self._direct_labels()
 
     def _home_episodes(self, found: Hindsight, first_us: int, last_us: int) -> None:
@@ -234,7 +241,7 @@ class Night:
         self.store.metadata.set_us("last_bocpd_train_at", self.now_us)
 
     def _scores(self) -> Iterator[float]:
-        """Every local day that ended since the last time, at most a week of them."""
+        """Every local day that ended since the last time, at most a week of them; then who serves where."""
         clock = self.tracker.clock
         today = clock.at(self.now_us).date()
         told = self.store.metadata.get("scored_until")
@@ -245,6 +252,10 @@ class Night:
             for _ in score_day(self.store, self.tracker.home, clock, first + timedelta(days=number)):
                 yield 0.5
         self.store.metadata.set("scored_until", today.isoformat())
+        for baselines in update(self.store, self.tracker.home, today, self.now_us, self.predictor.baselines):
+            if baselines is not None:
+                self.predictor.baselines = baselines
+            yield 0.9
 
     def _maintenance(self) -> Iterator[float]:
         """Forget what is too old, and fold the log into the file."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from .features import FEATURE_NAMES
 from .occupancy.predictor import Predictor, recencies
+from .occupancy.rules import home_rules
 from .occupancy.switch import switch
-from .snapshot import HomeState, Learning, RoomState, Snapshot
+from .snapshot import HomeState, Learning, Merit, RoomState, Snapshot
 from .tracker import Floats, Tracker
 
 _PRESENCE = FEATURE_NAMES.index("presence_on")
@@ -21,12 +22,14 @@ class Outlook:
 
     Attributes:
         quality: skill of what was shown, None until measured.
+        merits: by room, how good what was shown was.
         trained_us: end of the last training.
         failed: by step of the night, why it failed.
     """
 
     def __init__(self, trained_us: int | None) -> None:
         self.quality: float | None = None
+        self.merits: Mapping[str, Merit] = {}
         self.trained_us = trained_us
         self.failed: dict[str, str] = {}
         self._occupied: bool | None = None
@@ -50,9 +53,15 @@ class Outlook:
             home, windows.since_us(now_us), windows.since_door_us(now_us), motion, vectors[:, _PRESENCE]
         )
         rooms = predictor.predict(now_us, vectors, recent)
-        return Snapshot(now_us, self._home(tracker, predictor, rooms), rooms)
+        # The rules of the home: activity anywhere, or a person entity that is home.
+        since_us = min((each.here_us for each in recent.values()), default=10**18)
+        on = any(each.motion_on or each.presence_on for each in recent.values())
+        rules = home_rules(since_us, on, tracker.senses.persons_home()[0] > 0)
+        return Snapshot(now_us, self._home(tracker, predictor, rooms, rules), rooms, merits=self.merits)
 
-    def _home(self, tracker: Tracker, predictor: Predictor, rooms: Mapping[str, RoomState]) -> HomeState:
+    def _home(
+        self, tracker: Tracker, predictor: Predictor, rooms: Mapping[str, RoomState], rules: int
+    ) -> HomeState:
         learning, reason = self._learning(tracker, predictor)
         probability = None
         if rooms:
@@ -67,6 +76,7 @@ class Outlook:
             reason,
             quality=self.quality,
             trained_at_us=self.trained_us,
+            rules=rules,
         )
 
     def _learning(self, tracker: Tracker, predictor: Predictor) -> tuple[Learning, str | None]:

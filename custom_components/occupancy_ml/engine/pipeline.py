@@ -8,6 +8,9 @@ import json
 import logging
 from pathlib import Path
 
+from .adaptation.gate import load
+from .adaptation.report import merits, quality
+from .adaptation.scores import RIVAL
 from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
@@ -30,7 +33,6 @@ from .occupancy.training import RoomReport
 from .outlook import Outlook
 from .payload import PayloadError
 from .rebuilding import AHEAD_US, catch_up, drain, rebuilt
-from .scoring import quality
 from .snapshot import Snapshot
 from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
 from .store.labels import Label, LabelSource
@@ -154,7 +156,9 @@ class Engine:
 
     def rename_entity(self, old: str, new: str) -> None:
         """An entity has another id now; its history goes on under it."""
-        self.store.events.rename(old, new)
+        with self.store.transaction():
+            self.store.events.rename(old, new)
+            self.store.scores.rename(f"{RIVAL}{old}", f"{RIVAL}{new}")
 
     def ingest(self, events: Sequence[Event]) -> IngestResult:
         """Store live events in one transaction, then let them move the state. Any order; duplicates are ignored.
@@ -445,6 +449,7 @@ class Engine:
             s.entity_id: (s.role, s.room_id) for s in home.sensors
         }
         self.predictor = Predictor(home)
+        self.predictor.baselines = load(self.store, home)
         self._archive.forget_expected()
         self.store.features.set_names(FEATURE_SET_VERSION, FEATURE_NAMES)
         self.store.metadata.set("feature_set_version", str(FEATURE_SET_VERSION))
@@ -517,4 +522,6 @@ class Engine:
         return rows
 
     def _measure(self, now_us: int) -> None:
-        self._outlook.quality = quality(self.store, self._room_ids, self.clock.at(now_us).date())
+        today = self.clock.at(now_us).date()
+        self._outlook.quality = quality(self.store.database.all, self._room_ids, today)
+        self._outlook.merits = merits(self.store.database.all, self._room_ids, today)

@@ -13,6 +13,7 @@ class Source(StrEnum):
     MODEL = "model"
     PRIOR = "prior"
     CORRECTION = "correction"
+    BASELINE = "baseline"
 
 
 class Learning(StrEnum):
@@ -48,7 +49,9 @@ class RoomState:
         source: what stands behind the probability.
         reasons: the strongest first.
         trained_at_us: when the model in service was fitted, None for the prior.
-        unknown_reason: why there is no probability, or no own model yet; None when all is well.
+        unknown_reason: why there is no probability, no own model yet, or a baseline instead; None when all is well.
+        model: what the model says (or the filter, without one), whatever is shown.
+        rules: what the rules say, as bits of `occupancy.rules.RULES`.
     """
 
     room_id: str
@@ -58,6 +61,8 @@ class RoomState:
     reasons: tuple[Reason, ...] = ()
     trained_at_us: int | None = None
     unknown_reason: str | None = None
+    model: float | None = None
+    rules: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class HomeState:
         quality: skill of the rooms' models against the time-of-day prior on later
             hindsight labels, at most 1; None until measured.
         trained_at_us: end of the last completed training.
+        rules: what the rules say, as bits of `occupancy.rules.RULES`.
     """
 
     probability: float | None
@@ -82,6 +88,26 @@ class HomeState:
     progress: float | None = None
     quality: float | None = None
     trained_at_us: int | None = None
+    rules: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Merit:
+    """How good what was shown in a room was over the last 14 days, in a few numbers of its report card.
+
+    Attributes:
+        gain: 1 - Brier score / Brier score of the best baseline on the same moments; negative where it is better.
+        best: that baseline in words.
+        minutes_wrong: minutes missed and false a scored day.
+        truth: against what (`reference`, `correction`, `hindsight`).
+        days: how much was scored, in days.
+    """
+
+    gain: float
+    best: str
+    minutes_wrong: float
+    truth: str
+    days: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +244,7 @@ class Snapshot:
     Attributes:
         forecasts: by process.
         routine_change: the last one noticed, for two weeks.
+        merits: by room, where anything was scored.
     """
 
     time_us: int
@@ -225,3 +252,4 @@ class Snapshot:
     rooms: Mapping[str, RoomState]
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
     routine_change: RoutineChange | None = None
+    merits: Mapping[str, Merit] = field(default_factory=dict)

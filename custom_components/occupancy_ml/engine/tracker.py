@@ -254,5 +254,6 @@ def signature(home: Home) -> list[Any]:
             # Only environment sensors are read by their class, and others may get theirs late at start-up.
             [s.entity_id, s.role.value, s.room_id, s.device_class if s.role is Role.ENVIRONMENT else None]
             for s in home.sensors
+            if s.role is not Role.RIVAL  # looked at only when a day is scored
         ],
     ]

@@ -1,1 +1,1 @@
-"""How the engine judges itself, and what it does about it."""
+"""How the engine judges itself, and what it does about it: daily scores, the report card, the gate, drift."""

@@ -11,12 +11,14 @@ import numpy as np
 from ..events import MICROSECONDS
 from ..features import FEATURE_NAMES
 from ..home import Home
-from ..numeric import expit
-from ..snapshot import RoomState, Source
+from ..localtime import LocalClock
+from ..numeric import expit, logit
+from ..snapshot import Reason, RoomState, Source
 from .explain import group_of, reasons
 from .logistic import Floats
 from .model import RoomModel
 from .online import OnlineCalibration
+from .rules import Baseline, room_rules
 from .switch import SwitchState, threshold
 from .switch_learning import SwitchLearner
 
@@ -79,6 +81,8 @@ class Predictor:
         self._thresholds = {room.room_id: threshold(room.preference) for room in home.rooms}
         self.switch_learner = SwitchLearner(home.rooms)
         self.why_no_model: dict[str, str] = {}
+        self.baselines: Mapping[str, Baseline] = {}
+        self._clock = LocalClock(home.time_zone)
 
     def use(self, room_id: str, model: RoomModel, trained_us: int) -> None:
         """Put a model into service. What was told since the last one is in it."""
@@ -137,12 +141,16 @@ class Predictor:
             vectors: (R, d) features of all rooms.
             recencies: by room id.
         """
+        local = self._clock.at(now_us)
+        half_hour = local.hour * 2 + local.minute // 30
         return {
-            room.room_id: self._room(room.room_id, now_us, vectors[number], recencies[room.room_id])
+            room.room_id: self._room(
+                room.room_id, now_us, half_hour, vectors[number], recencies[room.room_id]
+            )
             for number, room in enumerate(self.home.rooms)
         }
 
-    def _room(self, room_id: str, now_us: int, vector: Floats, recency: Recency) -> RoomState:
+    def _room(self, room_id: str, now_us: int, half_hour: int, vector: Floats, recency: Recency) -> RoomState:
         offset = float(vector[WHEREABOUTS])
         groups: dict[str, float] = {"filter": offset}
         trained_us: int | None = None
@@ -156,7 +164,7 @@ class Predictor:
         if room_id in self._online:
             groups["told"] = self._online[room_id].apply(score) - score
             score = sum(groups.values())
-        probability = float(expit(score))
+        model_says = probability = float(expit(score))
         found = reasons(
             groups,
             here_us=recency.here_us,
@@ -166,13 +174,26 @@ class Predictor:
             presence_on=recency.presence_on,
         )
         source = Source.MODEL if trained_us is not None else Source.PRIOR
+        why = None if trained_us is not None else self.why_no_model.get(room_id, "nothing was learned yet")
+        rules = room_rules(recency.here_us, recency.elsewhere_us, recency.motion_on or recency.presence_on)
+        occupied: bool | None = None
+        baseline = self.baselines.get(room_id)
+        if baseline is not None:
+            probability = baseline.probability(rules, half_hour)
+            occupied = baseline.occupied(rules)
+            source, why = Source.BASELINE, baseline.reason
+            found = (Reason(baseline.words(rules), float(logit(probability))),)
         correction = self._standing(room_id, score, now_us, recency)
         if correction is not None:
             probability = _SURE if correction.occupied else 1 - _SURE
-            source = Source.CORRECTION
-        occupied = self._switch(room_id, probability, now_us, recency, told=correction is not None)
-        why = None if trained_us is not None else self.why_no_model.get(room_id, "nothing was learned yet")
-        return RoomState(room_id, probability, occupied, source, found, trained_us, why)
+            source, occupied = Source.CORRECTION, None
+        if occupied is None:
+            occupied = self._switch(room_id, probability, now_us, recency, told=correction is not None)
+        else:
+            self._switches[room_id] = SwitchState(occupied)
+        return RoomState(
+            room_id, probability, occupied, source, found, trained_us, why, model=model_says, rules=rules
+        )
 
     def _switch(self, room_id: str, probability: float, now_us: int, recency: Recency, *, told: bool) -> bool:
         sensed = recency.motion_on or recency.presence_on

@@ -20,11 +20,12 @@ from .jobs import Job, Jobs, JobStatus
 from .labels import Label, LabelKind, Labels, LabelSource
 from .metadata import Checkpoint, Checkpoints, Metadata
 from .pairing import PRECEDENCE, pair
-from .predictions import DailyScore, DailyScores, Prediction, Predictions, PredictionSeries
+from .predictions import Prediction, Predictions, PredictionSeries
 from .retention import Retention
 from .routines import Aggregates, PatternRow, PatternTable
 from .runs import Artifact, ClrRuns, RunStatus, TrainingRun
 from .schema import CONTRACT_VERSION, SCHEMA_VERSION
+from .scores import DailyScore, DailyScores
 from .store import BudgetNote, Store
 
 __all__ = [

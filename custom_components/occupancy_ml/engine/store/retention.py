@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
@@ -90,9 +90,11 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
     yield from _by_id(database, "episodes", "end_us < ?", before(policy.episodes))
     # Local days are at most 14 hours away from UTC: one day more keeps all that is due.
     day = (from_us(now_us) - timedelta(days=policy.daily_scores + 1)).date().isoformat()
-    yield from _once(
-        database, lambda: database.execute("DELETE FROM daily_scores WHERE day < ?", (day,)).rowcount
-    )
+    for table in ("daily_scores", "daily_reliability"):
+        yield from _days(database, table, day, rooms)
+    # What usual half hours come from lives as long as the labels it was counted from.
+    day = (from_us(now_us) - timedelta(days=policy.hindsight_labels + 1)).date().isoformat()
+    yield from _days(database, "daily_truth", day, rooms)
     for tables, days in (
         (DAILY, policy.routine_days),
         (WEEKLY, policy.routine_weeks),
@@ -220,7 +222,11 @@ def _by_id(database: Database, table: str, where: str, before: int) -> Generator
             return
 
 
-def _once(database: Database, delete: Callable[[], int]) -> Generator[int]:
-    with database.transaction():
-        gone = delete()
-    yield gone
+def _days(database: Database, table: str, before_day: str, rooms: Sequence[int]) -> Generator[int]:
+    """Slices by room, for tables by local day: a night takes one day of each."""
+    for room in rooms:
+        with database.transaction():
+            gone = database.execute(
+                f"DELETE FROM {table} WHERE room = ? AND day < ?", (room, before_day)
+            ).rowcount
+        yield gone

@@ -21,12 +21,13 @@ from .jobs import Jobs
 from .labels import Labels
 from .metadata import Checkpoints, Metadata
 from .names import Names
-from .predictions import DailyScores, Predictions
+from .predictions import Predictions
 from .retention import Retention, trim, trim_to_budget
 from .routines import Aggregates, PatternTable
 from .runs import ClrRuns
 from .salvage import NOTHING, Salvaged
 from .schema import MIGRATIONS, Migration
+from .scores import DailyScores
 
 _LAST_TRIM = "last_trim_at"
 _MOST_AT_ONCE_US = 3 * DAY_US

@@ -1,0 +1,284 @@
+"""The report card: sums over days of what was shown, beside what a home has without it.
+
+It is read from the daily sums alone, so it outlives events, predictions and labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+import json
+from typing import Any
+
+from ..occupancy.rules import CALIBRATED, PRIOR, words
+from ..snapshot import Merit
+from ..store.scores import BINS
+from .gate import CHECKPOINT
+from .scores import MODEL, RIVAL, SHOWN
+from .truth import TRUTHS
+
+type Json = dict[str, Any]
+type Read = Callable[[str, Sequence[object]], Iterable[tuple[Any, ...]]]
+
+SPANS = (14, 60)
+"""Days a report card may look back."""
+
+MERIT_DAYS = 14
+
+# A day of moments: with less, a source says too little of a room to be the one to go by.
+_ENOUGH = 288
+_MOMENTS_A_DAY = 288
+
+_SUMS = """
+SELECT r.room_id, b.truth, b.model, count(*), sum(b.n), sum(b.brier_sum), sum(b.log_loss_sum),
+       sum(b.occupied_minutes), sum(b.vacant_minutes), sum(b.missed_minutes), sum(b.false_minutes),
+       sum(b.flips), sum(b.true_flips), sum(s.brier_sum), sum(p.log_loss_sum)
+FROM rooms r
+JOIN daily_scores b ON b.room = r.id AND b.day >= ? AND b.day < ?
+LEFT JOIN daily_scores s ON s.room = b.room AND s.day = b.day AND s.model = 'shown' AND s.truth = b.truth
+LEFT JOIN daily_scores p ON p.room = b.room AND p.day = b.day AND p.model = 'prior' AND p.truth = b.truth
+WHERE r.room_id IN (SELECT value FROM json_each(?))
+GROUP BY r.id, b.truth, b.model
+"""
+_BINS = """
+SELECT r.room_id, b.truth, b.model, b.bin, sum(b.n), sum(b.probability_sum), sum(b.occupied)
+FROM rooms r JOIN daily_reliability b ON b.room = r.id AND b.day >= ? AND b.day < ?
+WHERE r.room_id IN (SELECT value FROM json_each(?))
+GROUP BY r.id, b.truth, b.model, b.bin
+"""
+_NAMES = {SHOWN: "what was shown", MODEL: "the model"}
+_NOTES = {
+    "reference": "Scored against the room's reference entity.",
+    "correction": (
+        "Scored against what people said afterwards. They speak up when something was wrong, so these moments are"
+        " harder than most."
+    ),
+    "hindsight": (
+        "Marked as hindsight: there is no independent truth, so this is scored against what later movements showed."
+        " It cannot see what no sensor ever saw."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums of one model against one truth over some days.
+
+    Attributes:
+        days: local days with anything scored.
+        n: moments of five minutes.
+        brier: sum of squared errors.
+        log_loss: sum of log losses.
+        occupied: minutes that were occupied.
+        vacant: minutes that were not.
+        missed: occupied minutes called vacant.
+        false: vacant minutes called occupied.
+        flips: changes of what was called.
+        true_flips: changes of the truth.
+        shown_brier: sum of squared errors of what was shown at the same moments.
+        prior_log_loss: sum of log losses of the time-of-day prior at the same moments.
+    """
+
+    days: int
+    n: int
+    brier: float
+    log_loss: float
+    occupied: int
+    vacant: int
+    missed: int
+    false: int
+    flips: int
+    true_flips: int
+    shown_brier: float | None
+    prior_log_loss: float | None
+
+    def figures(self) -> Json:
+        """Means and rates, as `docs/report_card.md` tells them."""
+        scored_days = self.n / _MOMENTS_A_DAY
+        rates = [
+            1 - wrong / of
+            for wrong, of in ((self.missed, self.occupied), (self.false, self.vacant))
+            if of
+        ]  # fmt: skip
+        return {
+            "days": self.days,
+            "moments": self.n,
+            "brier": round(self.brier / self.n, 4),
+            "log_loss": round(self.log_loss / self.n, 4),
+            "skill": None
+            if not self.prior_log_loss
+            else round(1 - self.log_loss / self.prior_log_loss, 3),
+            "balanced_accuracy": round(sum(rates) / 2, 4) if len(rates) == 2 else None,
+            "occupied_share": round(self.occupied / (self.occupied + self.vacant), 4),
+            "missed_minutes_a_day": round(self.missed / scored_days, 1),
+            "false_minutes_a_day": round(self.false / scored_days, 1),
+            "flips_a_day": round(self.flips / scored_days, 1),
+            "true_flips_a_day": round(self.true_flips / scored_days, 1),
+            "shown_better_by": _gain(self),
+        }  # fmt: skip
+
+
+type Table = Mapping[str, Mapping[str, Mapping[str, Sums]]]
+"""Sums by room, truth and model."""
+
+
+def read_sums(read: Read, room_ids: Iterable[str], today: date, days: int) -> Table:
+    """The sums of the local days before today, as many as `days`."""
+    table: dict[str, dict[str, dict[str, Sums]]] = {}
+    for room_id, truth, model, *sums in read(_SUMS, _span(room_ids, today, days)):
+        table.setdefault(room_id, {}).setdefault(truth, {})[model] = Sums(*sums)
+    return table
+
+
+def report_card(read: Read, room_ids: Sequence[str], today: date, days: int) -> Json:
+    """The report card of rooms, and of the home where `snapshot.HOME` is among them, over some days.
+
+    Args:
+        read: runs a query on the file.
+        room_ids: which.
+        today: the local date; it is not part of the report.
+        days: how many days before it.
+
+    Returns:
+        By room what `docs/report_card.md` explains, in values that JSON knows.
+    """
+    table = read_sums(read, room_ids, today, days)
+    bins: dict[tuple[str, str, str], list[Json | None]] = {}
+    for room_id, truth, model, number, n, total, occupied in read(_BINS, _span(room_ids, today, days)):
+        found = bins.setdefault((room_id, truth, model), [None] * BINS)
+        found[number] = {"n": n, "said": round(total / n, 4), "occupied": round(occupied / n, 4)}
+    serving = _in_service(read)
+    return {
+        room_id: _card(room_id, table.get(room_id, {}), bins, serving.get(room_id), days)
+        for room_id in room_ids
+    }
+
+
+def merits(read: Read, room_ids: Iterable[str], today: date) -> dict[str, Merit]:
+    """The few numbers of the report card that sensors show, by room."""
+    found = {}
+    for room_id, truths in read_sums(read, room_ids, today, MERIT_DAYS).items():
+        truth = truth_of(truths)
+        if truth is None:
+            continue
+        sums = truths[truth]
+        name = best_baseline(sums)
+        shown = sums[SHOWN]
+        gain = None if name is None else _gain(sums[name])
+        if name is not None and gain is not None:
+            scored = shown.n / _MOMENTS_A_DAY
+            wrong = (shown.missed + shown.false) / scored
+            found[room_id] = Merit(gain, name_of(name), wrong, truth, scored)
+    return found
+
+
+def quality(read: Read, room_ids: Iterable[str], today: date) -> float | None:
+    """Skill of what was shown in all rooms against the time-of-day prior: 1 - log loss / log loss.
+
+    Each room is scored by the truth its report card goes by.
+    """
+    shown = prior = 0.0
+    for truths in read_sums(read, room_ids, today, MERIT_DAYS).values():
+        truth = truth_of(truths)
+        if truth is not None and PRIOR in truths[truth]:
+            shown += truths[truth][SHOWN].log_loss
+            prior += truths[truth][PRIOR].log_loss
+    return 1 - shown / prior if prior > 0 else None
+
+
+def truth_of(truths: Mapping[str, Mapping[str, Sums]]) -> str | None:
+    """The source to go by: the most independent one that tells of a day or more, else the one that tells most."""
+    told = {truth: models[SHOWN].n for truth, models in truths.items() if SHOWN in models}
+    for source in TRUTHS:
+        if told.get(source, 0) >= _ENOUGH:
+            return source.value
+    return max(told, key=lambda truth: told[truth], default=None)
+
+
+def best_baseline(sums: Mapping[str, Sums]) -> str | None:
+    """The rule, as it is or calibrated, or the prior, with the least Brier score."""
+    names = [name for name in sums if name not in (SHOWN, MODEL) and not name.startswith(RIVAL)]
+    return min(names, key=lambda name: (sums[name].brier / sums[name].n, name), default=None)
+
+
+def name_of(model: str) -> str:
+    """A model in plain words."""
+    if model.startswith(RIVAL):
+        return model.removeprefix(RIVAL)
+    if model in _NAMES:
+        return _NAMES[model]
+    return words(model) + (", calibrated" if model.endswith(CALIBRATED) else "")
+
+
+def _span(room_ids: Iterable[str], today: date, days: int) -> list[object]:
+    return [(today - timedelta(days=days)).isoformat(), today.isoformat(), json.dumps(list(room_ids))]
+
+
+def _gain(sums: Sums) -> float | None:
+    """How much less what was shown erred at the same moments; negative where it erred more."""
+    if sums.shown_brier is None or sums.brier <= 0:
+        return None
+    return round(1 - sums.shown_brier / sums.brier, 3)
+
+
+def _in_service(read: Read) -> Mapping[str, Json]:
+    for (payload,) in read("SELECT payload FROM checkpoints WHERE name = ?", [CHECKPOINT]):
+        found: Mapping[str, Json] = json.loads(payload)
+        return found
+    return {}
+
+
+def _card(
+    room_id: str,
+    truths: Mapping[str, Mapping[str, Sums]],
+    bins: Mapping[tuple[str, str, str], list[Json | None]],
+    serving: Json | None,
+    days: int,
+) -> Json:
+    truth = truth_of(truths)
+    rows = [
+        {
+            "model": model,
+            "name": name_of(model),
+            "truth": source.value,
+            **sums.figures(),
+            "reliability": bins.get((room_id, source.value, model)),
+        }
+        for source in TRUTHS
+        for model, sums in sorted(truths.get(source, {}).items(), key=lambda item: _order(*item))
+    ]
+    best = None if truth is None else best_baseline(truths[truth])
+    return {
+        "days": days,
+        "truth": truth,
+        "independent": truth in ("reference", "correction"),
+        "note": "Nothing was scored yet." if truth is None else _NOTES[truth],
+        "best_baseline": None if best is None else name_of(best),
+        "better_by": None if truth is None or best is None else _gain(truths[truth][best]),
+        "shows_baseline": None if serving is None else serving["reason"],
+        "says": [] if truth is None else _says(truths[truth], best),
+        "rows": rows,
+    }
+
+
+def _order(model: str, sums: Sums) -> tuple[int, float]:
+    """What was shown first, then the model, then the others, the best first."""
+    return (SHOWN, MODEL).index(model) if model in (SHOWN, MODEL) else 2, sums.brier / sums.n
+
+
+def _says(sums: Mapping[str, Sums], best: str | None) -> list[str]:
+    """The comparison with the best baseline and with every rival, as sentences."""
+    compared = [name for name in sums if name.startswith(RIVAL)]
+    said = []
+    for model in [best, *compared]:
+        gain = None if model is None else _gain(sums[model])
+        if model is None or gain is None:
+            continue
+        if gain > 0:
+            said.append(f"What was shown erred {gain:.0%} less than {name_of(model)}.")
+        elif gain < 0:
+            said.append(f"{name_of(model)} was better: what was shown erred {-gain:.0%} more.")
+        else:
+            said.append(f"What was shown erred as much as {name_of(model)}.")
+    return said
