@@ -57,5 +57,6 @@ ROOM_ROLES: Final = (
     Role.APPLIANCE,
     Role.ENVIRONMENT,
     Role.REFERENCE,
+    Role.RIVAL,
     Role.ROUTINE_ONLY,
 )

@@ -55,7 +55,8 @@ def taken_by(entry: ConfigEntry, *, without_subentry: str | None = None, with_ho
         entity_id: subentry.title
         for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM)
         if subentry.subentry_id != without_subentry
-        for chosen in subentry.data[CONF_SENSORS].values()
+        for role, chosen in subentry.data[CONF_SENSORS].items()
+        if role != Role.RIVAL  # to compare with something takes it from nobody
         for entity_id in chosen
     }
     if not with_home:
@@ -70,7 +71,8 @@ def find_problem(hass: HomeAssistant, chosen: Mapping[Role, Iterable[str]], take
 
     Args:
         hass: Home Assistant.
-        chosen: entity ids by role. An entity may stand in one role of one room, or of the home, once.
+        chosen: entity ids by role. An entity may stand in one role of one room, or of the home, once; beside
+            that a room may be compared with it, unless it is the truth.
         taken: what is in use elsewhere.
     """
     seen: dict[str, Role] = {}
@@ -79,6 +81,10 @@ def find_problem(hass: HomeAssistant, chosen: Mapping[Role, Iterable[str]], take
             named = {"entity": _name(hass, entity_id)}
             if key := _unusable(hass, entity_id):
                 return Problem(key, named)
+            if role is Role.RIVAL:
+                if entity_id in chosen.get(Role.REFERENCE, ()):
+                    return Problem("rival_is_reference", named)
+                continue
             if entity_id in seen:
                 truth = Role.REFERENCE in {role, seen[entity_id]} and role is not seen[entity_id]
                 return Problem("reference_is_input" if truth else "entity_twice", named)

@@ -57,7 +57,7 @@ SECTION_SPECIAL = "special"
 # that the page stays short enough to take in.
 _MAIN_ROLES = (Role.MOTION, Role.PRESENCE, Role.DOOR, Role.EXIT_DOOR)
 _THING_ROLES = (Role.OPENING, Role.LIGHT, Role.MEDIA, Role.APPLIANCE, Role.ENVIRONMENT)
-_SPECIAL_ROLES = (Role.REFERENCE, Role.ROUTINE_ONLY)
+_SPECIAL_ROLES = (Role.REFERENCE, Role.RIVAL, Role.ROUTINE_ONLY)
 
 # What of the retention a person may choose: the least that makes sense, and the unit. Labels and models stay for
 # ever. Less than a week of events leaves nothing to look back on at night.
@@ -83,6 +83,7 @@ _DOMAINS: Mapping[Role, Sequence[str]] = {
     Role.ENVIRONMENT: ("sensor",),
     Role.PERSON: ("person",),
     Role.REFERENCE: ("binary_sensor", "input_boolean"),
+    Role.RIVAL: ("binary_sensor", "input_boolean"),
 }
 
 

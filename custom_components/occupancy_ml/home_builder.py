@@ -26,7 +26,10 @@ from .engine.home import Home, Preference, Role, Room, RoomKind, Sensor
 from .engine.store.retention import Retention
 
 # Where stored data names an entity twice in a room, what the user calls the truth must not become an input.
-_PRECEDENCE = (Role.REFERENCE, *(role for role in ROOM_ROLES if role is not Role.REFERENCE))
+_PRECEDENCE = (
+    Role.REFERENCE,
+    *(role for role in ROOM_ROLES if role not in (Role.REFERENCE, Role.RIVAL)),
+)
 
 
 @callback
@@ -35,7 +38,8 @@ def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
 
     The time zone is Home Assistant's. Entities that are missing at the moment stay in: they may come back,
     and their history is theirs. An entity stored in several places counts once: rooms come before the whole
-    home, rooms in their stored order, a reference before any input.
+    home, rooms in their stored order, a reference before any input. What a room is compared with may be an
+    input as well; where it is not, it is watched and nothing more.
     """
     rooms: dict[str, Room] = {}
     sensors: dict[str, Sensor] = {}
@@ -61,7 +65,8 @@ def _stored(entry: ConfigEntry, rooms: dict[str, Room]) -> Iterator[tuple[str, R
         area_id = subentry.data[CONF_AREA_ID]
         if area_id not in rooms:
             preference = Preference(subentry.data.get(CONF_PREFERENCE, Preference.BALANCED))
-            rooms[area_id] = Room(area_id, RoomKind(subentry.data[CONF_KIND]), preference)
+            rivals = tuple(subentry.data[CONF_SENSORS].get(Role.RIVAL.value, ()))
+            rooms[area_id] = Room(area_id, RoomKind(subentry.data[CONF_KIND]), preference, rivals)
         stored = subentry.data[CONF_SENSORS]
         for role in _PRECEDENCE:
             for entity_id in stored.get(role.value, ()):
@@ -70,6 +75,9 @@ def _stored(entry: ConfigEntry, rooms: dict[str, Room]) -> Iterator[tuple[str, R
         yield entity_id, Role.PERSON, None
     for entity_id in entry.options.get(CONF_ROUTINE_ONLY, ()):
         yield entity_id, Role.ROUTINE_ONLY, None
+    for room in rooms.values():
+        for entity_id in room.rivals:
+            yield entity_id, Role.RIVAL, room.room_id
 
 
 @callback

@@ -24,6 +24,7 @@ from .diagnostic_sensors import HOME_READINESS, ROOM_READINESS, HomeReadiness, R
 from .engine.events import from_us
 from .engine.snapshot import HomeState, Learning
 from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
+from .report_sensors import ROOM_MERITS, RoomMerit
 from .runtime import OccupancyConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -73,6 +74,7 @@ async def async_setup_entry(
         async_add_entities(
             [
                 RoomProbability(coordinator, subentry),
+                *(RoomMerit(coordinator, subentry, each) for each in ROOM_MERITS),
                 *(RoomReadiness(coordinator, monitor, subentry, each) for each in ROOM_READINESS),
             ],
             config_subentry_id=subentry.subentry_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
 from homeassistant.util import dt as dt_util
@@ -18,14 +18,18 @@ import voluptuous as vol
 from .const import DOMAIN
 from .coordinator import BATCH
 from .csv_import import ImportCounts, ImportFileError, read, resolve
+from .engine.adaptation.report import SPANS
 from .engine.events import Event, from_us, to_us
 from .engine.export import ExportKind
 from .engine.snapshot import HomeState, RoomState
+from .engine.store import StoreError
 from .export import async_export
+from .report_card import async_report_card
 
 if TYPE_CHECKING:
     from .runtime import OccupancyConfigEntry, Runtime
 
+SERVICE_EVALUATE = "evaluate"
 SERVICE_EXPORT = "export"
 SERVICE_GET_PREDICTIONS = "get_predictions"
 SERVICE_IMPORT_EVENTS = "import_events"
@@ -34,6 +38,7 @@ SERVICE_RETRAIN = "retrain"
 SERVICE_UNDO_RELABEL = "undo_relabel"
 
 ATTR_ANONYMIZE = "anonymize"
+ATTR_DAYS = "days"
 ATTR_END = "end"
 ATTR_FILE = "file"
 ATTR_KIND = "kind"
@@ -60,6 +65,12 @@ RELABEL_SCHEMA = vol.Schema(
 )
 UNDO_SCHEMA = vol.Schema({vol.Required(ATTR_ROOM): cv.string, vol.Optional(ATTR_LABEL_ID): cv.positive_int})
 IMPORT_SCHEMA = vol.Schema({vol.Required(ATTR_FILE): cv.string})
+EVALUATE_SCHEMA = vol.Schema(
+    {
+        vol.Optional(ATTR_ROOM): cv.string,
+        vol.Optional(ATTR_DAYS, default=SPANS[0]): vol.All(vol.Coerce(int), vol.In(SPANS)),
+    }
+)
 EXPORT_SCHEMA = vol.Schema(
     {
         vol.Optional(ATTR_KIND, default=ExportKind.EVENTS.value): vol.All(
@@ -95,6 +106,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
         _async_get_predictions,
         ROOMS_SCHEMA,
         SupportsResponse.ONLY,
+    )
+    hass.services.async_register(
+        DOMAIN, SERVICE_EVALUATE, _async_evaluate, EVALUATE_SCHEMA, SupportsResponse.ONLY
     )
 
 
@@ -235,6 +249,24 @@ async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
         "home": home_as_json(snapshot.home),
         "rooms": {room: room_as_json(snapshot.rooms[room]) for room in rooms if room in snapshot.rooms},
     }
+
+
+async def _async_evaluate(call: ServiceCall) -> ServiceResponse:
+    runtime = _runtime(call.hass)
+    room: str | None = call.data.get(ATTR_ROOM)
+    if room is not None:
+        _check_rooms(runtime, [room])
+    rooms = [each.room_id for each in runtime.coordinator.home.rooms] if room is None else [room]
+    try:
+        return await async_report_card(
+            runtime.coordinator, rooms, call.data[ATTR_DAYS], with_home=room is None
+        )
+    except StoreError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="store_error",
+            translation_placeholders={"error": str(error)},
+        ) from error
 
 
 def home_as_json(home: HomeState) -> JsonObjectType:

@@ -25,11 +25,13 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .const import DOMAIN
+from .engine.adaptation.report import SPANS
 from .engine.events import to_us
 from .engine.monitoring import recent_runs
 from .engine.store import Store, StoreError
 from .engine.timeline import MOST_POINTS, timeline
 from .monitor import async_readiness
+from .report_card import async_report_card
 from .runtime import OccupancyConfigEntry, Runtime
 from .services import home_as_json, room_as_json
 
@@ -46,7 +48,7 @@ MOST_RUNS = 500
 @callback
 def async_setup_websocket_api(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for command in (ws_home, ws_rooms, ws_timeline, ws_runs, ws_readiness):
+    for command in (ws_home, ws_rooms, ws_timeline, ws_runs, ws_readiness, ws_report_card):
         websocket_api.async_register_command(hass, command)
 
 
@@ -218,3 +220,23 @@ async def ws_readiness(
     """What is stored, what was learned, what is degraded; see `monitor.async_readiness`."""
     told = await async_readiness(runtime.coordinator)
     return {**told, "busy": runtime.learner.is_busy}
+
+
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): f"{DOMAIN}/report_card",
+        vol.Optional("days", default=SPANS[0]): vol.In(SPANS),
+    }
+)
+@websocket_api.async_response
+@_answers
+async def ws_report_card(
+    hass: HomeAssistant, runtime: Runtime, connection: ActiveConnection, msg: Message
+) -> object:
+    """How right what was shown was, in the home and the rooms a user may read."""
+    user = connection.user
+    rooms = [
+        room.room_id for room in runtime.coordinator.home.rooms if _may_read_room(hass, user, room.room_id)
+    ]
+    with_home = _may_read(hass, user, Platform.BINARY_SENSOR, "home_anyone_home")
+    return await async_report_card(runtime.coordinator, rooms, msg["days"], with_home=with_home)

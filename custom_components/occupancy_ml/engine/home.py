@@ -69,6 +69,7 @@ class Room:
     Attributes:
         room_id: its id.
         kind: what it is for.
+        preference: which mistake of its switch is worse.
         rivals: watched entities that say whether it is occupied, to compare with. Those that are nothing
             else have the role `RIVAL`; others are inputs too.
     """

@@ -25,12 +25,15 @@ CHECKPOINT = "engine.baselines"
 
 GATE_DAYS = 14
 
-# A baseline takes over when it erred less by this share, over days enough and on most of them; the model comes
-# back as soon as it erred no more. The gap between the two keeps the room from changing sides every night.
+# A baseline takes over when it erred less by this share and by this much a moment, over days enough and on most of
+# them; the model comes back as soon as it erred no more. The gap between the two keeps the room from changing
+# sides every night. Where nearly all moments are vacant, and easily known to be, nothing can be told.
 _BETTER = 0.9
+_WORTH = 0.005
 _MOST_DAYS = 2 / 3
 _LEAST_DAYS = 5
 _LEAST_MOMENTS = 3 * 288
+_LEAST_MINUTES = 120
 
 _CANDIDATES = (*(name + CALIBRATED for name in ROOM_RULES), PRIOR)
 # What people said afterwards is no sample of all moments: they speak up where the model was wrong.
@@ -44,12 +47,14 @@ class Evidence:
     Attributes:
         truth: against what.
         moments: how many in all.
+        rarer: minutes of them in the rarer of the two states.
         model: (d,) sum of a day, of the model.
         baselines: by name, (d,) sum of a day.
     """
 
     truth: str
     moments: int
+    rarer: int
     model: NDArray[np.float64]
     baselines: Mapping[str, NDArray[np.float64]]
 
@@ -70,9 +75,14 @@ def choose(evidence: Evidence | None, serving: str | None) -> str | None:
         if model <= errors[serving]:
             return None
         return best if errors[best] < _BETTER * errors[serving] else serving
-    enough = evidence.moments >= _LEAST_MOMENTS and len(evidence.model) >= _LEAST_DAYS
+    enough = (
+        evidence.moments >= _LEAST_MOMENTS
+        and evidence.rarer >= _LEAST_MINUTES
+        and len(evidence.model) >= _LEAST_DAYS
+    )
     usually = float(np.mean(evidence.baselines[best] < evidence.model)) >= _MOST_DAYS
-    return best if enough and usually and errors[best] < _BETTER * model else None
+    better = errors[best] < min(_BETTER * model, model - _WORTH * evidence.moments)
+    return best if enough and usually and better else None
 
 
 def update(
@@ -128,6 +138,10 @@ def _evidence(store: Store, room_id: str, today: date) -> Evidence | None:
             return Evidence(
                 source.value,
                 moments,
+                min(
+                    sum(models[MODEL].occupied_minutes for models in whole),
+                    sum(models[MODEL].vacant_minutes for models in whole),
+                ),
                 np.array([models[MODEL].brier_sum for models in whole]),
                 {name: np.array([models[name].brier_sum for models in whole]) for name in _CANDIDATES},
             )
