@@ -23,8 +23,7 @@ EDGES: Floats = np.arange(0, (BINS + 1) * STEP, STEP, dtype=np.float64)
 
 def cdf_of(hazard: Floats) -> Floats:
     """(n, BINS) P(the change has come by the end of each bin), from (n, BINS) hazards in [0, 1]."""
-    survival: Floats = np.cumprod(1.0 - hazard, axis=-1)
-    result: Floats = np.subtract(1.0, survival)
+    result: Floats = 1.0 - np.cumprod(1.0 - hazard, axis=-1, dtype=np.float64)
     return result
 
 

@@ -27,8 +27,8 @@ COSTS = {
 """(missed, false) cost of a minute by what the user prefers."""
 
 FLIP_COST = 10.0
-"""A change to the wrong state annoys as much as so many minutes of it; one to the right state is what a switch is for. Chosen on three recorded homes (van Kasteren A and B,
-Ordonez A)."""
+"""A change to the wrong state annoys as much as so many minutes of it; one to the right state is what a switch is
+for. Chosen on three recorded homes (van Kasteren A and B, Ordonez A)."""
 
 
 def switch(occupied: bool | None, probability: float) -> bool:
