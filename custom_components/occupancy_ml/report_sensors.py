@@ -17,6 +17,7 @@ from .entity import RoomEntity
 ATTR_BEST_RULE = "best_rule"
 ATTR_TRUTH = "truth"
 ATTR_SCORED_DAYS = "scored_days"
+ATTR_BETTER_THAN = "better_than"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class RoomMerit(RoomEntity, SensorEntity):
     """One figure of a room's report card over the last 14 days; unknown until something was scored."""
 
     entity_description: MeritDescription
-    _unrecorded_attributes = frozenset({ATTR_BEST_RULE, ATTR_TRUTH, ATTR_SCORED_DAYS})
+    _unrecorded_attributes = frozenset({ATTR_BEST_RULE, ATTR_TRUTH, ATTR_SCORED_DAYS, ATTR_BETTER_THAN})
 
     def __init__(
         self, coordinator: Coordinator, subentry: ConfigSubentry, description: MeritDescription
@@ -67,6 +68,7 @@ class RoomMerit(RoomEntity, SensorEntity):
                 ATTR_BEST_RULE: merit.best,
                 ATTR_TRUTH: merit.truth,
                 ATTR_SCORED_DAYS: round(merit.days, 1),
+                ATTR_BETTER_THAN: {rival: round(100 * gain, 1) for rival, gain in merit.rivals},
             }
         )
         return (merit,)

@@ -101,6 +101,7 @@ class Merit:
         minutes_wrong: minutes missed and false a scored day.
         truth: against what (`reference`, `correction`, `hindsight`).
         days: how much was scored, in days.
+        rivals: the same gain over each entity the room is compared with.
     """
 
     gain: float
@@ -108,6 +109,7 @@ class Merit:
     minutes_wrong: float
     truth: str
     days: float
+    rivals: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

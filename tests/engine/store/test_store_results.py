@@ -19,14 +19,24 @@ from custom_components.occupancy_ml.engine.store import (
 
 
 def test_predictions_read_back_by_room_and_span(store: Store) -> None:
-    said = [Prediction("hall", time_us, time_us / 10, time_us > 5, "prior") for time_us in range(10)]
+    said = [
+        Prediction("hall", time_us, time_us / 10, time_us > 5, "prior", 1 - time_us / 10, time_us)
+        for time_us in range(10)
+    ]
     store.predictions.write([*said[::-1], replace(said[3], room_id="kitchen")])
+    store.predictions.write(
+        [Prediction("hall", -1, 0.5, False, "prior"), replace(said[9], time_us=99, rules=None)]
+    )
     assert store.predictions.read("hall", 2, 8) == said[2:8]
     assert store.predictions.read("nowhere", 0, 10) == []
     series = store.predictions.series("hall", 2, 8)
-    assert series.time_us.tolist() == list(range(2, 8))
+    assert series.time_us.tolist() == series.rules.tolist() == list(range(2, 8))
     assert series.probability.tolist() == [time_us / 10 for time_us in range(2, 8)]
+    assert series.model.tolist() == [1 - time_us / 10 for time_us in range(2, 8)]
     assert series.occupied.tolist() == [False] * 4 + [True] * 2
+    # Moments of which only what was shown is known cannot be compared with anything.
+    assert series.time_us.tolist() == store.predictions.series("hall", -9, 999).time_us.tolist()[2:8]
+    assert len(store.predictions.series("hall", -9, 999).time_us) == 10
     assert len(store.predictions.series("nowhere", 0, 10).time_us) == 0
 
 

@@ -34,6 +34,8 @@ _MOST_DAYS = 2 / 3
 _LEAST_DAYS = 5
 _LEAST_MOMENTS = 3 * 288
 _LEAST_MINUTES = 120
+# Hindsight that is sure of few moments is sure of the easy ones: of the night in a bedroom, and never of the day.
+_LEAST_SHARE = 0.75
 
 _CANDIDATES = (*(name + CALIBRATED for name in ROOM_RULES), PRIOR)
 # What people said afterwards is no sample of all moments: they speak up where the model was wrong.
@@ -75,11 +77,7 @@ def choose(evidence: Evidence | None, serving: str | None) -> str | None:
         if model <= errors[serving]:
             return None
         return best if errors[best] < _BETTER * errors[serving] else serving
-    enough = (
-        evidence.moments >= _LEAST_MOMENTS
-        and evidence.rarer >= _LEAST_MINUTES
-        and len(evidence.model) >= _LEAST_DAYS
-    )
+    enough = evidence.rarer >= _LEAST_MINUTES and len(evidence.model) >= _LEAST_DAYS
     usually = float(np.mean(evidence.baselines[best] < evidence.model)) >= _MOST_DAYS
     better = errors[best] < min(_BETTER * model, model - _WORTH * evidence.moments)
     return best if enough and usually and better else None
@@ -117,8 +115,12 @@ def load(store: Store, home: Home) -> dict[str, Baseline]:
     rooms = {room.room_id for room in home.rooms}
     try:
         kept = {} if saved is None else json.loads(saved.payload)
-        return {room_id: Baseline(**value) for room_id, value in kept.items() if room_id in rooms}
-    except (TypeError, ValueError) as error:
+        return {
+            room_id: Baseline(**{**value, "half_hours": tuple(value["half_hours"])})
+            for room_id, value in kept.items()
+            if room_id in rooms
+        }
+    except (KeyError, TypeError, ValueError) as error:
         _LOGGER.info("The saved baselines do not fit: %r", error)
         return {}
 
@@ -134,7 +136,8 @@ def _evidence(store: Store, room_id: str, today: date) -> Evidence | None:
                 days.setdefault(score.day, {})[score.model] = score
         whole = [models for models in days.values() if models.keys() >= {MODEL, *_CANDIDATES}]
         moments = sum(models[MODEL].n for models in whole)
-        if moments >= _LEAST_MOMENTS or (whole and source is _JUDGES[-1]):
+        sure = source is not LabelSource.HINDSIGHT or moments >= _LEAST_SHARE * 288 * len(whole)
+        if moments >= _LEAST_MOMENTS and sure:
             return Evidence(
                 source.value,
                 moments,
@@ -152,7 +155,7 @@ def _baseline(store: Store, room_id: str, truth: str, name: str, today: date) ->
     reason = f"the rule '{words(name)}' was better here over the last {GATE_DAYS} days"
     if name == PRIOR:
         usual = usual_half_hours(store, room_id, truth, today)
-        return Baseline(name, 0.0, 0.0, usual.tolist(), reason)
+        return Baseline(name, 0.0, 0.0, tuple(usual.tolist()), reason)
     first = (today - timedelta(days=CALIBRATION_DAYS)).isoformat()
     counts = store.scores.rule_counts(room_id, truth, first, today.isoformat())
     on, off = rule_shares(counts.get(name))

@@ -169,7 +169,9 @@ def merits(read: Read, room_ids: Iterable[str], today: date) -> dict[str, Merit]
         if name is not None and gain is not None:
             scored = shown.n / _MOMENTS_A_DAY
             wrong = (shown.missed + shown.false) / scored
-            found[room_id] = Merit(gain, name_of(name), wrong, truth, scored)
+            gains = [(rival, _gain(sums[rival])) for rival in _rivals(sums)]
+            rivals = tuple((name_of(rival), better) for rival, better in gains if better is not None)
+            found[room_id] = Merit(gain, name_of(name), wrong, truth, scored, rivals)
     return found
 
 
@@ -200,6 +202,10 @@ def best_baseline(sums: Mapping[str, Sums]) -> str | None:
     """The rule, as it is or calibrated, or the prior, with the least Brier score."""
     names = [name for name in sums if name not in (SHOWN, MODEL) and not name.startswith(RIVAL)]
     return min(names, key=lambda name: (sums[name].brier / sums[name].n, name), default=None)
+
+
+def _rivals(sums: Mapping[str, Sums]) -> list[str]:
+    return sorted(name for name in sums if name.startswith(RIVAL))
 
 
 def name_of(model: str) -> str:
@@ -269,9 +275,8 @@ def _order(model: str, sums: Sums) -> tuple[int, float]:
 
 def _says(sums: Mapping[str, Sums], best: str | None) -> list[str]:
     """The comparison with the best baseline and with every rival, as sentences."""
-    compared = [name for name in sums if name.startswith(RIVAL)]
     said = []
-    for model in [best, *compared]:
+    for model in [best, *_rivals(sums)]:
         gain = None if model is None else _gain(sums[model])
         if model is None or gain is None:
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..events import MICROSECONDS, MINUTE_US
@@ -83,7 +82,7 @@ class Baseline:
     name: str
     on: float
     off: float
-    half_hours: Sequence[float]
+    half_hours: tuple[float, ...]
     reason: str
 
     def probability(self, mask: int, half_hour: int) -> float:
