@@ -20,7 +20,7 @@ import numpy as np
 
 from custom_components.occupancy_ml.const import DATABASE_FILE
 from custom_components.occupancy_ml.engine.events import DAY_US, to_us
-from scripts.benchmarks import changepoint, engine, host, regression
+from scripts.benchmarks import changepoint, engine, host, regression, years
 from scripts.benchmarks.homes import fill_weeks, learned, past
 from scripts.benchmarks.report import Measure, table
 
@@ -35,6 +35,8 @@ def main() -> int:
     annotated = commands.add_parser("changepoints", help="score changepoints on annotated series")
     annotated.add_argument("folder", type=Path, metavar="DIR", help="series/NAME.json and annotations.json")
     annotated.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    year = commands.add_parser("year", help="only the file as it is after a year")
+    year.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     given = parser.parse_args()
     if given.command == "changepoints":
         return _changepoints(given.folder, as_json=given.json)
@@ -42,7 +44,7 @@ def main() -> int:
     if not given.json:
         print(", ".join(f"{key} {value}" for key, value in machine.items()), flush=True)
     measures: list[Measure] = []
-    for found in _all():
+    for found in _only_year() if given.command == "year" else _all():
         measures += found
         if not given.json:
             print(f"\n{table(found)}", flush=True)
@@ -68,6 +70,7 @@ def _all() -> Iterator[list[Measure]]:
         yield _regression()
         yield engine.replayed(folder)
         yield from _weeks(folder, bytes_per_event)
+        yield _year(folder)
 
 
 def _bocpd() -> list[Measure]:
@@ -111,6 +114,18 @@ def _weeks(folder: Path, bytes_per_event: float) -> Iterator[list[Measure]]:
     for directory in (config, bare):
         host.furnish(directory, whole.home, last, now_us, earlier)
     yield host.lives(config, bare)
+
+
+def _only_year() -> Iterator[list[Measure]]:
+    with tempfile.TemporaryDirectory() as name:
+        yield _year(Path(name))
+
+
+def _year(folder: Path) -> list[Measure]:
+    """The full file alone."""
+    place = folder / "year"
+    place.mkdir()
+    return years.measured(place)
 
 
 def _changepoints(folder: Path, *, as_json: bool) -> int:

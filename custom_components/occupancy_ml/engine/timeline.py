@@ -25,14 +25,18 @@ FROM (
 ) e LEFT JOIN states s ON typeof(e.state) = 'integer' AND s.id = e.state
 WHERE e.entity IN (SELECT value FROM json_each(:wanted))
 """
+# What people said matters more than what was concluded, a long stretch more than a short one.
 _LABELS = """
-SELECT start_us, end_us, target, weight, source FROM labels
-WHERE room = :room AND start_us < :end AND end_us > :start AND kind = 'occupancy'
-  AND superseded_at_us IS NULL
-UNION ALL
-SELECT start_us, end_us, target, weight, source FROM labels
-WHERE room IS NULL AND start_us < :end AND end_us > :start AND kind = 'occupancy'
-  AND superseded_at_us IS NULL
+SELECT start_us, end_us, target, weight, source FROM (
+    SELECT start_us, end_us, target, weight, source FROM labels
+    WHERE room = :room AND start_us < :end AND end_us > :start AND kind = 'occupancy'
+      AND superseded_at_us IS NULL
+    UNION ALL
+    SELECT start_us, end_us, target, weight, source FROM labels
+    WHERE room IS NULL AND start_us < :end AND end_us > :start AND kind = 'occupancy'
+      AND superseded_at_us IS NULL
+)
+ORDER BY source = 'hindsight', start_us - end_us LIMIT :points
 """
 # The row that ends each stretch is looked up afterwards: grouping sorts, and vectors are heavy to sort.
 _FEATURES = """
@@ -184,10 +188,7 @@ def _features(
 
 
 def _labels(connection: sqlite3.Connection, span: dict[str, int | None], points: int) -> list[list[object]]:
-    found = connection.execute(_LABELS, span).fetchall()
-    # What people said matters more than what was concluded, a long stretch more than a short one.
-    found.sort(key=lambda row: (row[4] == "hindsight", row[0] - row[1]))
-    return _intervals(found[:points])
+    return _intervals(connection.execute(_LABELS, {**span, "points": points}).fetchall())
 
 
 def _episodes(connection: sqlite3.Connection, span: dict[str, int | None], points: int) -> list[list[object]]:
