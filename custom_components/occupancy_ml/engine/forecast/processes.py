@@ -59,21 +59,24 @@ class Process:
         known[:-1] = (starts[1:] == ends[:-1]) & (states[1:] != states[:-1])
         return cls(starts, states, ends, known)
 
-    def at(self, times_us: Ints) -> tuple[NDArray[np.int8], Floats]:
-        """(n,) the state at each time (1, 0; -1 unknown), and (n,) minutes until it changed.
+    def at(self, times_us: Ints) -> tuple[NDArray[np.int8], Floats, Floats]:
+        """(n,) the state at each time (1, 0; -1 unknown), (n,) minutes until it changed, (n,) minutes since it did.
 
-        Minutes are cut at 24 hours, and nan where nothing is known so far ahead.
+        Minutes until are cut at 24 hours, and nan where nothing is known so far ahead.
         """
-        number = np.searchsorted(self.starts_us, times_us, side="right") - 1
-        inside = (number >= 0) & (len(self.starts_us) > 0)
-        number = np.where(inside, number, 0)
         if not len(self.starts_us):
-            return np.full(len(times_us), -1, np.int8), np.full(len(times_us), np.nan)
+            nothing = np.full(len(times_us), np.nan)
+            return np.full(len(times_us), -1, np.int8), nothing, nothing
+        number = np.searchsorted(self.starts_us, times_us, side="right") - 1
+        inside = number >= 0
+        number = np.maximum(number, 0)
         end = self.ends_us[number]
         inside &= times_us < end
         wait = (end - times_us) / MINUTE_US
         wait = np.where(wait >= CAP, CAP, np.where(self.known[number], wait, np.nan))
-        return np.where(inside, self.states[number], -1).astype(np.int8), np.where(inside, wait, np.nan)
+        held = (times_us - self.starts_us[number]) / MINUTE_US
+        state = np.where(inside, self.states[number], -1).astype(np.int8)
+        return state, np.where(inside, wait, np.nan), np.where(inside, held, np.nan)
 
     def lengths(self, state: bool) -> tuple[Floats, Bools, Ints]:
         """Of the episodes of a state: (n,) minutes, (n,) whether the end is known, (n,) begins."""

@@ -1,0 +1,157 @@
+"""What a user would have without a model: Kaplan-Meier, climatology, persistence, the five nearest days.
+
+The first two are members of the ensemble as well. As baselines they are told the true state by hindsight and since
+when it held, which no forecast can know: the gate must not open because the baseline was blind.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from .bins import BINS, EDGES, HORIZONS, Floats, hazard_of
+from .rows import Rows, joined
+
+_LEAST = 8
+"""Moments or episodes a distribution needs."""
+
+
+class Member(Protocol):
+    """One model of a process. Both directions, from what is believed now."""
+
+    name: str
+
+    def fit(self, rows: Rows) -> None:
+        """Learn from rows whose wait is known, by time; what was learned before is forgotten."""
+
+    def update(self, rows: Rows) -> None:
+        """Learn from later rows too; cheap."""
+
+    def hazard(self, rows: Rows) -> Floats:
+        """(n, BINS) P(it changes within the bin given that it did not before); nan where nothing is known."""
+
+
+class KaplanMeier:
+    """How long stays last that lasted so long already (Kaplan and Meier 1958), at any time of day."""
+
+    name = "kaplan_meier"
+
+    def __init__(self) -> None:
+        self._lengths: list[Floats] = [np.zeros(0), np.zeros(0)]
+
+    def fit(self, rows: Rows) -> None:
+        """Each stay is met once, at its last moment."""
+        self._lengths = [np.zeros(0), np.zeros(0)]
+        self.update(rows)
+
+    def update(self, rows: Rows) -> None:
+        """Add the stays of later rows."""
+        for side in (0, 1):
+            ours = np.isfinite(rows.wait) & (rows.state == side) & (rows.wait < EDGES[-1])
+            ends = np.round((rows.time_us[ours] / 60e6 + rows.wait[ours]), 3)
+            _, first = np.unique(ends, return_index=True)
+            lengths = (rows.held[ours] + rows.wait[ours])[first]
+            self._lengths[side] = np.sort(np.concatenate([self._lengths[side], lengths]))
+
+    def hazard(self, rows: Rows) -> Floats:
+        """(n, BINS) hazards."""
+        return hazard_of(self.cdf(rows))
+
+    def cdf(self, rows: Rows) -> Floats:
+        """(n, BINS) distributions of the rest of the stay; nan where too few lasted as long."""
+        out = np.full((len(rows), BINS), np.nan)
+        for n in range(len(rows)):
+            lengths = self._lengths[int(rows.believed[n])]
+            longer = lengths[np.searchsorted(lengths, rows.elapsed[n], side="right") :]
+            if len(longer) >= 2:
+                out[n] = np.searchsorted(longer, rows.elapsed[n] + EDGES[1:], side="right") / len(longer)
+            elif len(lengths) >= _LEAST:
+                out[n] = 0.0
+        return out
+
+
+class Climatology:
+    """What came at this half hour on days of this kind, in this state."""
+
+    name = "climatology"
+
+    def __init__(self) -> None:
+        self._rows: Rows | None = None
+        self._slots = np.zeros(0, dtype=np.int64)
+
+    def fit(self, rows: Rows) -> None:
+        """Keep the rows."""
+        self._rows = rows.take(np.isfinite(rows.wait))
+        self._slots = _slot(self._rows)
+
+    def update(self, rows: Rows) -> None:
+        """Keep later rows too."""
+        known = rows.take(np.isfinite(rows.wait))
+        self._rows = known if self._rows is None else joined(self._rows, known)
+        self._slots = _slot(self._rows)
+
+    def hazard(self, rows: Rows) -> Floats:
+        """(n, BINS) hazards."""
+        return hazard_of(self.cdf(rows)[0])
+
+    def cdf(self, rows: Rows) -> tuple[Floats, Floats]:
+        """(n, BINS) distributions and (n, len(HORIZONS)) P(occupied then)."""
+        out, later = np.full((len(rows), BINS), np.nan), np.full((len(rows), len(HORIZONS)), np.nan)
+        if self._rows is None:
+            return out, later
+        slots = _slot(rows)
+        for n in range(len(rows)):
+            same = np.flatnonzero((self._slots == slots[n]) & (self._rows.believed == rows.believed[n]))
+            if len(same) < _LEAST:
+                same = np.flatnonzero(self._rows.believed == rows.believed[n])
+            if len(same) >= _LEAST:
+                out[n] = frequencies(self._rows.wait[same])
+                then = self._rows.later[same]
+                later[n] = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum((then >= 0).sum(axis=0), 1)
+        return out, later
+
+
+def nearest_days(past: Rows, rows: Rows) -> tuple[Floats, Floats]:
+    """What came on the five days most like the day so far (Scott and others 2011, PreHeat).
+
+    Returns:
+        (n, BINS) distributions and (n, len(HORIZONS)) P(occupied then); nan without five days.
+    """
+    out, later = np.full((len(rows), BINS), np.nan), np.full((len(rows), len(HORIZONS)), np.nan)
+    days = np.unique(past.day)
+    if len(days) < 5 or not len(rows):
+        return out, later
+    grid = np.full((len(days), 96), -1.0)
+    index = np.full((len(days), 96), -1, dtype=np.int64)
+    place = np.searchsorted(days, past.day)
+    slot = (past.clock // 15).astype(np.int64)
+    grid[place, slot], index[place, slot] = past.state, np.arange(len(past))
+    today = np.full(96, -1.0)
+    for n in range(len(rows)):
+        now = int(rows.clock[n] // 15)
+        today[now] = rows.state[n]
+        known = (grid[:, : now + 1] >= 0) & (today[: now + 1] >= 0)
+        apart = (np.abs(grid[:, : now + 1] - today[: now + 1]) * known).sum(axis=1) / np.maximum(
+            known.sum(axis=1), 1
+        )
+        usable = np.flatnonzero((index[:, now] >= 0) & (grid[:, now] == rows.state[n]))
+        usable = usable[np.isfinite(past.wait[index[usable, now]])]
+        if len(usable) < 5:
+            continue
+        chosen = index[usable[np.argsort(apart[usable], kind="stable")[:5]], now]
+        out[n] = frequencies(past.wait[chosen])
+        then = past.later[chosen]
+        later[n] = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum((then >= 0).sum(axis=0), 1)
+    return out, later
+
+
+def frequencies(wait: Floats) -> Floats:
+    """(BINS,) share of waits that were over by the end of each bin."""
+    result: Floats = np.searchsorted(np.sort(wait), EDGES[1:], side="right") / len(wait)
+    result[-1] = (wait < EDGES[-1]).mean()
+    return result
+
+
+def _slot(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return (rows.clock // 30).astype(np.int64) + 48 * rows.free

@@ -1,0 +1,195 @@
+"""What is known at a moment, kept every quarter of an hour: the inputs of forecasts, and nothing from after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events import MINUTE_US
+from ..features import FEATURE_NAMES, WINDOW_US
+from ..home import Home, RoomKind
+from ..snapshot import HOME, SLEEP
+from .bins import Floats
+
+MOMENT_US = 15 * MINUTE_US
+"""Moments are a quarter of an hour apart."""
+
+AWAY, RESTING = -1, -2
+"""Where somebody is, when in no room or asleep; else a room's index."""
+
+# Who rests for so long is taken to be asleep.
+_RESTING_US = 30 * MINUTE_US
+# A change that is taken back within a window was none.
+_BLIP_US = WINDOW_US
+_CHOSEN = (
+    "whereabouts", "recency_here", "count_here_15", "count_here_60", "presence_on", "motion_on",
+    "lights_on", "media_on", "appliances_on", "doors_open",
+)  # fmt: skip
+_COLUMNS = [FEATURE_NAMES.index(name) for name in _CHOSEN]
+_EXIT, _PERSONS = FEATURE_NAMES.index("recency_exit_door"), FEATURE_NAMES.index("persons_home")
+_HERE = [FEATURE_NAMES.index(f"count_here_{n}") for n in (5, 15, 60)]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which number of a moment's vector is what.
+
+    Attributes:
+        processes: rooms in order, then the home, then sleep.
+        bedrooms: indices of bedrooms.
+        context: entities the user named as context, in order.
+    """
+
+    processes: tuple[str, ...]
+    bedrooms: tuple[int, ...]
+    context: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, home: Home, context: Sequence[str] = ()) -> Layout:
+        """The layout of a home."""
+        rooms = tuple(room.room_id for room in home.rooms)
+        bedrooms = tuple(n for n, room in enumerate(home.rooms) if room.kind is RoomKind.BEDROOM)
+        return cls((*rooms, HOME, SLEEP), bedrooms, tuple(context))
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms there are."""
+        return len(self.processes) - 2
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return self.rooms * len(_CHOSEN) + 2 * len(self.processes) + 7 + len(self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Moments of a home, by time.
+
+    Attributes:
+        time_us: (T,).
+        rooms: (T, R, 10) features of each room.
+        chance: (T, P) believed P(occupied) of each process.
+        elapsed: (T, P) minutes since what is believed changed.
+        home: (T, 7) place now and before, outer door, persons, activity in 5, 15 and 60 minutes.
+        context: (T, C) what the named entities said, nan where nothing.
+    """
+
+    time_us: NDArray[np.int64]
+    rooms: Floats
+    chance: Floats
+    elapsed: Floats
+    home: Floats
+    context: Floats
+
+    @classmethod
+    def of(cls, layout: Layout, time_us: NDArray[np.int64], vectors: Floats) -> Moments:
+        """From (T, layout.size) vectors."""
+        r, k, p = layout.rooms, len(_CHOSEN), len(layout.processes)
+        parts = np.split(vectors.astype(np.float64), np.cumsum([r * k, p, p, 7]), axis=1)
+        return cls(time_us, parts[0].reshape(-1, r, k), parts[1], parts[2], parts[3], parts[4])
+
+
+class Watch:
+    """What is believed of every process, and since when; fed with the windows in order."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        size = len(layout.processes)
+        self.time_us = 0
+        self._believed = np.zeros(size, dtype=np.int64)
+        self._since_us = np.zeros(size, dtype=np.int64)
+        self._before_us = np.zeros(size, dtype=np.int64)
+        self._place = self._last_place = AWAY
+
+    def see(
+        self, window_end_us: int, vectors: Floats, shown: Floats | None = None, context: Floats | None = None
+    ) -> Floats:
+        """Take in the end of a window; the moment's vector.
+
+        Args:
+            window_end_us: microseconds UTC.
+            vectors: (R, d) features.
+            shown: (R + 1,) P(occupied) as shown of the rooms and the home; what the filter says where left out.
+            context: (C,) what the named entities say.
+        """
+        chance = self._chances(vectors, shown)
+        believed = (chance >= 0.5).astype(np.int64)
+        if not self.time_us:
+            self._since_us[:] = self._before_us[:] = window_end_us
+            self._believed = believed
+        changed = believed != self._believed
+        blip = changed & (window_end_us - self._since_us <= _BLIP_US)
+        since = np.where(blip, self._before_us, window_end_us)
+        self._before_us = np.where(changed, self._since_us, self._before_us)
+        self._since_us = np.where(changed, since, self._since_us)
+        self._believed, self.time_us = believed, window_end_us
+        place = self._where(chance)
+        if place != self._place:
+            self._place, self._last_place = place, self._place
+        return self._vector(window_end_us, vectors, chance, context)
+
+    def peek(
+        self, now_us: int, vectors: Floats, shown: Floats | None = None, context: Floats | None = None
+    ) -> Floats:
+        """The vector of a moment after the last window, as if a window ended. See `see`."""
+        other = Watch(self._layout)
+        other.restore(self.to_json())
+        return other.see(now_us, vectors, shown, context)
+
+    def _chances(self, vectors: Floats, shown: Floats | None) -> Floats:
+        """(P,) believed P(occupied) of each process."""
+        if shown is None:
+            rooms = 1 / (1 + np.exp(-vectors[:, _COLUMNS[0]]))
+            anyone = min(rooms.sum(), 1.0)
+        else:
+            rooms, anyone = shown[:-1], shown[-1]
+        bedrooms = list(self._layout.bedrooms)
+        others = np.delete(rooms, bedrooms)
+        rest = rooms[bedrooms].max(initial=0.0) * (1 - others.max(initial=0.0))
+        return np.concatenate([rooms, [anyone, rest]]).astype(np.float16).astype(np.float64)
+
+    def _where(self, chance: Floats) -> int:
+        rooms = self._layout.rooms
+        if chance[rooms] < 0.5 or not rooms:
+            return AWAY
+        if self._believed[-1] and self.time_us - self._since_us[-1] >= _RESTING_US:
+            return RESTING
+        return int(chance[:rooms].argmax())
+
+    def _vector(self, now_us: int, vectors: Floats, chance: Floats, context: Floats | None) -> Floats:
+        elapsed = np.minimum((now_us - self._since_us) / MINUTE_US, 60_000.0)
+        activity = np.log1p(np.expm1(vectors[:, _HERE]).sum(axis=0))
+        first = vectors[0] if len(vectors) else np.zeros(len(FEATURE_NAMES))
+        home = [self._place, self._last_place, first[_EXIT], first[_PERSONS], *activity]
+        named = np.full(len(self._layout.context), np.nan) if context is None else context
+        parts = (vectors[:, _COLUMNS].ravel(), chance, elapsed, home, named)
+        return np.concatenate(parts).astype(np.float16).astype(np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole state, for a restart."""
+        return {
+            "time_us": self.time_us,
+            "believed": self._believed.tolist(),
+            "since_us": self._since_us.tolist(),
+            "before_us": self._before_us.tolist(),
+            "places": [self._place, self._last_place],
+        }
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Take over what `to_json` gave for the same processes.
+
+        Raises:
+            ValueError: it is of others.
+        """
+        if len(value["believed"]) != len(self._believed):
+            raise ValueError("the state is of other processes")
+        self.time_us = value["time_us"]
+        self._believed = np.array(value["believed"], dtype=np.int64)
+        self._since_us = np.array(value["since_us"], dtype=np.int64)
+        self._before_us = np.array(value["before_us"], dtype=np.int64)
+        self._place, self._last_place = value["places"]

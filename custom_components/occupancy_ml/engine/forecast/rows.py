@@ -1,0 +1,119 @@
+"""Moments of one process as members see them, with what came of them where it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events import MINUTE_US
+from ..localtime import LocalClock
+from .bins import HORIZONS, Floats
+from .moments import Layout, Moments
+from .processes import Bools, Ints, Process
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Moments of one process.
+
+    Attributes:
+        time_us: (n,).
+        day: (n,) local days as proleptic ordinals.
+        clock: (n,) local minutes of the day.
+        free: (n,) whether it is a weekend, or a day off where an entity tells.
+        believed: (n,) whether it is believed to be occupied.
+        chance: (n,) with what probability.
+        elapsed: (n,) minutes since that changed.
+        place: (n,) where somebody is believed to be: a room's index, AWAY or RESTING.
+        features: (n, F) all else that is known.
+        state: (n,) the state by hindsight, 1 or 0, -1 unknown.
+        wait: (n,) minutes until it changed by hindsight, cut at 24 hours, nan unknown.
+        held: (n,) minutes since it had changed, by hindsight.
+        later: (n, len(HORIZONS)) the state by hindsight so many minutes later, -1 unknown.
+    """
+
+    time_us: Ints
+    day: Ints
+    clock: Floats
+    free: Bools
+    believed: Bools
+    chance: Floats
+    elapsed: Floats
+    place: Ints
+    features: Floats
+    state: NDArray[np.int8]
+    wait: Floats
+    held: Floats
+    later: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+    def take(self, chosen: NDArray[np.bool_] | Ints) -> Rows:
+        """Some of the rows."""
+        return Rows(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+
+def clock_of(clock: LocalClock, time_us: Ints) -> tuple[Ints, Floats, Bools]:
+    """(n,) local days, (n,) minutes of the day, (n,) whether it is a weekend."""
+    days, halves = clock.days_and_half_hours(time_us)
+    minutes = halves * 30.0 + (time_us // MINUTE_US) % 30
+    return days, minutes, (days - 1) % 7 >= 5  # proleptic day 1 was a Monday
+
+
+def rows_of(
+    layout: Layout, moments: Moments, clock: LocalClock, number: int, process: Process | None
+) -> Rows:
+    """The rows of a process; without its history nothing is known of what came.
+
+    Args:
+        layout: of the moments.
+        moments: by time.
+        clock: the home's.
+        number: of the process in the layout.
+        process: what it did, None to ask for a forecast.
+    """
+    n = len(moments.time_us)
+    day, minute, free = clock_of(clock, moments.time_us)
+    later = np.full((n, len(HORIZONS)), -1, dtype=np.int8)
+    if process is None:
+        state, wait, held = np.full(n, -1, np.int8), np.full(n, np.nan), np.full(n, np.nan)
+    else:
+        state, wait, held = process.at(moments.time_us)
+        for column, ahead in enumerate(HORIZONS):
+            later[:, column], _, _ = process.at(moments.time_us + ahead * MINUTE_US)
+    r = layout.rooms
+    own = moments.rooms[:, number] if number < r else np.zeros((n, moments.rooms.shape[2]))
+    elapsed = np.log1p(moments.elapsed)
+    features = np.concatenate(
+        [
+            own,
+            elapsed[:, [number, r, r + 1]],
+            moments.chance,
+            moments.home[:, 2:],
+            np.nan_to_num(moments.context),
+        ],
+        axis=1,
+    )
+    return Rows(
+        moments.time_us,
+        day,
+        minute,
+        free,
+        moments.chance[:, number] >= 0.5,
+        moments.chance[:, number],
+        moments.elapsed[:, number],
+        moments.home[:, 0].astype(np.int64),
+        features,
+        state,
+        wait,
+        held,
+        later,
+    )
+
+
+def joined(one: Rows, other: Rows) -> Rows:
+    """Both, in this order."""
+    return Rows(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in Rows.__slots__))
