@@ -36,6 +36,7 @@ MAY_USE = {
     "labels": {"events", "home", "localtime", "store", "whereabouts"},
     "occupancy": {"events", "home", "snapshot", "localtime", "numeric", "features", "store"},
     "adaptation": {*GROUND, "features", "occupancy", "store"},
+    "forecast": {*GROUND, "features", "store", "adaptation"},
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime"},
     "export": {"events", "home", "features", "store"},

@@ -23,6 +23,7 @@ class Role(StrEnum):
     REFERENCE = "reference"
     ROUTINE_ONLY = "routine_only"
     RIVAL = "rival"
+    CONTEXT = "context"
 
 
 class RoomKind(StrEnum):

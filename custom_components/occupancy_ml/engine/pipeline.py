@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 import logging
 from pathlib import Path
@@ -14,6 +14,7 @@ from .adaptation.scores import RIVAL
 from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
+from .forecast.forecaster import Forecaster
 from .home import Home, Role
 from .labels.capture import SleepCapture
 from .labels.corrections import (
@@ -105,9 +106,6 @@ class Engine:
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = False
         self.unsaved: StoreError | None = None
-        self._chores: tuple[Chore, ...] = (
-            Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
-        )
         self._start(home, now_us)
 
     @classmethod
@@ -215,12 +213,16 @@ class Engine:
             _LOGGER.warning("The clock went back; starting from the present")
             self._start(self.home, now_us, fresh=True)
             self._archive.forget_after(now_us)
+            self.forecasts.forget_after(now_us)
         elif now_us - self.tracker.time_us > _UNHEARD_US:
             self.tracker.skip(now_us)
         self._now_us = now_us
         self._archive.add_rows(self._advance(now_us))
         vectors = self.tracker.vectors(now_us)
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors)
+        told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states)
+        change = self.forecasts.change_to_show(now_us)
+        snapshot = replace(snapshot, forecasts=told, routine_change=change)
         self._judge(now_us)
         try:
             self._keep(snapshot)
@@ -240,6 +242,7 @@ class Engine:
     def _keep(self, snapshot: Snapshot) -> None:
         now_us = snapshot.time_us
         self._archive.keep(self.tracker.layout.room_ids, snapshot)
+        self.forecasts.keep()
         if self._durable:
             if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
                 self._save()
@@ -461,6 +464,11 @@ class Engine:
                     _LOGGER.warning("A stored model cannot be read and is left aside: %r", error)
                     continue
                 self.predictor.use(room_id, model, artifact.created_us)
+        self.forecasts = Forecaster(self.store, home)
+        self._chores: tuple[Chore, ...] = (
+            Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
+            Chore("forecasts", self.forecasts.night),
+        )
         saved = None if fresh else self._restore(home, now_us)
         self.tracker = saved or Tracker(home, now_us)
         self.needs_rebuild = saved is None and not fresh and self.store.events.count() > 0
@@ -496,6 +504,7 @@ class Engine:
             self.predictor.restore(value["predictor"])
             self._outlook.restore(value["outlook"])
             self._archive.restore(value["archive"])
+            self.forecasts.restore(value["forecasts"])
         except (KeyError, TypeError, ValueError) as error:
             _LOGGER.info("The saved switches and corrections do not fit: %r", error)
 
@@ -510,6 +519,7 @@ class Engine:
                 "predictor": self.predictor.to_json(),
                 "outlook": self._outlook.to_json(),
                 "archive": self._archive.to_json(),
+                "forecasts": self.forecasts.to_json(),
             }
             self.store.checkpoints.save(f"{_CHECKPOINT}.state", time_us, json.dumps(state).encode())
         self._archive.forget_rows()

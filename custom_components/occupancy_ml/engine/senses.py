@@ -107,6 +107,11 @@ class Senses:
         self._holds[entity_id] = (mean + (math.log(seconds) - mean) / count, count)
 
     @property
+    def states(self) -> Mapping[str, str]:
+        """The last state of each entity that was heard."""
+        return self._states
+
+    @property
     def latest_us(self) -> int:
         """Time of the latest event of all, very small where there was none."""
         return max(self._seen_us.values(), default=-(10**18))

@@ -136,6 +136,7 @@ class Forecast:
         none_24h: P(no change within 24 hours).
         alternatives: at most three, the likeliest first.
         occupied_in: P(in the state "occupied" so many minutes from now), by minutes (5, 15, 30, 60, 120, 240).
+        told_in: of these minutes, those whose P beats the best baseline on this home; the others are not to be shown.
     """
 
     process: str
@@ -149,6 +150,7 @@ class Forecast:
     none_24h: float
     alternatives: tuple[Alternative, ...]
     occupied_in: Mapping[int, float]
+    told_in: tuple[int, ...] = (5, 15, 30, 60, 120, 240)
 
 
 HOME = "@home"

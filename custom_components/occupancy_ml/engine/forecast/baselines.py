@@ -6,12 +6,14 @@ when it held, which no forecast can know: the gate must not open because the bas
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
 from .bins import BINS, EDGES, HORIZONS, Floats, hazard_of
-from .rows import Rows, joined
+from .processes import Bools
+from .rows import Rows
 
 _LEAST = 8
 """Moments or episodes a distribution needs."""
@@ -22,14 +24,20 @@ class Member(Protocol):
 
     name: str
 
-    def fit(self, rows: Rows) -> None:
-        """Learn from rows whose wait is known, by time; what was learned before is forgotten."""
+    def fit(self, rows: Rows) -> Iterator[None] | None:
+        """Learn from rows by time; what was learned before is forgotten. May yield between bounded slices."""
 
-    def update(self, rows: Rows) -> None:
-        """Learn from later rows too; cheap."""
+    def update(self, rows: Rows, since_us: int) -> Iterator[None] | None:
+        """Learn from the rows from a time on as well, given with all before them; cheap."""
 
     def hazard(self, rows: Rows) -> Floats:
         """(n, BINS) P(it changes within the bin given that it did not before); nan where nothing is known."""
+
+    def arrays(self) -> dict[str, Any]:
+        """What was fitted; nothing of a table, which is made again from the rows."""
+
+    def use(self, arrays: dict[str, Any]) -> None:
+        """Take over what `arrays` gave."""
 
 
 class KaplanMeier:
@@ -41,18 +49,23 @@ class KaplanMeier:
         self._lengths: list[Floats] = [np.zeros(0), np.zeros(0)]
 
     def fit(self, rows: Rows) -> None:
-        """Each stay is met once, at its last moment."""
-        self._lengths = [np.zeros(0), np.zeros(0)]
-        self.update(rows)
-
-    def update(self, rows: Rows) -> None:
-        """Add the stays of later rows."""
+        """Each stay is met once, by its end."""
         for side in (0, 1):
             ours = np.isfinite(rows.wait) & (rows.state == side) & (rows.wait < EDGES[-1])
-            ends = np.round((rows.time_us[ours] / 60e6 + rows.wait[ours]), 3)
+            ends = np.round(rows.time_us[ours] / 60e6 + rows.wait[ours])
             _, first = np.unique(ends, return_index=True)
-            lengths = (rows.held[ours] + rows.wait[ours])[first]
-            self._lengths[side] = np.sort(np.concatenate([self._lengths[side], lengths]))
+            self._lengths[side] = np.sort((rows.held[ours] + rows.wait[ours])[first])
+
+    def update(self, rows: Rows, since_us: int) -> None:
+        """A table is made anew from all rows."""
+        self.fit(rows)
+
+    def arrays(self) -> dict[str, Any]:
+        """Nothing: a table is made again from the rows."""
+        return {}
+
+    def use(self, arrays: dict[str, Any]) -> None:
+        """Nothing to take over."""
 
     def hazard(self, rows: Rows) -> Floats:
         """(n, BINS) hazards."""
@@ -82,14 +95,19 @@ class Climatology:
 
     def fit(self, rows: Rows) -> None:
         """Keep the rows."""
-        self._rows = rows.take(np.isfinite(rows.wait))
+        self._rows = rows.slim().take(np.isfinite(rows.wait))
         self._slots = _slot(self._rows)
 
-    def update(self, rows: Rows) -> None:
-        """Keep later rows too."""
-        known = rows.take(np.isfinite(rows.wait))
-        self._rows = known if self._rows is None else joined(self._rows, known)
-        self._slots = _slot(self._rows)
+    def update(self, rows: Rows, since_us: int) -> None:
+        """A table is made anew from all rows."""
+        self.fit(rows)
+
+    def arrays(self) -> dict[str, Any]:
+        """Nothing: a table is made again from the rows."""
+        return {}
+
+    def use(self, arrays: dict[str, Any]) -> None:
+        """Nothing to take over."""
 
     def hazard(self, rows: Rows) -> Floats:
         """(n, BINS) hazards."""
@@ -110,6 +128,18 @@ class Climatology:
                 then = self._rows.later[same]
                 later[n] = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum((then >= 0).sum(axis=0), 1)
         return out, later
+
+    def usual(self, clock: Floats, free: Bools) -> Floats:
+        """(n,) share of occupied moments at (n,) minutes of the day, on days of (n,) kinds; one half where unknown."""
+        if self._rows is None or not len(self._rows):
+            return np.full(len(clock), 0.5)
+        known = self._rows.state >= 0
+        seen = np.bincount(self._slots[known], minlength=96)
+        occupied = np.bincount(self._slots[known], self._rows.state[known], minlength=96)
+        mean = (occupied.sum() + 1) / (seen.sum() + 2)
+        table = (occupied + 4 * mean) / (seen + 4)
+        result: Floats = table[(clock // 30).astype(np.int64) % 48 + 48 * free]
+        return result
 
 
 def nearest_days(past: Rows, rows: Rows) -> tuple[Floats, Floats]:

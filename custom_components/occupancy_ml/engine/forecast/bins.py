@@ -18,7 +18,7 @@ LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 HORIZONS = (5, 15, 30, 60, 120, 240)
 """Minutes ahead at which P(occupied) is told."""
 
-EDGES: Floats = np.arange(0, (BINS + 1) * STEP, STEP, dtype=np.float64)
+EDGES: Floats = STEP * np.arange(BINS + 1).astype(np.float64)
 
 
 def cdf_of(hazard: Floats) -> Floats:

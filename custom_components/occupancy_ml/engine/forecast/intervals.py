@@ -2,7 +2,7 @@
 
 A quantile that is told at level l is read off the forecast at level a(l). After each day a(l) moves by
 rate * (l - share of changes that came before the quantile): too few of them, and it is read off later. Forecasts of one
-day overlap, so a day moves it once, by the mean over the stays that ended or went on in it.
+day overlap, so a day moves it once, by the mean over its moments.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .bins import LEVELS, Floats, at
+from .bins import CAP, LEVELS, Floats, at, quantiles
 
 _RATE = 0.05
 # Levels stay apart by so much, and from 0 and 1.
@@ -24,24 +24,34 @@ class Conformal:
     def __init__(self) -> None:
         self.levels = np.array(LEVELS)
 
-    def learn(self, cdf: Floats, wait: Floats, weights: Floats) -> None:
+    def learn(self, cdf: Floats, wait: Floats) -> None:
         """Take in a day.
 
         Args:
             cdf: (n, BINS) forecasts before this map.
             wait: (n,) minutes until the change came, cut at 24 hours.
-            weights: (n,) of the moments: those of one stay share its weight.
         """
         if not len(wait):
             return
         last = cdf[:, -1]
         reached = at(cdf, wait[:, None])[:, 0]
-        beyond = wait >= cdf.shape[1] * 5
+        beyond = wait >= CAP
         # What came beyond 24 hours came somewhere in the mass that is left there.
         share = np.clip((self.levels - last[:, None]) / np.maximum(1 - last[:, None], 1e-9), 0.0, 1.0)
         before = np.where(beyond[:, None], share, reached[:, None] <= self.levels)
-        hit = (weights[:, None] * before).sum(axis=0) / weights.sum()
-        self.levels = self.levels + _RATE * (np.array(LEVELS) - hit)
+        hit = before.mean(axis=0)
+        drive = np.array(LEVELS) - hit
+        middle = len(LEVELS) // 2
+        came = ~beyond
+        if came.any():
+            told = np.minimum(
+                quantiles(cdf[came], np.full((int(came.sum()), 1), self.levels[middle]))[:, 0], CAP
+            )
+            error = told - wait[came]
+            # The stated time is to be neither early nor late on the mean as well: of a skewed wait the median is early.
+            lean = error.sum() / max(np.abs(error).sum(), 1e-9)
+            drive[middle] = 0.5 * drive[middle] - 0.25 * lean
+        self.levels = self.levels + _RATE * drive
         room = _APART * np.arange(1, len(LEVELS) + 1)
         self.levels = np.maximum.accumulate(np.clip(self.levels, room, 1 - room[::-1]))
         self.levels = np.clip(self.levels + 1e-6 * np.arange(len(LEVELS)), 0.0, 1.0)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import math
+from typing import Any
 
 import numpy as np
 
 from .bins import BINS, CAP, HORIZONS, STEP, Floats, hazard_of
-from .rows import Rows, joined
+from .rows import Rows
 
 _DAY = 1440.0
 
@@ -47,13 +48,12 @@ class KernelSemiMarkov:
 
     def __init__(self, kernel: Kernel | None = None) -> None:
         self.kernel = kernel or Kernel()
-        self._rows: Rows | None = None
         self._sides: list[Rows | None] = [None, None]
         self._reach = 3.0 * self.kernel.clock
 
     def fit(self, rows: Rows) -> None:
         """Take in rows whose wait is known; what was taken in before is forgotten."""
-        self._rows = rows = rows.take(np.isfinite(rows.wait))
+        rows = rows.slim().take(np.isfinite(rows.wait))
         for side in (0, 1):
             ours = rows.take(rows.believed == bool(side))
             order = np.argsort(ours.clock, kind="stable")
@@ -66,10 +66,16 @@ class KernelSemiMarkov:
                 *(clock if name == "clock" else getattr(joined, name) for name in Rows.__slots__)
             )
 
-    def update(self, rows: Rows) -> None:
-        """Take in later rows too."""
-        self._rows = rows if self._rows is None else joined(self._rows, rows)
-        self.fit(self._rows)
+    def update(self, rows: Rows, since_us: int) -> None:
+        """A table is made anew from all rows."""
+        self.fit(rows)
+
+    def arrays(self) -> dict[str, Any]:
+        """Nothing: a table is made again from the rows."""
+        return {}
+
+    def use(self, arrays: dict[str, Any]) -> None:
+        """Nothing to take over."""
 
     def weights(self, rows: Rows, number: int) -> tuple[Rows, slice, Floats] | None:
         """The moments like a row's: of which rows, which, and their weights; None where there are none."""

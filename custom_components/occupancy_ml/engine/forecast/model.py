@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from .baselines import Climatology, KaplanMeier, Member, nearest_days
 from .bins import BINS, CAP, HORIZONS, LEVELS, Floats, cdf_of, quantiles, residuals
 from .intervals import Conformal
-from .kernel_semi_markov import KernelSemiMarkov
-from .rows import Rows, joined
+from .kernel_semi_markov import Kernel, KernelSemiMarkov
+from .rows import Rows
 from .stacking import Stack
-
-BASELINES = ("kaplan_meier", "climatology", "persistence", "nearest_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,17 @@ class Answer:
     later: Floats
     occupied: Floats
 
+    @classmethod
+    def joined(cls, parts: Sequence[Answer]) -> Answer:
+        """The answers to rows that were asked in parts."""
+        return cls(
+            np.concatenate([part.members for part in parts], axis=1),
+            np.concatenate([part.pooled for part in parts]),
+            np.concatenate([part.cdf for part in parts]),
+            np.concatenate([part.later for part in parts], axis=1),
+            np.concatenate([part.occupied for part in parts]),
+        )
+
     @property
     def quantiles(self) -> Floats:
         """(n, len(LEVELS)) minutes, inf beyond 24 hours."""
@@ -44,22 +54,24 @@ class Answer:
 class ProcessModel:
     """Everything learned of one process."""
 
-    def __init__(self, members: Sequence[Member] = ()) -> None:
-        self.kernel, self.climatology = KernelSemiMarkov(), Climatology()
+    def __init__(self, members: Sequence[Member] = (), kernel: Kernel | None = None) -> None:
+        self.kernel, self.climatology = KernelSemiMarkov(kernel), Climatology()
         self.members: list[Member] = [self.kernel, self.climatology, KaplanMeier(), *members]
         self.stacks = [Stack(len(self.members)) for _ in (0, 1)]
         self.later_stacks = [[Stack(4) for _ in HORIZONS] for _ in (0, 1)]
         self.conformal = [Conformal(), Conformal()]
 
-    def fit(self, rows: Rows) -> None:
-        """Fit all members anew."""
+    def fit(self, rows: Rows) -> Iterator[None]:
+        """Fit all members anew, one a slice or more."""
         for member in self.members:
-            member.fit(rows)
+            yield from member.fit(rows) or ()
+            yield
 
-    def update(self, rows: Rows) -> None:
-        """Let all members learn from later rows."""
+    def update(self, rows: Rows, since_us: int) -> Iterator[None]:
+        """Let all members learn from the rows from a time on, given with all before them."""
         for member in self.members:
-            member.update(rows)
+            yield from member.update(rows, since_us) or ()
+            yield
 
     def predict(self, rows: Rows) -> Answer:
         """Forecasts of both directions, each by what is believed."""
@@ -84,8 +96,7 @@ class ProcessModel:
                 later[3, ours] = left + (1 - left) * usual[ours]
             else:
                 later[3, ours] = (1 - left) * usual[ours]
-            for column, stack in enumerate(self.later_stacks[side]):
-                occupied[ours, column] = stack.pool(later[:, ours, column : column + 1])[:, 0]
+            occupied[ours] = _blend(self.later_stacks[side], later[:, ours])
         return Answer(members, pooled, told, later, occupied)
 
     def learn(self, rows: Rows, answer: Answer) -> None:
@@ -95,15 +106,75 @@ class ProcessModel:
             if not ours.any():
                 continue
             wait = rows.wait[ours]
-            self.stacks[side].learn(residuals(answer.members[:, ours], np.repeat(wait[None], len(answer.members), 0)))
+            self.stacks[side].learn(
+                residuals(answer.members[:, ours], np.repeat(wait[None], len(answer.members), 0))
+            )
             known = np.isfinite(answer.pooled[ours, 0])
-            ends = np.round(rows.time_us[ours] / 60e6 + wait)
-            _, stay, count = np.unique(ends, return_inverse=True, return_counts=True)
-            self.conformal[side].learn(answer.pooled[ours][known], wait[known], np.ones(int(known.sum())))
+            self.conformal[side].learn(answer.pooled[ours][known], wait[known])
             for column, stack in enumerate(self.later_stacks[side]):
                 then = rows.later[ours, column]
                 told = answer.later[:, ours, column]
                 stack.learn(np.where(then >= 0, told - then, np.nan)[:, :, None])
+
+    def challenger(self, half_life: float) -> ProcessModel:
+        """One with the same members and a shorter memory, that combines as this one does until it knows better."""
+        other = ProcessModel(
+            [type(member)() for member in self.members[3:]], replace(self.kernel.kernel, half_life=half_life)
+        )
+        header, _ = self.state()
+        other.restore_pools(header)
+        return other
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was learned but for the tables, which are made again from the rows."""
+        header: dict[str, Any] = {
+            "names": [member.name for member in self.members],
+            "stacks": [stack.to_json() for stack in self.stacks],
+            "later": [[stack.to_json() for stack in stacks] for stacks in self.later_stacks],
+            "conformal": [conformal.to_json() for conformal in self.conformal],
+            "kernel": asdict(self.kernel.kernel),
+        }
+        arrays: dict[str, Any] = {}
+        for member in self.members[3:]:
+            arrays |= {f"{member.name}.{name}": value for name, value in member.arrays().items()}
+        return header, arrays
+
+    def restore_pools(self, header: dict[str, Any]) -> None:
+        """How members are combined, and how wide intervals are.
+
+        Raises:
+            ValueError: it was saved with other members.
+        """
+        if header["names"] != [member.name for member in self.members]:
+            raise ValueError("the members are others now")
+        for stack, value in zip(self.stacks, header["stacks"], strict=True):
+            stack.restore(value)
+        for stacks, values in zip(self.later_stacks, header["later"], strict=True):
+            for stack, value in zip(stacks, values, strict=True):
+                stack.restore(value)
+        for conformal, levels in zip(self.conformal, header["conformal"], strict=True):
+            conformal.restore(levels)
+
+    def restore(self, header: dict[str, Any], arrays: dict[str, Any], rows: Rows) -> None:
+        """Take over what `state` gave; the tables are made from the rows they were made from."""
+        self.restore_pools(header)
+        self.kernel.kernel = Kernel(**header["kernel"])
+        for table in self.members[:3]:
+            for _ in table.fit(rows) or ():
+                pass
+        for member in self.members[3:]:
+            first = f"{member.name}."
+            member.use({name.removeprefix(first): v for name, v in arrays.items() if name.startswith(first)})
+
+
+def _blend(stacks: Sequence[Stack], later: Floats) -> Floats:
+    """(n, H) the sources (L, n, H) weighted by the stack of each horizon, over those that say something."""
+    known = np.isfinite(later)
+    weights = np.stack([stack.weights for stack in stacks], axis=1)[:, None, :] * known
+    result: Floats = (weights * np.where(known, later, 0.0)).sum(axis=0) / np.maximum(
+        weights.sum(axis=0), 1e-12
+    )
+    return result
 
 
 def oracle(rows: Rows) -> Rows:
@@ -121,7 +192,12 @@ def baseline_cdfs(past: Rows, rows: Rows) -> tuple[Floats, Floats]:
     near, near_then = nearest_days(seen, known)
     never = np.zeros((len(rows), BINS))
     now = (rows.state == 1)[:, None] * np.ones(len(HORIZONS))
-    return np.stack([meier.cdf(known), usual, never, near]), np.stack([now, then, now, near_then])
+    # Who lasts longer than any before lasts on; without five such days the usual ones are the nearest.
+    lasting = np.nan_to_num(meier.cdf(known))
+    near = np.where(np.isfinite(near), near, usual)
+    return np.stack([lasting, usual, never, near]), np.stack(
+        [now, then, now, np.where(np.isfinite(near_then), near_then, then)]
+    )
 
 
-__all__ = ["BASELINES", "CAP", "Answer", "ProcessModel", "baseline_cdfs", "joined", "oracle"]
+__all__ = ["CAP", "Answer", "ProcessModel", "baseline_cdfs", "oracle"]

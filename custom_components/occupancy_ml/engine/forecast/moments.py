@@ -65,6 +65,18 @@ class Layout:
         """Numbers of a vector."""
         return self.rooms * len(_CHOSEN) + 2 * len(self.processes) + 7 + len(self.context)
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features of `Rows`, in order."""
+        return (
+            *_CHOSEN,
+            *(f"elapsed_{name}" for name in ("own", "home", "sleep")),
+            *(f"chance_{process}" for process in self.processes),
+            "place_before", "recency_exit_door", "persons_home",
+            *(f"activity_{minutes}" for minutes in (5, 15, 60)),
+            *self.context,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Moments:
@@ -151,7 +163,9 @@ class Watch:
         bedrooms = list(self._layout.bedrooms)
         others = np.delete(rooms, bedrooms)
         rest = rooms[bedrooms].max(initial=0.0) * (1 - others.max(initial=0.0))
-        return np.concatenate([rooms, [anyone, rest]]).astype(np.float16).astype(np.float64)
+        chances = np.concatenate([rooms, [anyone, rest]])
+        rounded: Floats = chances.astype(np.float16).astype(np.float64)
+        return rounded
 
     def _where(self, chance: Floats) -> int:
         rooms = self._layout.rooms
@@ -168,7 +182,8 @@ class Watch:
         home = [self._place, self._last_place, first[_EXIT], first[_PERSONS], *activity]
         named = np.full(len(self._layout.context), np.nan) if context is None else context
         parts = (vectors[:, _COLUMNS].ravel(), chance, elapsed, home, named)
-        return np.concatenate(parts).astype(np.float16).astype(np.float64)
+        rounded: Floats = np.concatenate(parts).astype(np.float16).astype(np.float64)
+        return rounded
 
     def to_json(self) -> dict[str, Any]:
         """The whole state, for a restart."""

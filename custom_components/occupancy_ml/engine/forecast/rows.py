@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self.time_us)
 
+    def slim(self) -> Rows:
+        """The same without features and in narrow types: for tables, which are kept in memory."""
+        narrow = {
+            name: getattr(self, name).astype(np.float32)
+            for name in ("clock", "chance", "elapsed", "wait", "held")
+        }
+        ints = {name: getattr(self, name).astype(np.int32) for name in ("day", "place")}
+        return replace(self, **narrow, **ints, features=np.empty((len(self), 0), np.float32))
+
     def take(self, chosen: NDArray[np.bool_] | Ints) -> Rows:
         """Some of the rows."""
         return Rows(*(getattr(self, name)[chosen] for name in self.__slots__))
@@ -59,7 +68,7 @@ class Rows:
 def clock_of(clock: LocalClock, time_us: Ints) -> tuple[Ints, Floats, Bools]:
     """(n,) local days, (n,) minutes of the day, (n,) whether it is a weekend."""
     days, halves = clock.days_and_half_hours(time_us)
-    minutes = halves * 30.0 + (time_us // MINUTE_US) % 30
+    minutes = np.asarray(halves * 30 + (time_us // MINUTE_US) % 30, dtype=np.float64)
     return days, minutes, (days - 1) % 7 >= 5  # proleptic day 1 was a Monday
 
 
@@ -92,7 +101,7 @@ def rows_of(
             own,
             elapsed[:, [number, r, r + 1]],
             moments.chance,
-            moments.home[:, 2:],
+            moments.home[:, 1:],
             np.nan_to_num(moments.context),
         ],
         axis=1,
@@ -112,8 +121,3 @@ def rows_of(
         held,
         later,
     )
-
-
-def joined(one: Rows, other: Rows) -> Rows:
-    """Both, in this order."""
-    return Rows(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in Rows.__slots__))

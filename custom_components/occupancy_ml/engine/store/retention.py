@@ -41,6 +41,8 @@ class Retention:
     hindsight_labels: int = 84
     episodes: int = 3 * 365
     daily_scores: int = 3 * 365
+    forecast_moments: int = 90
+    forecasts: int = 75
     runs: int = 365
     jobs: int = 365
     routine_days: int = 90
@@ -88,9 +90,12 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
         before(policy.hindsight_labels),
     )
     yield from _by_id(database, "episodes", "end_us < ?", before(policy.episodes))
+    yield from _by_time(database, "forecast_moments", "time_us", before(policy.forecast_moments))
+    for room in rooms:
+        yield from _by_time(database, "forecasts", "time_us", before(policy.forecasts), f"room = {room:d}")
     # Local days are at most 14 hours away from UTC: one day more keeps all that is due.
     day = (from_us(now_us) - timedelta(days=policy.daily_scores + 1)).date().isoformat()
-    for table in ("daily_scores", "daily_reliability"):
+    for table in ("daily_scores", "daily_reliability", "forecast_scores"):
         yield from _days(database, table, day, rooms)
     # What usual half hours come from lives as long as the labels it was counted from.
     day = (from_us(now_us) - timedelta(days=policy.hindsight_labels + 1)).date().isoformat()
@@ -102,6 +107,12 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
     ):
         for table in tables:
             yield from _by_period(database, table, before(days + 1))
+    yield from _by_id(
+        database,
+        "forecast_runs",
+        "started_us < ? AND NOT EXISTS (SELECT 1 FROM forecast_artifacts a WHERE a.run_id = forecast_runs.id)",
+        before(policy.runs),
+    )
     yield from _by_id(database, "processing_jobs", "started_at < ?", before(policy.jobs))
     yield from _by_id(
         database, "clr_model_artifacts", "in_service = 0 AND created_us < ?", before(policy.features)

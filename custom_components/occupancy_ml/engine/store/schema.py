@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .schema_compact import STATEMENTS_2
+from .schema_forecast import FORECASTS
 from .schema_report import REPORT
 from .schema_routines import ROUTINES
 from .views import VIEWS_1
@@ -249,5 +250,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=2, statements=STATEMENTS_2),
     Migration(version=3, statements=ROUTINES),
     Migration(version=4, statements=REPORT),
+    Migration(version=5, statements=FORECASTS),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -16,6 +16,7 @@ from .errors import StoreError
 from .event_log import EventLog
 from .feature_rows import FeatureRows
 from .files import CLEAN_CLOSE, SET_METADATA, copy_to, open_database
+from .forecasts import Forecasts
 from .hold import FileHold
 from .jobs import Jobs
 from .labels import Labels
@@ -67,6 +68,7 @@ class Store:
         predictions: what was shown.
         scores: daily sums of scores.
         episodes: who stayed where from when to when.
+        forecasts: what was known and told, how it did, what was fitted.
         jobs: processing jobs.
         aggregates: days, weeks and months as the detectors of routines keep them.
         patterns: routines that were found.
@@ -102,6 +104,7 @@ class Store:
         self.predictions = Predictions(database, rooms)
         self.scores = DailyScores(database, rooms)
         self.episodes = Episodes(database, rooms)
+        self.forecasts = Forecasts(database, rooms)
         self.jobs = Jobs(database)
         self.aggregates = Aggregates(database, entities, rooms)
         self.patterns = PatternTable(database)
@@ -146,6 +149,7 @@ class Store:
         with self.transaction():
             self.runs.fail_orphans(now_us)
             self.bocpd.fail_orphans(now_us)
+            self.forecasts.fail_orphans(now_us)
             self.jobs.fail_orphans(now_us)
 
     def transaction(self) -> AbstractContextManager[None]:

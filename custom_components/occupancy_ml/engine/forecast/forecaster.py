@@ -1,0 +1,258 @@
+"""Forecasts of a home: looked at every minute, learned from every night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+import json
+import logging
+from typing import Any
+import zlib
+
+import numpy as np
+
+from ..adaptation.retraining import Cause
+from ..events import DAY_US, MINUTE_US
+from ..features import WINDOW_US
+from ..home import Home, Role
+from ..localtime import LocalClock
+from ..snapshot import HOME, Alternative, Forecast, ForecastCurve, ForecastReport, RoutineChange, Snapshot
+from ..store import Store
+from .bins import BINS, HORIZONS, STEP, Floats
+from .context import Context
+from .learning import Learner, certain_of
+from .moments import MOMENT_US, Layout, Moments, Watch
+from .rows import clock_of, rows_of
+from .telling import curve_of, forecasts_of, told_of
+from .validator import Told, report_of
+
+_LOGGER = logging.getLogger(__name__)
+
+_CHANGE_SHOWN_DAYS = 14
+# Moments that wait while the store refuses: a day of them.
+_MOST_WAITING = 96
+_NOTHING = "nothing was learned yet"
+_UNCERTAIN = "it is not certain enough what is now"
+
+
+class Forecaster:
+    """All processes of a home."""
+
+    def __init__(self, store: Store, home: Home) -> None:
+        self._store, self._clock = store, LocalClock(home.time_zone)
+        self._context = Context(sensor for sensor in home.sensors if sensor.role is Role.CONTEXT)
+        self.layout = Layout.of(home, self._context.names)
+        named = [self.layout.processes, self.layout.bedrooms, self.layout.context]
+        self._key = f"{zlib.crc32(json.dumps(named).encode()):08x}"
+        self._watch = Watch(self.layout)
+        self._told: dict[str, Forecast] = {}
+        self._vector: Floats | None = None
+        self._waiting: list[tuple[int, Floats, list[tuple[str, bool, bool, Floats]]]] = []
+        self.learner = Learner(store, self._clock, self.layout, self._key)
+        self.learner.load()
+
+    @property
+    def changed(self) -> RoutineChange | None:
+        """The last change of a routine that was noticed, None where there was none."""
+        return self.learner.changed
+
+    def change_to_show(self, now_us: int) -> RoutineChange | None:
+        """That change, for two weeks after it was noticed."""
+        found = self.learner.changed
+        oldest = self._clock.at(now_us).date() - timedelta(days=_CHANGE_SHOWN_DAYS)
+        return found if found is not None and found.day >= oldest.isoformat() else None
+
+    def look(self, snapshot: Snapshot, vectors: Floats, states: Mapping[str, str]) -> Mapping[str, Forecast]:
+        """The forecasts at a snapshot: made anew every five minutes and when a state changed, else as they were.
+
+        Args:
+            snapshot: the present.
+            vectors: (R, d) the features of all rooms.
+            states: of entities, for those that are context.
+        """
+        if not self.layout.rooms or not snapshot.rooms:
+            return {}
+        now_us = snapshot.time_us
+        shown = [room.probability for room in snapshot.rooms.values()] + [snapshot.home.probability]
+        chances = np.array([0.5 if chance is None else chance for chance in shown])
+        window_us = now_us // WINDOW_US * WINDOW_US
+        ended = window_us > self._watch.time_us
+        if not ended and self._told and not self._moved(snapshot):
+            return self._told
+        context = self._context.values(states, now_us)
+        if ended:
+            self._vector = self._watch.see(window_us, vectors, chances, context)
+        else:
+            self._vector = self._watch.peek(now_us, vectors, chances, context)
+        told = self._forecast(now_us, self._vector, snapshot)
+        if ended and window_us % MOMENT_US == 0:
+            rows = [
+                (process, forecast.occupied, forecast.published, numbers)
+                for (process, forecast), numbers in zip(self._told.items(), told.vectors(), strict=True)
+            ]
+            self._waiting = [*self._waiting[-_MOST_WAITING:], (window_us, self._vector, rows)]
+        return self._told
+
+    def keep(self) -> None:
+        """Keep what was known and told since the last time, to be learned from and to be scored.
+
+        Raises:
+            StoreError: subclasses; nothing was kept, and all of it waits.
+        """
+        if not self._waiting:
+            return
+        with self._store.transaction():
+            for time_us, vector, rows in self._waiting:
+                self._store.forecasts.add_moment(time_us, self._key, vector)
+                self._store.forecasts.add_told(time_us, rows)
+        self._waiting = []
+
+    def _moved(self, snapshot: Snapshot) -> bool:
+        """Whether a room or the home is in another state than when forecasts were made."""
+        states = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
+        states[HOME] = bool(snapshot.home.occupied)
+        return any(states[p] != told.occupied for p, told in self._told.items() if p in states)
+
+    def _forecast(self, now_us: int, vector: Floats, snapshot: Snapshot) -> Told:
+        """Make the forecasts of all processes; what they tell, in order of the layout."""
+        processes = self.layout.processes
+        moment = Moments.of(self.layout, np.array([now_us], dtype=np.int64), vector[None])
+        cdfs, occupied = np.zeros((len(processes), BINS)), np.zeros((len(processes), len(HORIZONS)))
+        published = np.zeros(len(processes), dtype=np.bool_)
+        reasons: list[str | None] = []
+        horizons: list[tuple[int, ...]] = []
+        states: list[bool] = []
+        for n, process in enumerate(processes):
+            chance = float(moment.chance[0, n])
+            occupied[n] = chance
+            reason: str | None = _NOTHING
+            learned = self.learner.learned[process]
+            gate = learned.gates[int(chance >= 0.5)]
+            if learned.ready:
+                row = rows_of(self.layout, moment, self._clock, n, None)
+                answer = learned.model.predict(row)
+                if np.isfinite(answer.cdf[0, 0]):
+                    cdfs[n] = answer.cdf[0]
+                    occupied[n] = np.where(np.isfinite(answer.occupied[0]), answer.occupied[0], chance)
+                    certain = bool(certain_of(row.chance)[0])
+                    reason = gate.reason if not gate.open else None if certain else _UNCERTAIN
+                    published[n] = reason is None
+            reasons.append(reason)
+            horizons.append(gate.horizons if published[n] else ())
+            if process in snapshot.rooms:
+                states.append(bool(snapshot.rooms[process].occupied))
+            else:
+                states.append(bool(snapshot.home.occupied) if process == HOME else chance >= 0.5)
+        told = told_of(cdfs, occupied)
+        self._told = forecasts_of(now_us, processes, states, published, reasons, horizons, cdfs, told)
+        return told
+
+    def night(self, now_us: int) -> Iterator[float]:
+        """Learn from what came; a bounded slice at a time."""
+        return self.learner.night(now_us)
+
+    def retrain(self, process: str, cause: Cause) -> None:
+        """Have a process fitted from scratch in the next night.
+
+        Raises:
+            KeyError: there is no such process.
+        """
+        if process not in self.layout.processes:
+            raise KeyError(process)
+        self.learner.queue.add(process, cause)
+
+    def curve(self, process: str, now_us: int) -> ForecastCurve | None:
+        """P(occupied) and hazard of a process over 24 hours, as of the last look; None where nothing is known.
+
+        Raises:
+            KeyError: there is no such process.
+        """
+        learned = self.learner.learned[process]
+        if self._vector is None or not learned.ready:
+            return None
+        moment = Moments.of(self.layout, np.array([now_us], dtype=np.int64), self._vector[None])
+        row = rows_of(self.layout, moment, self._clock, self.layout.processes.index(process), None)
+        answer = learned.model.predict(row)
+        if not np.isfinite(answer.cdf[0, 0]):
+            return None
+        ends = now_us + STEP * MINUTE_US * np.arange(1, BINS + 1, dtype=np.int64)
+        _, clock, free = clock_of(self._clock, ends)
+        usual = learned.model.climatology.usual(clock, free)
+        left = 1 - answer.cdf[0]
+        chance = float(row.chance[0])
+        # Who stayed is as now; who changed is as usual then. Where P was asked for, the curve goes through the answer.
+        curve = left * chance + (1 - left) * usual
+        told = np.where(np.isfinite(answer.occupied[0]), answer.occupied[0], chance)
+        at = np.array([minutes // STEP - 1 for minutes in HORIZONS])
+        curve = curve + np.interp(np.arange(BINS), [*at, BINS - 1], [*(told - curve[at]), 0.0])
+        return curve_of(process, now_us, answer.cdf[0], curve)
+
+    def report(self, days: int, now_us: int) -> Sequence[ForecastReport]:
+        """How the forecasts of the last days did, by process and direction."""
+        today = self._clock.at(now_us).date()
+        scores = self._store.forecasts.scores((today - timedelta(days=days)).isoformat(), today.isoformat())
+        found = []
+        for process in self.layout.processes:
+            learned = self.learner.learned[process]
+            for side in (0, 1):
+                ours = [s for s in scores if s.process == process and s.to_occupied == (side == 0)]
+                stack = learned.model.stacks[side]
+                weights = {
+                    member.name: float(weight)
+                    for member, weight in zip(learned.model.members, stack.weights, strict=True)
+                }
+                found.append(report_of(process, side == 0, ours, learned.gates[side].reason, weights))
+        return found
+
+    def forget_after(self, now_us: int) -> None:
+        """The clock went back: what was known later has not happened yet."""
+        self._watch = Watch(self.layout)
+        self._told = {}
+        self._store.forecasts.forget_moments(now_us, now_us + 365 * DAY_US)
+
+    # Across restarts
+
+    def to_json(self) -> dict[str, Any]:
+        """The running state, for a restart."""
+        return {
+            "key": self._key,
+            "watch": self._watch.to_json(),
+            "told": [_plain(forecast) for forecast in self._told.values()],
+            "vector": None if self._vector is None else self._vector.tolist(),
+            "queue": self.learner.queue.to_json(),
+            "changed": None if self.changed is None else _plain(self.changed),
+        }
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Take over what `to_json` gave; nothing where it is of other rooms."""
+        if value["key"] != self._key:
+            return
+        self._watch.restore(value["watch"])
+        self._told = {told["process"]: _forecast(told) for told in value["told"]}
+        self._vector = None if value["vector"] is None else np.array(value["vector"])
+        self.learner.queue.restore(value["queue"])
+        changed = value["changed"]
+        if changed is not None:
+            self.learner.changed = RoutineChange(**{**changed, "why": tuple(changed["why"])})
+
+
+def _plain(value: Forecast | RoutineChange | Alternative) -> dict[str, Any]:
+    """The fields, as JSON has them."""
+    found = {name: getattr(value, name) for name in value.__slots__}
+    if isinstance(value, Forecast):
+        found["quantiles"] = [[level, minutes] for level, minutes in value.quantiles.items()]
+        found["occupied_in"] = [[minutes, chance] for minutes, chance in value.occupied_in.items()]
+        found["alternatives"] = [[a.time_us, a.probability] for a in value.alternatives]
+    return found
+
+
+def _forecast(value: Mapping[str, Any]) -> Forecast:
+    return Forecast(
+        **{
+            **value,
+            "quantiles": dict(value["quantiles"]),
+            "occupied_in": dict(value["occupied_in"]),
+            "alternatives": tuple(Alternative(*a) for a in value["alternatives"]),
+            "told_in": tuple(value["told_in"]),
+        }
+    )

@@ -1,0 +1,115 @@
+"""The gate: a forecast is published only where it has beaten the best baseline on this home, out of sample.
+
+Per process and direction, over the last four weeks of scored moments; for P(occupied) per minutes ahead as well. Days
+are the unit: moments of one day overlap.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from .bins import CAP, HORIZONS, LEVELS, Floats
+
+BASELINES = ("kaplan_meier", "climatology", "persistence", "nearest_days")
+CERTAIN = 0.03
+"""A forecast is not published while P(occupied) is further than this from 0 and from 1."""
+
+_DAYS = 28
+_LEAST_DAYS = 10
+_LEAST_EVENTS = 8
+# Opened by so much better than the best baseline, and by so many standard errors of the daily mean.
+_SKILL, _ERRORS = 0.01, 0.3
+
+
+def pinball(quantiles: Floats, wait: Floats) -> Floats:
+    """(...) mean over the levels of twice the quantile loss: the CRPS as told by the quantiles, in minutes.
+
+    Args:
+        quantiles: (..., len(LEVELS)) minutes, cut at 24 hours.
+        wait: (...) minutes until the change came, cut at 24 hours.
+    """
+    levels = np.array(LEVELS)
+    late = wait[..., None] - np.minimum(quantiles, CAP)
+    result: Floats = 2 * np.maximum(levels * late, (levels - 1) * late).mean(axis=-1)
+    return result
+
+
+class Gate:
+    """One process and direction."""
+
+    def __init__(self) -> None:
+        # By day: ordinal, moments, events, then sums of losses of the model and of each baseline.
+        self._days: deque[list[float]] = deque(maxlen=_DAYS)
+        # By day: for each horizon moments and sums of squared errors of the model and of each baseline.
+        self._ahead: deque[Floats] = deque(maxlen=_DAYS)
+        self.open = False
+        self.reason: str | None = "fewer than 10 days were scored"
+        self.horizons: tuple[int, ...] = ()
+
+    def learn(self, day: int, events: int, model: Floats, baselines: Floats, squared: Floats) -> None:
+        """Take in a day.
+
+        Args:
+            day: proleptic ordinal.
+            events: changes that came.
+            model: (n,) losses of the model.
+            baselines: (4, n) of the baselines; nan where one has nothing to say.
+            squared: (1 + 4, n, len(HORIZONS)) squared errors of P(occupied); nan where not known.
+        """
+        known = np.isfinite(model) & np.isfinite(baselines).all(axis=0)
+        if known.any():
+            self._days.append(
+                [day, int(known.sum()), events, model[known].sum(), *baselines[:, known].sum(axis=1)]
+            )
+            both = np.isfinite(squared).all(axis=0)
+            sums = np.where(both, squared, 0.0).sum(axis=1)
+            self._ahead.append(np.concatenate([both.sum(axis=0)[None], sums]))
+        self._decide()
+
+    def _decide(self) -> None:
+        days = np.array(self._days, dtype=np.float64).reshape(-1, 8)
+        if len(days) < _LEAST_DAYS:
+            self._shut(f"fewer than {_LEAST_DAYS} days were scored")
+            return
+        if days[:, 2].sum() < _LEAST_EVENTS:
+            self._shut(f"it changed fewer than {_LEAST_EVENTS} times in the days that were scored")
+            return
+        totals = days[:, 3:].sum(axis=0)
+        best = 1 + int(totals[1:].argmin())
+        gain = days[:, 3 + best] - days[:, 3]
+        skill = 1 - totals[0] / max(totals[best], 1e-9)
+        error = gain.std(ddof=1) / max(abs(gain.mean()), 1e-9) / np.sqrt(len(gain))
+        better = gain.mean() > 0 and skill >= _SKILL and 1 / max(error, 1e-9) >= _ERRORS
+        # What is open stays open until it is worse by as much as it had to be better.
+        if not (better or (self.open and skill > -_SKILL)):
+            self._shut(f"it does not beat the baseline {BASELINES[best - 1].replace('_', ' ')}")
+            return
+        self.open, self.reason = True, None
+        ahead = np.array(self._ahead).sum(axis=0)
+        self.horizons = tuple(
+            minutes
+            for column, minutes in enumerate(HORIZONS)
+            if ahead[0, column] and ahead[1, column] < ahead[2:, column].min()
+        )
+
+    def _shut(self, reason: str) -> None:
+        self.open, self.reason, self.horizons = False, reason, ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole state."""
+        return {
+            "days": [list(map(float, day)) for day in self._days],
+            "ahead": [a.tolist() for a in self._ahead],
+            "open": self.open,
+            "reason": self.reason,
+            "horizons": list(self.horizons),
+        }
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Take over what `to_json` gave."""
+        self._days = deque(value["days"], maxlen=_DAYS)
+        self._ahead = deque((np.array(a) for a in value["ahead"]), maxlen=_DAYS)
+        self.open, self.reason, self.horizons = value["open"], value["reason"], tuple(value["horizons"])

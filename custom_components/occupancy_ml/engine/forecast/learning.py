@@ -1,0 +1,372 @@
+"""What is learned of every process, night by night: predictions of the past first, then their truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+import logging
+from typing import Any
+
+import numpy as np
+
+from ..adaptation.drift import Drift
+from ..adaptation.retraining import Cause, Queue
+from ..events import DAY_US, MINUTE_US
+from ..features import FEATURE_SET_VERSION, WINDOW_US
+from ..localtime import LocalClock
+from ..payload import PayloadError, pack, unpack
+from ..snapshot import RoutineChange
+from ..store import Store
+from ..store.forecasts import ForecastScore
+from ..store.runs import RunStatus
+from .bins import HORIZONS, LEVELS, Floats, quantiles
+from .gate import CERTAIN, Gate, pinball
+from .model import Answer, ProcessModel, baseline_cdfs
+from .moments import MOMENT_US, Layout, Moments, Watch
+from .processes import Process
+from .rows import Rows, rows_of
+from .telling import told_of
+from .validator import Told, sums_of
+
+_LOGGER = logging.getLogger(__name__)
+
+HISTORY_US = 84 * DAY_US
+"""How far back is learned from."""
+# What came is known a day later; hindsight itself needs an hour.
+_LAG_US = 25 * 60 * MINUTE_US
+# After a first import so many days are predicted as if they were to come.
+_CATCH_UP_US = 28 * DAY_US
+# Before this many days nothing is predicted.
+_FIRST_US = 4 * DAY_US
+_LEAST_NEW_US = 20 * 60 * MINUTE_US
+_REFIT_US = 7 * DAY_US
+_ROWS_A_SLICE = 16
+# A challenger is compared over so many days, and given up after so many.
+_CHALLENGED_DAYS, _GIVEN_UP_DAYS = 5, 14
+_SHORT_HALF_LIFE = 10.0
+_KIND = "forecast_model"
+
+
+@dataclass(slots=True)
+class Learned:
+    """One process.
+
+    Attributes:
+        model: in service.
+        gates: of the directions, to vacant (1 now) at index 1.
+        drift: watches model against climatology.
+        learned_us: rows before this were predicted and scored.
+        fitted_us: rows before this were learned from; 0 while nothing is.
+        refitted_us: when all members were last fitted from scratch.
+        challenger: fitted with a shorter memory, to take over when it wins.
+        duel: by day since it came: loss of the model, loss of the challenger.
+    """
+
+    model: ProcessModel = field(default_factory=ProcessModel)
+    gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
+    drift: Drift = field(default_factory=Drift)
+    learned_us: int = 0
+    fitted_us: int = 0
+    refitted_us: int = 0
+    challenger: ProcessModel | None = None
+    duel: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        """Whether anything was learned."""
+        return self.fitted_us > 0
+
+
+class Learner:
+    """All processes of a home.
+
+    Attributes:
+        learned: by process.
+        changed: the last change of a routine that was noticed.
+        queue: what is to be fitted from scratch.
+    """
+
+    def __init__(self, store: Store, clock: LocalClock, layout: Layout, key: str) -> None:
+        self._store, self._clock, self._layout, self._key = store, clock, layout, key
+        self.learned = {process: Learned() for process in layout.processes}
+        self.changed: RoutineChange | None = None
+        self.queue = Queue()
+
+    def night(self, now_us: int) -> Iterator[float]:
+        """Learn from what came since the last time.
+
+        Yields:
+            The share done, after every bounded slice.
+        """
+        for share in self._fill(now_us):
+            yield 0.2 * share
+        cut_us = (now_us - _LAG_US) // MOMENT_US * MOMENT_US
+        times_us, vectors = self._store.forecasts.moments(cut_us - HISTORY_US, cut_us, self._key)
+        yield 0.2
+        if not len(times_us):
+            return
+        for process, learned in self.learned.items():
+            if now_us - learned.refitted_us >= _REFIT_US:
+                self.queue.add(process, Cause.SCHEDULE)
+        order = [*self.queue, *(p for p in self.learned if p not in self.queue)]
+        for number, process in enumerate(order):
+            for _ in self._learn(process, times_us, vectors, cut_us, now_us):
+                yield 0.2 + 0.8 * number / len(order)
+
+    def _learn(
+        self,
+        process: str,
+        times_us: np.ndarray[Any, np.dtype[np.int64]],
+        vectors: Any,
+        cut_us: int,
+        now_us: int,
+    ) -> Iterator[None]:
+        learned = self.learned[process]
+        number = self._layout.processes.index(process)
+        first_us = int(times_us[0])
+        rows = self._rows(number, process, times_us, vectors)
+        yield
+        start_us = max(learned.learned_us, first_us + _FIRST_US, cut_us - _CATCH_UP_US)
+        while cut_us - start_us >= _LEAST_NEW_US:
+            end_us = min(start_us + DAY_US, cut_us)
+            yield from self._fit(process, learned, rows, start_us - DAY_US, now_us)
+            if learned.ready:
+                yield from self._score(process, learned, rows, start_us, end_us)
+            start_us = learned.learned_us = end_us
+        yield from self._fit(process, learned, rows, cut_us - DAY_US, now_us)
+        if learned.ready:
+            self._save(process, learned, now_us)
+        yield
+
+    def _rows(self, number: int, process: str, times_us: Any, vectors: Any) -> Rows:
+        """All rows of a process over the history, with what came."""
+        episodes = self._store.episodes.read(
+            process, int(times_us[0]) - DAY_US, int(times_us[-1]) + 2 * DAY_US
+        )
+        moments = Moments.of(self._layout, times_us, vectors)
+        return rows_of(self._layout, moments, self._clock, number, Process.of(episodes))
+
+    def _fit(self, process: str, learned: Learned, rows: Rows, until_us: int, now_us: int) -> Iterator[None]:
+        """Let the models learn from all rows before a time."""
+        past = rows.take((rows.time_us < until_us) & (rows.time_us >= until_us - HISTORY_US))
+        if not np.isfinite(past.wait).any():
+            return
+        due = process in self.queue or not learned.ready
+        if due:
+            cause = self.queue.take(process) or Cause.SCHEDULE
+            run_id = self._store.forecasts.start_run(process, cause.name.lower(), now_us)
+            yield from learned.model.fit(past)
+            learned.refitted_us = now_us
+            self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(past))
+        else:
+            yield from learned.model.update(past, learned.fitted_us)
+        if learned.challenger is not None:
+            yield from learned.challenger.update(past, learned.fitted_us)
+        learned.fitted_us = until_us
+
+    def _score(
+        self, process: str, learned: Learned, rows: Rows, start_us: int, end_us: int
+    ) -> Iterator[None]:
+        """Predict a day that is over as it was to come, hold it against what came, learn from that."""
+        day = rows.take((rows.time_us >= start_us) & (rows.time_us < end_us))
+        if not len(day):
+            return
+        parts = []
+        for first in range(0, len(day), _ROWS_A_SLICE):
+            parts.append(
+                learned.model.predict(day.take(np.arange(first, min(first + _ROWS_A_SLICE, len(day)))))
+            )
+            yield
+        answer = Answer.joined(parts)
+        past = rows.take(rows.time_us < start_us - DAY_US)
+        yield
+        cdfs, guesses = baseline_cdfs(past, day)
+        yield
+        self._judge(process, learned, day, answer, cdfs, guesses)
+        learned.model.learn(day, answer)
+        yield
+        if learned.challenger is not None:
+            yield from self._challenge(process, learned, day, answer)
+
+    def _judge(
+        self, process: str, learned: Learned, day: Rows, answer: Answer, cdfs: Floats, guesses: Floats
+    ) -> None:
+        """Sums for the report, the gates and the watch for drift."""
+        levels = np.repeat(np.array(LEVELS)[None], len(day), axis=0)
+        base = np.stack([pinball(quantiles(np.nan_to_num(cdf), levels), day.wait) for cdf in cdfs])
+        later = np.where(day.later >= 0, day.later.astype(np.float64), np.nan)
+        squared = (np.concatenate([answer.occupied[None], guesses]) - later) ** 2
+        told, published = self._as_told(process, day, answer)
+        mine = pinball(told.quantiles, day.wait)
+        label = self._clock.at(int(day.time_us[len(day) // 2])).date()
+        known = np.isfinite(day.wait) & np.isfinite(mine)
+        certain = certain_of(day.chance)
+        scores = []
+        for side in (0, 1):
+            ours = known & (day.state == side)
+            if not ours.any():
+                continue
+            sums: dict[str, Any] = {"events": int((day.wait[ours] < MOMENT_US // MINUTE_US).sum())}
+            for name, chosen in (("all", ours), ("published", ours & published)):
+                if chosen.any():
+                    sums[name] = sums_of(
+                        told.take(chosen),
+                        day.wait[chosen],
+                        later[chosen],
+                        base[:, chosen],
+                        squared[1:, chosen],
+                    )
+            shown = int((ours & published).sum())
+            scores.append(ForecastScore(process, label.isoformat(), side == 0, int(ours.sum()), shown, sums))
+            sure = ours & certain
+            own = pinball(answer.quantiles, day.wait)
+            learned.gates[side].learn(
+                label.toordinal(), sums["events"], own[sure], base[:, sure], squared[:, sure]
+            )
+        self._store.forecasts.write_scores(scores)
+        if known.any():
+            self._watch_drift(process, learned, label, day, float((mine - base[1])[known].mean()), known)
+
+    def _as_told(
+        self, process: str, day: Rows, answer: Answer
+    ) -> tuple[Told, np.ndarray[Any, np.dtype[np.bool_]]]:
+        """What was told then where it was kept, else what would have been."""
+        told = told_of(np.nan_to_num(answer.cdf), np.nan_to_num(answer.occupied, nan=0.5))
+        vectors, published = told.vectors(), np.zeros(len(day), dtype=np.bool_)
+        times, _, shown, stored = self._store.forecasts.told(
+            process, int(day.time_us[0]), int(day.time_us[-1]) + 1
+        )
+        if len(times):
+            place = np.searchsorted(times, day.time_us)
+            found = (place < len(times)) & (times[np.minimum(place, len(times) - 1)] == day.time_us)
+            vectors[found], published[found] = stored[place[found]], shown[place[found]]
+        return Told.of(vectors), published
+
+    def _watch_drift(
+        self, process: str, learned: Learned, day: date, rows: Rows, excess: float, known: Any
+    ) -> None:
+        """The daily mean of the model's loss less climatology's: CUSUM, and what moved."""
+        since = learned.drift.learn(day, excess, rows.features)
+        if since is None:
+            return
+        self.changed = RoutineChange(
+            process,
+            day.isoformat(),
+            since.isoformat(),
+            tuple(learned.drift.explain(self._layout.feature_names)),
+        )
+        self.queue.add(process, Cause.ALARM)
+        learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
+        learned.duel = []
+
+    def _challenge(self, process: str, learned: Learned, day: Rows, answer: Answer) -> Iterator[None]:
+        """Compare the challenger on the same day; it takes over when it has won often enough."""
+        challenger = learned.challenger
+        assert challenger is not None
+        theirs = challenger.predict(day)
+        yield
+        challenger.learn(day, theirs)
+        known = np.isfinite(day.wait) & np.isfinite(theirs.cdf[:, 0])
+        if not known.any():
+            return
+        learned.duel.append(
+            (
+                float(pinball(answer.quantiles[known], day.wait[known]).mean()),
+                float(pinball(theirs.quantiles[known], day.wait[known]).mean()),
+            )
+        )
+        mine, its = np.array(learned.duel).sum(axis=0)
+        if len(learned.duel) >= _CHALLENGED_DAYS and its < mine:
+            learned.model, learned.challenger = challenger, None
+        elif len(learned.duel) >= _GIVEN_UP_DAYS:
+            learned.challenger = None
+
+    # What is known, from before anybody looked
+
+    def _fill(self, now_us: int) -> Iterator[float]:
+        """Moments from feature rows that are older than any moment: after an import."""
+        span = self._store.features.span(FEATURE_SET_VERSION)
+        known = self._store.forecasts.moments_span(self._key)
+        if span is None or not self._layout.rooms:
+            return
+        start_us = max(span[0], now_us - HISTORY_US)
+        end_us = min(span[1], now_us) if known is None else known[0]
+        if end_us - start_us < DAY_US // 2:
+            return
+        watch = Watch(self._layout)
+        for first_us in range(start_us, end_us, DAY_US):
+            tables = [
+                self._store.features.read(room, first_us, min(first_us + DAY_US, end_us), FEATURE_SET_VERSION)
+                for room in self._layout.processes[:-2]
+            ]
+            yield (first_us - start_us) / (end_us - start_us)
+            times = tables[0].window_end_us
+            index = [{int(t): n for n, t in enumerate(table.window_end_us)} for table in tables]
+            kept: list[tuple[int, Floats]] = []
+            for n, time_us in enumerate(times.tolist()):
+                if time_us % WINDOW_US or any(time_us not in where for where in index):
+                    continue
+                vectors = np.stack(
+                    [table.vectors[where[time_us]] for table, where in zip(tables, index, strict=True)]
+                )
+                vector = watch.see(time_us, vectors.astype(np.float64))
+                if time_us % MOMENT_US == 0:
+                    kept.append((time_us, vector))
+                if n % 24 == 0:
+                    yield (first_us - start_us) / (end_us - start_us)
+            if kept:
+                self._store.forecasts.add_moments(
+                    np.array([t for t, _ in kept], dtype=np.int64), self._key, np.stack([v for _, v in kept])
+                )
+
+    # Across restarts
+
+    def _save(self, process: str, learned: Learned, now_us: int) -> None:
+        header, arrays = learned.model.state()
+        header |= {
+            "gates": [gate.to_json() for gate in learned.gates],
+            "drift": learned.drift.to_json(),
+            "learned_us": learned.learned_us,
+            "fitted_us": learned.fitted_us,
+            "refitted_us": learned.refitted_us,
+            "key": self._key,
+        }
+        self._store.forecasts.save_model(process, now_us, pack(_KIND, header, arrays), None)
+
+    def load(self) -> None:
+        """Take over what earlier nights have learned."""
+        for process, stored in self._store.forecasts.models().items():
+            if process not in self.learned:
+                continue
+            try:
+                self._restore(process, stored.payload)
+            except (PayloadError, KeyError, TypeError, ValueError) as error:
+                _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
+                self.learned[process] = Learned()
+
+    def _restore(self, process: str, payload: bytes) -> None:
+        header, arrays = unpack(_KIND, payload)
+        if header["key"] != self._key:
+            return
+        learned = Learned()
+        learned.learned_us, learned.fitted_us = header["learned_us"], header["fitted_us"]
+        learned.refitted_us = header["refitted_us"]
+        for gate, value in zip(learned.gates, header["gates"], strict=True):
+            gate.restore(value)
+        learned.drift.restore(header["drift"])
+        until_us = learned.fitted_us
+        times_us, vectors = self._store.forecasts.moments(until_us - HISTORY_US, until_us, self._key)
+        if not len(times_us):
+            return
+        number = self._layout.processes.index(process)
+        learned.model.restore(header, arrays, self._rows(number, process, times_us, vectors))
+        self.learned[process] = learned
+
+
+def certain_of(chance: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(n,) whether the present state is certain enough to tell what comes."""
+    return (chance < CERTAIN) | (chance > 1 - CERTAIN)
+
+
+__all__ = ["HORIZONS", "Learned", "Learner", "Mapping", "certain_of"]
