@@ -18,13 +18,22 @@ from homeassistant.const import PERCENTAGE, EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import SUBENTRY_ROOM
+from .const import CONF_SLEEP, SUBENTRY_ROOM
 from .coordinator import Coordinator
 from .diagnostic_sensors import HOME_READINESS, ROOM_READINESS, HomeReadiness, RoomReadiness
 from .engine.events import from_us
+from .engine.home import RoomKind
 from .engine.snapshot import HomeState, Learning
 from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
 from .report_sensors import ROOM_MERITS, RoomMerit
+from .forecast_sensors import (
+    HOME_CHANGES,
+    HORIZONS,
+    SLEEP_CHANGES,
+    HomeNextChange,
+    RoomNextTransition,
+    RoomOccupiedIn,
+)
 from .runtime import OccupancyConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -63,10 +72,16 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of the home and its rooms."""
     coordinator, monitor = entry.runtime_data.coordinator, entry.runtime_data.monitor
+    # Without a bedroom or a helper for sleep, nothing tells when people sleep.
+    sleeps = CONF_SLEEP in entry.options or any(
+        room.kind is RoomKind.BEDROOM for room in coordinator.home.rooms
+    )
     async_add_entities(
         [
             LearningStatus(coordinator),
             *(HomeSensor(coordinator, each) for each in HOME_SENSORS),
+            *(HomeNextChange(coordinator, each) for each in HOME_CHANGES),
+            *(HomeNextChange(coordinator, each) for each in SLEEP_CHANGES if sleeps),
             *(HomeReadiness(coordinator, monitor, each) for each in HOME_READINESS),
         ]
     )
@@ -75,6 +90,8 @@ async def async_setup_entry(
             [
                 RoomProbability(coordinator, subentry),
                 *(RoomMerit(coordinator, subentry, each) for each in ROOM_MERITS),
+                RoomNextTransition(coordinator, subentry),
+                *(RoomOccupiedIn(coordinator, subentry, minutes) for minutes in HORIZONS),
                 *(RoomReadiness(coordinator, monitor, subentry, each) for each in ROOM_READINESS),
             ],
             config_subentry_id=subentry.subentry_id,

@@ -1,0 +1,153 @@
+"""Conditions: a change is expected, a state is expected to stay, a probability is within a range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, Unpack, cast
+
+from homeassistant.const import CONF_ABOVE, CONF_BELOW
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.typing import ConfigType
+import voluptuous as vol
+
+from .automation_targets import (
+    CONF_AHEAD,
+    CONF_PROBABILITY,
+    CONF_WITHIN,
+    EXPECTED_OPTIONS,
+    RANGE_OPTIONS,
+    SIGNAL_SNAPSHOT,
+    TargetProcesses,
+    async_present,
+    chance_of_becoming,
+    chance_of_staying,
+    has_a_limit,
+    probability_of,
+    with_target,
+)
+from .engine.snapshot import Snapshot
+
+CONF_BEHAVIOR = "behavior"
+ANY, ALL = "any", "all"
+
+_BEHAVIOR = {vol.Required(CONF_BEHAVIOR, default=ANY): vol.In((ANY, ALL))}
+
+
+class _SnapshotCondition(Condition):
+    """Holds where a chance, in [0, 1], lies in a range; what is not known does not hold."""
+
+    schema: ClassVar[vol.Schema]
+    _above = 0.0
+    _below = 1.0
+
+    @classmethod
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate the target and the options."""
+        return cast(ConfigType, cls.schema(config))
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        super().__init__(hass, config)
+        self._options: Mapping[str, Any] = config.options or {}
+        self._targets = TargetProcesses(hass, config.target or {})
+        self._stop: CALLBACK_TYPE | None = None
+
+    async def _async_setup(self) -> None:
+        self._stop = await self._targets.async_setup()
+
+    def _async_unload(self) -> None:
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    @property
+    def needs_polling(self) -> bool:
+        """Nothing changes between snapshots."""
+        return False
+
+    async def _async_track_changes(self, action: Callable[[], None]) -> CALLBACK_TYPE:
+        @callback
+        def look(_snapshot: Snapshot) -> None:
+            action()
+
+        return async_dispatcher_connect(self._hass, SIGNAL_SNAPSHOT, look)
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        raise NotImplementedError
+
+    def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
+        snapshot = async_present(self._hass)
+        if snapshot is None:
+            return False
+        chances = [self._chance(snapshot, process) for process in self._targets.entities]
+        holds = [chance is not None and self._above <= chance <= self._below for chance in chances]
+        return bool(holds) and (any if self._options[CONF_BEHAVIOR] == ANY else all)(holds)
+
+
+class _SpanCondition(_SnapshotCondition):
+    """On a span from now, with at least so much probability."""
+
+    schema = with_target(_BEHAVIOR | EXPECTED_OPTIONS)
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        super().__init__(hass, config)
+        self._within: timedelta = self._options[CONF_WITHIN]
+        self._above = self._options[CONF_PROBABILITY] / 100
+
+
+class IsExpectedOccupied(_SpanCondition):
+    """Occupied now, or expected to be within the span."""
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        return chance_of_becoming(snapshot, process, True, self._within, already=1.0)
+
+
+class IsExpectedVacant(_SpanCondition):
+    """Vacant now, or expected to be within the span."""
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        return chance_of_becoming(snapshot, process, False, self._within, already=1.0)
+
+
+class StaysOccupied(_SpanCondition):
+    """Occupied, and expected to stay so for the span."""
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        return chance_of_staying(snapshot, process, True, self._within)
+
+
+class StaysVacant(_SpanCondition):
+    """Vacant, and expected to stay so for the span."""
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        return chance_of_staying(snapshot, process, False, self._within)
+
+
+class Probability(_SnapshotCondition):
+    """The probability of occupancy, now or to come, is above, below or between limits."""
+
+    schema = with_target(vol.All(_BEHAVIOR | RANGE_OPTIONS, has_a_limit))
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        super().__init__(hass, config)
+        self._above = self._options.get(CONF_ABOVE, 0.0) / 100
+        self._below = self._options.get(CONF_BELOW, 100.0) / 100
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        return probability_of(snapshot, process, self._options[CONF_AHEAD])
+
+
+CONDITIONS: dict[str, type[Condition]] = {
+    "is_expected_occupied": IsExpectedOccupied,
+    "is_expected_vacant": IsExpectedVacant,
+    "probability": Probability,
+    "stays_occupied": StaysOccupied,
+    "stays_vacant": StaysVacant,
+}
+
+
+async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:
+    """The conditions by name."""
+    return CONDITIONS

@@ -1,0 +1,227 @@
+"""Triggers: a change is expected, a probability has crossed a limit, a routine has changed.
+
+That a room is occupied or vacant now is what Home Assistant's own triggers tell of the occupancy entities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, cast
+
+from homeassistant.const import ATTR_ENTITY_ID, CONF_ABOVE, CONF_BELOW, CONF_OPTIONS, CONF_TARGET
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.trigger import (
+    Trigger,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+from homeassistant.helpers.typing import ConfigType
+import voluptuous as vol
+
+from .automation_targets import (
+    CONF_AHEAD,
+    CONF_PROBABILITY,
+    CONF_WITHIN,
+    EXPECTED_OPTIONS,
+    RANGE_OPTIONS,
+    SIGNAL_SNAPSHOT,
+    Crossing,
+    TargetProcesses,
+    async_present,
+    chance_of_becoming,
+    has_a_limit,
+    probability_of,
+    with_target,
+)
+from .engine.events import from_us
+from .engine.snapshot import HOME, SLEEP, RoutineChange, Snapshot
+
+
+class _SnapshotTrigger(Trigger):
+    """Looks at every snapshot, at each process that is meant."""
+
+    schema: ClassVar[vol.Schema]
+
+    @classmethod
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate the target and the options."""
+        return cast(ConfigType, cls.schema(config))
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        super().__init__(hass, config)
+        self._target = config.target
+        self._options: Mapping[str, Any] = config.options or {}
+
+    def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
+        """What the action is told where the trigger fires, None where it does not."""
+        raise NotImplementedError
+
+    async def async_attach_runner(
+        self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
+    ) -> CALLBACK_TYPE:
+        """Look at every snapshot from now on."""
+        entities: dict[str, str | None] = {SLEEP: None}
+        removers: list[CALLBACK_TYPE] = []
+        targets = None
+        if self._target is not None:
+            targets = TargetProcesses(self._hass, self._target)
+            removers.append(await targets.async_setup())
+
+        @callback
+        def look(snapshot: Snapshot) -> None:
+            for process, entity_id in (entities if targets is None else targets.entities).items():
+                if (news := self._news(snapshot, process)) is not None:
+                    shown = {} if entity_id is None else {ATTR_ENTITY_ID: entity_id}
+                    run_action(shown | news, f"{entity_id or 'sleep'} {self._describe()}")
+
+        if (present := async_present(self._hass)) is not None:
+            # What holds already is no news: the first look never fires.
+            look(present)
+        removers.append(async_dispatcher_connect(self._hass, SIGNAL_SNAPSHOT, look))
+
+        @callback
+        def remove() -> None:
+            for remover in removers:
+                remover()
+
+        return remove
+
+    def _describe(self) -> str:
+        """What happened, for the trace."""
+        raise NotImplementedError
+
+
+class _CrossingTrigger(_SnapshotTrigger):
+    """Fires where a chance enters a range."""
+
+    _above = 0.0
+    _below = 1.0
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        super().__init__(hass, config)
+        self._crossings: dict[str, Crossing] = {}
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        raise NotImplementedError
+
+    def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
+        if process not in self._crossings:
+            self._crossings[process] = Crossing(self._above, self._below)
+        chance = self._chance(snapshot, process)
+        if chance is None or not self._crossings[process].update(chance):
+            return None
+        forecast = snapshot.forecasts.get(process)
+        median = None if forecast is None or not forecast.published else forecast.median_us
+        return {
+            CONF_PROBABILITY: round(100 * chance, 1),
+            "predicted_time": None if median is None else from_us(median),
+        }
+
+
+class _ExpectedTrigger(_CrossingTrigger):
+    """A change to `wanted` is expected within a span, with at least so much probability."""
+
+    schema = with_target(EXPECTED_OPTIONS)
+    wanted: ClassVar[bool]
+    word: ClassVar[str]
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        super().__init__(hass, config)
+        self._within: timedelta = self._options[CONF_WITHIN]
+        self._above = self._options[CONF_PROBABILITY] / 100
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        return chance_of_becoming(snapshot, process, self.wanted, self._within, already=0.0)
+
+    def _describe(self) -> str:
+        return f"expected {self.word} within {self._within}"
+
+
+class ExpectedOccupied(_ExpectedTrigger):
+    """A room is expected to become occupied, or somebody to come home."""
+
+    wanted, word = True, "occupied"
+
+
+class ExpectedVacant(_ExpectedTrigger):
+    """A room is expected to become vacant, or the last to leave the home."""
+
+    wanted, word = False, "vacant"
+
+
+class _ExpectedSleepTrigger(_ExpectedTrigger):
+    """The same of sleep, which has no target."""
+
+    schema = vol.Schema({vol.Required(CONF_OPTIONS): EXPECTED_OPTIONS})
+
+
+class ExpectedAsleep(_ExpectedSleepTrigger):
+    """Bedtime is expected."""
+
+    wanted, word = True, "asleep"
+
+
+class ExpectedAwake(_ExpectedSleepTrigger):
+    """Waking up is expected."""
+
+    wanted, word = False, "awake"
+
+
+class ProbabilityCrossed(_CrossingTrigger):
+    """The probability of occupancy, now or to come, has entered a range."""
+
+    schema = with_target(vol.All(RANGE_OPTIONS, has_a_limit))
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        super().__init__(hass, config)
+        self._above = self._options.get(CONF_ABOVE, 0.0) / 100
+        self._below = self._options.get(CONF_BELOW, 100.0) / 100
+
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        return probability_of(snapshot, process, self._options[CONF_AHEAD])
+
+    def _describe(self) -> str:
+        return "probability crossed"
+
+
+class RoutineChanged(_SnapshotTrigger):
+    """It was noticed that a routine is not what it was."""
+
+    schema = vol.Schema({vol.Required(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS): {}})
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        super().__init__(hass, config)
+        self._seen: dict[str, RoutineChange | None] = {}
+
+    def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
+        change = snapshot.routine_change
+        # Sleep has no entity of its own to be meant by.
+        if change is not None and change.process not in ((HOME, SLEEP) if process == HOME else (process,)):
+            change = None
+        before = self._seen.setdefault(process, change)
+        if change is None or change == before:
+            return None
+        self._seen[process] = change
+        return {"changed_on": change.day, "since": change.since, "why": list(change.why)}
+
+    def _describe(self) -> str:
+        return "routine changed"
+
+
+TRIGGERS: dict[str, type[Trigger]] = {
+    "expected_occupied": ExpectedOccupied,
+    "expected_vacant": ExpectedVacant,
+    "expected_asleep": ExpectedAsleep,
+    "expected_awake": ExpectedAwake,
+    "probability_crossed": ProbabilityCrossed,
+    "routine_changed": RoutineChanged,
+}
+
+
+async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
+    """The triggers by name."""
+    return TRIGGERS
