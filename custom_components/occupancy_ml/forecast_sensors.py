@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.components.sensor import (
@@ -86,10 +86,9 @@ class SteadyMoment:
             self._shown = None
             return None
         moment = to_the_minute(time_us)
-        ahead = (time_us - now_us) / MINUTE_US
-        if self._shown is None or self._shown <= to_the_minute(now_us):
-            self._shown = moment
-        elif abs((moment - self._shown).total_seconds()) >= 60 * step_minutes(ahead):
+        step = timedelta(minutes=step_minutes((time_us - now_us) / MINUTE_US))
+        shown = self._shown
+        if shown is None or shown <= to_the_minute(now_us) or abs(moment - shown) >= step:
             self._shown = moment
         return self._shown
 
@@ -207,10 +206,10 @@ class RoomOccupiedIn(RoomEntity, SensorEntity):
 
     def _shown(self) -> tuple[Any, ...]:
         forecast = self.coordinator.data.forecasts.get(self._room_id)
-        chance, reason = None, NOT_MADE
-        if forecast is not None:
-            chance = forecast.occupied_in.get(self._minutes) if forecast.published else None
-            reason = forecast.reason
+        reason = NOT_MADE if forecast is None else forecast.reason
+        chance = None
+        if forecast is not None and forecast.published:
+            chance = forecast.occupied_in.get(self._minutes)
         self._attr_native_value = self._percent.update(chance)
         self._attr_extra_state_attributes = {ATTR_REASON: reason}
         return (self._attr_native_value, reason)

@@ -1,0 +1,102 @@
+"""What is read off a forecast."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+import json
+
+from hypothesis import given, strategies as st
+import numpy as np
+import pytest
+
+from custom_components.occupancy_ml.engine.events import MINUTE_US, from_us, to_us
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP
+from custom_components.occupancy_ml.forecasts import (
+    CHANGES,
+    chance_of_change,
+    change_of,
+    forecast_as_json,
+    intervals_of,
+    to_the_minute,
+)
+from tests.foretold import LEVELS, forecast, moved
+
+NOW_US = to_us(datetime(2026, 3, 29, 0, 30, tzinfo=UTC))
+times = st.lists(st.floats(0, 1440), min_size=5, max_size=5).map(lambda found: tuple(sorted(found)))
+
+
+@given(times, st.floats(0, 0.1), st.lists(st.floats(0, 1500), min_size=2, max_size=20))
+def test_the_chance_of_a_change_only_grows_and_passes_through_the_quantiles(
+    quantiles: tuple[float, ...], none: float, minutes: list[float]
+) -> None:
+    told = forecast("kitchen", False, quantiles, none_24h=none)
+    chances = [chance_of_change(told, each) for each in sorted(minutes)]
+    assert all(0 <= a <= b + 1e-12 for a, b in zip(chances, [*chances[1:], 1.0], strict=True))
+    for level, time in zip(LEVELS, quantiles, strict=True):
+        assert chance_of_change(told, time) >= level - 1e-9
+        if time > 0:
+            assert (
+                chance_of_change(told, np.nextafter(time, 0))
+                <= max(share for share, other in zip(LEVELS, quantiles, strict=True) if other == time) + 1e-6
+            )
+
+
+def test_the_chance_is_straight_between_quantiles() -> None:
+    told = forecast("kitchen", False, (10, 20, 30, 40, 60), none_24h=0.0)
+    assert chance_of_change(told, 5) == pytest.approx(0.05)
+    assert chance_of_change(told, 35) == pytest.approx(0.625)
+    assert chance_of_change(told, 60 + 690) == pytest.approx(0.95)
+    assert chance_of_change(told, 1440) == 1.0
+
+
+def test_what_rather_does_not_come_within_a_day_counts_only_up_to_it() -> None:
+    told = forecast("kitchen", False, (100, 600, None, None, None), none_24h=0.7)
+    assert chance_of_change(told, 600) == pytest.approx(0.25)
+    assert chance_of_change(told, 1440) == pytest.approx(0.3)
+    assert chance_of_change(told, 5000) == pytest.approx(0.3)
+    assert intervals_of(moved(told, NOW_US)) == {
+        "50": [from_us(NOW_US + 600 * MINUTE_US), None],
+        "80": [from_us(NOW_US + 100 * MINUTE_US), None],
+    }
+
+
+def test_each_change_has_its_name() -> None:
+    named = [
+        change_of(forecast(process, state)) for process in ("kitchen", HOME, SLEEP) for state in (False, True)
+    ]
+    assert named == ["to_occupied", "to_vacant", "arrival", "departure", "bedtime", "wake_up"]
+    assert set(named) == set(CHANGES)
+
+
+def test_times_are_full_minutes() -> None:
+    assert to_the_minute(NOW_US + 29_999_999) == from_us(NOW_US)
+    assert to_the_minute(NOW_US + 30_000_000) == from_us(NOW_US + MINUTE_US)
+
+
+def test_of_an_unpublished_forecast_only_the_reason_is_told() -> None:
+    told = forecast_as_json(
+        moved(forecast("kitchen", True, published=False, reason="Too few changes yet."), NOW_US)
+    )
+    assert told == {
+        "made_at": "2026-03-29T00:30:00+00:00",
+        "occupied": True,
+        "published": False,
+        "reason": "Too few changes yet.",
+    }
+
+
+def test_a_published_forecast_is_told_whole() -> None:
+    made = forecast(
+        HOME, True, (10, 20, 30, 40, None), alternatives=((90, 0.2),), occupied_in={30: 0.5, 5: 0.9}
+    )
+    told = forecast_as_json(moved(made, NOW_US))
+    assert json.loads(json.dumps(told)) == told
+    assert told["transition_type"] == "departure"
+    assert told["predicted_time"] == "2026-03-29T01:00:00+00:00"
+    assert told["time_until"] == 30
+    assert told["prediction_interval"] == {
+        "50": ["2026-03-29T00:50:00+00:00", "2026-03-29T01:10:00+00:00"],
+        "80": ["2026-03-29T00:40:00+00:00", None],
+    }
+    assert told["alternatives"] == [{"time": "2026-03-29T02:00:00+00:00", "probability": 0.2}]
+    assert told["occupied_in"] == {"5": 0.9, "30": 0.5}
