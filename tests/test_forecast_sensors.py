@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from homeassistant.const import STATE_UNKNOWN
@@ -75,6 +76,14 @@ async def test_what_is_not_published_is_unknown_with_the_reason(
     assert state(hass, NEXT).state == STATE_UNKNOWN
     assert state(hass, NEXT).attributes["none_within_24_hours"] == 60
     assert "24 hours" in state(hass, NEXT).attributes["reason"]
+
+
+async def test_a_horizon_that_is_no_better_is_unknown(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    told = replace(forecast("kitchen", False, occupied_in={30: 0.5}), told_in=(5, 15))
+    show(entry, told)
+    assert state(hass, NEXT).state != STATE_UNKNOWN
+    assert state(hass, SOON).state == STATE_UNKNOWN
+    assert state(hass, SOON).attributes["reason"].startswith("So far ahead")
 
 
 async def test_the_home_tells_each_change_while_it_can_come(hass: HomeAssistant) -> None:

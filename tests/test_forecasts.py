@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 import json
 
@@ -18,6 +19,7 @@ from custom_components.occupancy_ml.forecasts import (
     forecast_as_json,
     intervals_of,
     to_the_minute,
+    told_in,
 )
 from tests.foretold import LEVELS, forecast, moved
 
@@ -30,34 +32,49 @@ def test_the_chance_of_a_change_only_grows_and_passes_through_the_quantiles(
     quantiles: tuple[float, ...], none: float, minutes: list[float]
 ) -> None:
     told = forecast("kitchen", False, quantiles, none_24h=none)
-    chances = [chance_of_change(told, each) for each in sorted(minutes)]
+    chances = [chance_of_change(told, each, 0) for each in sorted(minutes)]
     assert all(0 <= a <= b + 1e-12 for a, b in zip(chances, [*chances[1:], 1.0], strict=True))
     for level, time in zip(LEVELS, quantiles, strict=True):
-        assert chance_of_change(told, time) >= level - 1e-9
+        assert chance_of_change(told, time, 0) >= level - 1e-9
         if time > 0:
             assert (
-                chance_of_change(told, np.nextafter(time, 0))
+                chance_of_change(told, np.nextafter(time, 0), 0)
                 <= max(share for share, other in zip(LEVELS, quantiles, strict=True) if other == time) + 1e-6
             )
 
 
 def test_the_chance_is_straight_between_quantiles() -> None:
     told = forecast("kitchen", False, (10, 20, 30, 40, 60), none_24h=0.0)
-    assert chance_of_change(told, 5) == pytest.approx(0.05)
-    assert chance_of_change(told, 35) == pytest.approx(0.625)
-    assert chance_of_change(told, 60 + 690) == pytest.approx(0.95)
-    assert chance_of_change(told, 1440) == 1.0
+    assert chance_of_change(told, 5, 0) == pytest.approx(0.05)
+    assert chance_of_change(told, 35, 0) == pytest.approx(0.625)
+    assert chance_of_change(told, 60 + 690, 0) == pytest.approx(0.95)
+    assert chance_of_change(told, 1440, 0) == 1.0
 
 
 def test_what_rather_does_not_come_within_a_day_counts_only_up_to_it() -> None:
     told = forecast("kitchen", False, (100, 600, None, None, None), none_24h=0.7)
-    assert chance_of_change(told, 600) == pytest.approx(0.25)
-    assert chance_of_change(told, 1440) == pytest.approx(0.3)
-    assert chance_of_change(told, 5000) == pytest.approx(0.3)
+    assert chance_of_change(told, 600, 0) == pytest.approx(0.25)
+    assert chance_of_change(told, 1440, 0) == pytest.approx(0.3)
+    assert chance_of_change(told, 5000, 0) == pytest.approx(0.3)
     assert intervals_of(moved(told, NOW_US)) == {
         "50": [from_us(NOW_US + 600 * MINUTE_US), None],
         "80": [from_us(NOW_US + 100 * MINUTE_US), None],
     }
+
+
+def test_a_forecast_some_minutes_old_counts_as_not_come_true_until_now() -> None:
+    told = forecast("kitchen", False, (10, 20, 30, 40, 60), none_24h=0.0)
+    # By 20 minutes a quarter had been expected; of the rest a third comes in the next ten.
+    assert chance_of_change(told, 10, 20 * MINUTE_US) == pytest.approx(0.25 / 0.75)
+    assert chance_of_change(told, 0, 20 * MINUTE_US) == 0
+    assert chance_of_change(told, 10, 2000 * MINUTE_US) == 1.0
+
+
+def test_a_horizon_that_is_no_better_is_not_told() -> None:
+    told = replace(forecast("kitchen", False, occupied_in={5: 0.1, 30: 0.6}), told_in=(5,))
+    assert (told_in(told, 5), told_in(told, 30), told_in(told, 60)) == (0.1, None, None)
+    assert told_in(replace(told, published=False), 5) is None
+    assert forecast_as_json(told)["occupied_in"] == {"5": 0.1, "30": None}
 
 
 def test_each_change_has_its_name() -> None:

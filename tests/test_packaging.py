@@ -17,7 +17,7 @@ import zipfile
 from awesomeversion import AwesomeVersion
 import homeassistant.components
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import selector
+from homeassistant.helpers import condition as condition_helper, selector, trigger as trigger_helper
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
@@ -25,6 +25,7 @@ from homeassistant.util.yaml import load_yaml_dict
 from packaging.requirements import Requirement
 import pytest
 
+from custom_components.occupancy_ml import condition, trigger
 from custom_components.occupancy_ml.const import DOMAIN, NAME
 
 ROOT = Path(__file__).parent.parent
@@ -380,6 +381,68 @@ async def test_actions_are_described_as_registered(
             if "translation_key" in choice:
                 options = texts["selector"][choice["translation_key"]]["options"]
                 assert set(options) == set(choice["options"])
+
+
+# --- triggers and conditions
+
+
+@pytest.mark.parametrize("kind", ["trigger", "condition"])
+async def test_triggers_and_conditions_are_described_for_the_editor(
+    hass: HomeAssistant, icons: dict[str, Any], texts: dict[str, Any], kind: str
+) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    await hass.async_block_till_done()
+    offered = await (
+        trigger.async_get_triggers(hass) if kind == "trigger" else condition.async_get_conditions(hass)
+    )
+    descriptions = await (
+        trigger_helper.async_get_all_descriptions(hass)
+        if kind == "trigger"
+        else condition_helper.async_get_all_descriptions(hass)
+    )
+    described = {
+        key.removeprefix(f"{DOMAIN}."): each
+        for key, each in descriptions.items()
+        if key.startswith(f"{DOMAIN}.")
+    }
+    # Home Assistant itself has read and checked the files; what it refuses is None, or not there.
+    assert set(described) == set(offered) == set(texts[f"{kind}s"]) == set(icons[f"{kind}s"])
+    for name, described_as in described.items():
+        assert described_as is not None, name
+        text = texts[f"{kind}s"][name]
+        assert text["name"]
+        assert text["description"]
+        assert icons[f"{kind}s"][name][kind].startswith("mdi:")
+        assert set(text.get("fields", {})) == set(described_as["fields"]), name
+        for key, field in described_as["fields"].items():
+            assert text["fields"][key]["name"]
+            choice = field["selector"].get("select") or {}
+            if "translation_key" in choice:
+                options = texts["selector"][choice["translation_key"]]["options"]
+                assert set(options) == set(choice["options"])
+
+
+@pytest.mark.parametrize("kind", ["trigger", "condition"])
+async def test_what_the_editor_begins_with_is_valid(hass: HomeAssistant, kind: str) -> None:
+    """A form that is opened and saved with its defaults, and a limit where there is no default."""
+    assert await async_setup_component(hass, DOMAIN, {})
+    await hass.async_block_till_done()
+    for name, described in load_yaml_dict(str(PACKAGE / f"{kind}s.yaml")).items():
+        if name.startswith("."):
+            continue
+        options = {
+            key: field["default"] for key, field in described.get("fields", {}).items() if "default" in field
+        }
+        if "above" in described.get("fields", {}):
+            options["above"] = 70
+        config: dict[str, Any] = {"options": options} if options else {}
+        if "target" in described:
+            config["target"] = {"area_id": "kitchen"}
+        key = f"{DOMAIN}.{name}"
+        if kind == "trigger":
+            assert await trigger_helper.async_validate_trigger_config(hass, [{"platform": key, **config}])
+        else:
+            assert await condition_helper.async_validate_condition_config(hass, {"condition": key, **config})
 
 
 # --- the release

@@ -17,7 +17,7 @@ from .const import DOMAIN
 from .coordinator import Coordinator
 from .engine.snapshot import HOME, Snapshot
 from .forecast_sensors import HORIZONS
-from .forecasts import chance_of_change
+from .forecasts import chance_of_change, told_in
 
 CONF_AHEAD = "ahead"
 CONF_PROBABILITY = "probability"
@@ -170,7 +170,7 @@ def chance_of_becoming(
         return already
     if not forecast.published:
         return None
-    return chance_of_change(forecast, within.total_seconds() / 60)
+    return chance_of_change(forecast, within.total_seconds() / 60, snapshot.time_us)
 
 
 def chance_of_staying(snapshot: Snapshot, process: str, wanted: bool, within: timedelta) -> float | None:
@@ -183,7 +183,7 @@ def probability_of(snapshot: Snapshot, process: str, ahead: int) -> float | None
     """P(a process is in its state "occupied"), now or so many minutes ahead; None where it is not known."""
     if ahead:
         forecast = snapshot.forecasts.get(process)
-        return forecast.occupied_in.get(ahead) if forecast is not None and forecast.published else None
+        return None if forecast is None else told_in(forecast, ahead)
     if process == HOME:
         return snapshot.home.probability
     room = snapshot.rooms.get(process)

@@ -19,7 +19,7 @@ from .coordinator import Coordinator
 from .engine.events import MINUTE_US
 from .engine.snapshot import HOME, SLEEP, Forecast
 from .entity import HomeEntity, OccupancyEntity, RoomEntity, SteadyPercent, percent
-from .forecasts import NOT_MADE, change_of, intervals_of, to_the_minute
+from .forecasts import NOT_MADE, change_of, intervals_of, to_the_minute, told_in
 
 ATTR_ALTERNATIVES = "alternatives"
 ATTR_CONFIDENCE = "confidence"
@@ -29,6 +29,8 @@ ATTR_PREDICTION_INTERVAL = "prediction_interval"
 ATTR_REASON = "reason"
 ATTR_TIME_UNTIL = "time_until"
 ATTR_TRANSITION_TYPE = "transition_type"
+
+NOT_BETTER = "So far ahead it is no better here than the share of time the room is occupied."
 
 # How far ahead P(occupied) is shown, in minutes, and which of them without being asked for.
 HORIZONS = (5, 15, 30, 60, 120, 240)
@@ -134,8 +136,10 @@ class _NextChange(OccupancyEntity, SensorEntity):
         if (change := change_of(forecast)) != self._change:
             self._prepare()
             self._change = change
-        now_us = forecast.made_at_us
-        moment = self._moment.update(forecast.median_us, now_us)
+        now_us = self.coordinator.data.time_us
+        # A forecast stands for some minutes, and its median may pass meanwhile.
+        median_us = None if forecast.median_us is None else max(forecast.median_us, now_us)
+        moment = self._moment.update(median_us, now_us)
         until = None if moment is None else int((moment - to_the_minute(now_us)).total_seconds()) // 60
         shown = (
             change,
@@ -206,10 +210,10 @@ class RoomOccupiedIn(RoomEntity, SensorEntity):
 
     def _shown(self) -> tuple[Any, ...]:
         forecast = self.coordinator.data.forecasts.get(self._room_id)
+        chance = None if forecast is None else told_in(forecast, self._minutes)
         reason = NOT_MADE if forecast is None else forecast.reason
-        chance = None
-        if forecast is not None and forecast.published:
-            chance = forecast.occupied_in.get(self._minutes)
+        if chance is None and reason is None:
+            reason = NOT_BETTER
         self._attr_native_value = self._percent.update(chance)
         self._attr_extra_state_attributes = {ATTR_REASON: reason}
         return (self._attr_native_value, reason)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
+from .coordinator import Coordinator, now_us
 from .engine.events import MINUTE_US, from_us
-from .engine.snapshot import HOME, SLEEP, Forecast
+from .engine.snapshot import HOME, SLEEP, Forecast, ForecastCurve
 
 DAY_MINUTES = 24 * 60.0
+
+# A point every quarter of an hour is what a chart can show of a day, and what a response can bear for all rooms.
+CURVE_STEP_US = 15 * MINUTE_US
 
 # The shown intervals: percent, and the quantiles at their ends.
 INTERVALS = ((50, 0.25, 0.75), (80, 0.1, 0.9))
@@ -28,11 +33,24 @@ def change_of(forecast: Forecast) -> str:
     return _CHANGES.get(forecast.process, _ROOM_CHANGES)[forecast.occupied]
 
 
-def chance_of_change(forecast: Forecast, minutes: float) -> float:
-    """P(the process changes within so many minutes of the forecast), in [0, 1].
+def chance_of_change(forecast: Forecast, minutes: float, now_us: int) -> float:
+    """P(the process changes within so many minutes from now, given that it has not until now), in [0, 1].
 
-    The forecast tells its distribution function at the quantiles and at 24 hours; in between it is taken to be
-    straight, which is nowhere further off than the step between two quantiles.
+    Args:
+        forecast: of the state in which the process still is; it may be some minutes old.
+        minutes: from now.
+        now_us: the present.
+    """
+    elapsed = max(0.0, (now_us - forecast.made_at_us) / MINUTE_US)
+    come = _distribution(forecast, elapsed)
+    return (_distribution(forecast, elapsed + minutes) - come) / (1 - come) if come < 1 else 1.0
+
+
+def _distribution(forecast: Forecast, minutes: float) -> float:
+    """P(the change comes within so many minutes of the forecast).
+
+    It is told at the quantiles and at 24 hours; in between it is taken to be straight, which is nowhere further off
+    than the step between two quantiles.
     """
     known = [(0.0, 0.0)]
     known += [(time, share) for share, time in sorted(forecast.quantiles.items()) if time is not None]
@@ -64,6 +82,46 @@ def intervals_of(forecast: Forecast) -> dict[str, list[datetime | None]]:
     }
 
 
+def told_in(forecast: Forecast, minutes: int) -> float | None:
+    """P(in the state "occupied" so many minutes ahead), None where that is not published."""
+    if not forecast.published or minutes not in forecast.told_in:
+        return None
+    return forecast.occupied_in.get(minutes)
+
+
+async def async_tell(coordinator: Coordinator, processes: Iterable[str]) -> dict[str, JsonObjectType]:
+    """The forecasts of processes with their curves over 24 hours, for actions and commands.
+
+    Raises:
+        HomeAssistantError: the entry is not loaded.
+    """
+    forecasts = coordinator.data.forecasts
+    told: dict[str, JsonObjectType] = {}
+    for process in processes:
+        forecast = forecasts.get(process)
+        if forecast is None:
+            told[process] = {"published": False, "reason": NOT_MADE}
+            continue
+        told[process] = forecast_as_json(forecast)
+        if forecast.published:
+            # One turn each, so that events pass in between.
+            curve = await coordinator.run(coordinator.engine.forecasts.curve, process, now_us())
+            told[process]["curve"] = None if curve is None else _curve_as_json(curve)
+    return told
+
+
+def _curve_as_json(curve: ForecastCurve) -> list[JsonValueType]:
+    every = max(1, CURVE_STEP_US // curve.step_us)
+    return [
+        {
+            "time": from_us(curve.made_at_us + (step + 1) * curve.step_us).isoformat(),
+            "occupied": round(curve.occupied[step], 4),
+            "changed": round(curve.changed[step], 4),
+        }
+        for step in range(every - 1, len(curve.occupied), every)
+    ]
+
+
 def forecast_as_json(forecast: Forecast) -> JsonObjectType:
     """A forecast as actions and commands tell it; of one that is not published only the reason."""
     told: JsonObjectType = {
@@ -90,6 +148,6 @@ def forecast_as_json(forecast: Forecast) -> JsonObjectType:
         ],
         "none_within_24_hours": forecast.none_24h,
         "occupied_in": dict[str, JsonValueType](
-            {str(minutes): chance for minutes, chance in sorted(forecast.occupied_in.items())}
+            {str(minutes): told_in(forecast, minutes) for minutes in sorted(forecast.occupied_in)}
         ),
     }

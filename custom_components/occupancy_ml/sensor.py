@@ -25,7 +25,6 @@ from .engine.events import from_us
 from .engine.home import RoomKind
 from .engine.snapshot import HomeState, Learning
 from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
-from .report_sensors import ROOM_MERITS, RoomMerit
 from .forecast_sensors import (
     HOME_CHANGES,
     HORIZONS,
@@ -34,6 +33,7 @@ from .forecast_sensors import (
     RoomNextTransition,
     RoomOccupiedIn,
 )
+from .report_sensors import ROOM_MERITS, RoomMerit
 from .runtime import OccupancyConfigEntry
 
 PARALLEL_UPDATES = 0

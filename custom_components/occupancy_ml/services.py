@@ -21,9 +21,10 @@ from .csv_import import ImportCounts, ImportFileError, read, resolve
 from .engine.adaptation.report import SPANS
 from .engine.events import Event, from_us, to_us
 from .engine.export import ExportKind
-from .engine.snapshot import HomeState, RoomState
+from .engine.snapshot import HOME, SLEEP, HomeState, RoomState
 from .engine.store import StoreError
 from .export import async_export
+from .forecasts import async_tell
 from .report_card import async_report_card
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SERVICE_EVALUATE = "evaluate"
 SERVICE_EXPORT = "export"
+SERVICE_GET_FORECAST = "get_forecast"
 SERVICE_GET_PREDICTIONS = "get_predictions"
 SERVICE_IMPORT_EVENTS = "import_events"
 SERVICE_RELABEL = "relabel"
@@ -99,6 +101,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
     )
     hass.services.async_register(
         DOMAIN, SERVICE_UNDO_RELABEL, _async_undo_relabel, UNDO_SCHEMA, SupportsResponse.OPTIONAL
+    )
+    hass.services.async_register(
+        DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, ROOMS_SCHEMA, SupportsResponse.ONLY
     )
     hass.services.async_register(
         DOMAIN,
@@ -267,6 +272,21 @@ async def _async_evaluate(call: ServiceCall) -> ServiceResponse:
             translation_key="store_error",
             translation_placeholders={"error": str(error)},
         ) from error
+
+
+async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
+    runtime = _runtime(call.hass)
+    chosen: list[str] = call.data.get(ATTR_ROOMS) or []
+    _check_rooms(runtime, chosen)
+    coordinator = runtime.coordinator
+    rooms = chosen or [room.room_id for room in coordinator.home.rooms]
+    whole = [] if chosen else [process for process in (HOME, SLEEP) if process in coordinator.data.forecasts]
+    told = await async_tell(coordinator, [*rooms, *whole])
+    return {
+        "time": from_us(coordinator.data.time_us).isoformat(),
+        **{process.removeprefix("@"): told[process] for process in whole},
+        "rooms": {room: told[room] for room in rooms},
+    }
 
 
 def home_as_json(home: HomeState) -> JsonObjectType:

@@ -24,12 +24,15 @@ from homeassistant.helpers import area_registry as ar, config_validation as cv, 
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from .automation_targets import HOME_ENTITY
 from .const import DOMAIN
 from .engine.adaptation.report import SPANS
 from .engine.events import to_us
 from .engine.monitoring import recent_runs
+from .engine.snapshot import HOME, SLEEP
 from .engine.store import Store, StoreError
 from .engine.timeline import MOST_POINTS, timeline
+from .forecasts import async_tell
 from .monitor import async_readiness
 from .report_card import async_report_card
 from .runtime import OccupancyConfigEntry, Runtime
@@ -48,7 +51,7 @@ MOST_RUNS = 500
 @callback
 def async_setup_websocket_api(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for command in (ws_home, ws_rooms, ws_timeline, ws_runs, ws_readiness, ws_report_card):
+    for command in (ws_home, ws_rooms, ws_forecast, ws_timeline, ws_runs, ws_readiness, ws_report_card):
         websocket_api.async_register_command(hass, command)
 
 
@@ -147,6 +150,35 @@ async def ws_rooms(
             }
         )
     return {"time": snapshot.time_us / 1e6, "rooms": told}
+
+
+@websocket_api.websocket_command({vol.Required("type"): f"{DOMAIN}/forecast", vol.Optional("rooms"): [str]})
+@websocket_api.async_response
+@_answers
+async def ws_forecast(
+    hass: HomeAssistant, runtime: Runtime, connection: ActiveConnection, msg: Message
+) -> object:
+    """What comes next in rooms, or in all a user may read and in the home; see `forecasts.async_tell`."""
+    coordinator, user = runtime.coordinator, connection.user
+    known = [room.room_id for room in coordinator.home.rooms]
+    asked: list[str] | None = msg.get("rooms")
+    whole: list[str] = []
+    if asked is not None:
+        if not all(_may_read_room(hass, user, room_id) for room_id in asked):
+            raise Unauthorized
+        if not set(asked) <= set(known):
+            raise vol.Invalid("there is no such room")
+        rooms = asked
+    else:
+        rooms = [room_id for room_id in known if _may_read_room(hass, user, room_id)]
+        if _may_read(hass, user, Platform.BINARY_SENSOR, HOME_ENTITY):
+            whole = [process for process in (HOME, SLEEP) if process in coordinator.data.forecasts]
+    told = await async_tell(coordinator, [*rooms, *whole])
+    return {
+        "time": coordinator.data.time_us / 1e6,
+        **{process.removeprefix("@"): told[process] for process in whole},
+        "rooms": {room_id: told[room_id] for room_id in rooms},
+    }
 
 
 @websocket_api.websocket_command(
