@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
@@ -108,12 +110,13 @@ async def test_the_home_tells_each_change_while_it_can_come(hass: HomeAssistant)
     assert state(hass, "sensor.home_next_arrival").attributes["reason"] == "Too few."
 
 
-def _bedroom() -> object:
-    from homeassistant.config_entries import ConfigSubentry
-
+def _bedroom() -> ConfigSubentry:
     data = room_data("bedroom", {}, "bedroom")
     return ConfigSubentry(
-        data=data["data"], subentry_type=data["subentry_type"], title=data["title"], unique_id="bedroom"
+        data=MappingProxyType(data["data"]),
+        subentry_type=data["subentry_type"],
+        title=data["title"],
+        unique_id="bedroom",
     )
 
 

@@ -39,7 +39,7 @@ async def automate(
     **options: Any,
 ) -> list[ServiceCall]:
     """Set an automation up that does nothing but notes that it ran."""
-    calls = async_mock_service(hass, "test", "automation")
+    calls: list[ServiceCall] = async_mock_service(hass, "test", "automation")
     trigger: dict[str, Any] = {"trigger": f"occupancy_ml.{name}"}
     if target is not None:
         trigger["target"] = target
