@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 import json
+from typing import Any
 
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US, from_us, to_us
-from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, ForecastCurve
 from custom_components.occupancy_ml.forecasts import (
     CHANGES,
     chance_of_change,
     change_of,
+    curve_as_json,
     forecast_as_json,
     intervals_of,
     to_the_minute,
@@ -24,7 +26,7 @@ from custom_components.occupancy_ml.forecasts import (
 from tests.foretold import LEVELS, forecast, moved
 
 NOW_US = to_us(datetime(2026, 3, 29, 0, 30, tzinfo=UTC))
-times = st.lists(st.floats(0, 1440), min_size=5, max_size=5).map(lambda found: tuple(sorted(found)))
+times = st.lists(st.floats(0.01, 1440), min_size=5, max_size=5).map(lambda found: tuple(sorted(found)))
 
 
 @given(times, st.floats(0, 0.1), st.lists(st.floats(0, 1500), min_size=2, max_size=20))
@@ -100,6 +102,22 @@ def test_of_an_unpublished_forecast_only_the_reason_is_told() -> None:
         "published": False,
         "reason": "Too few changes yet.",
     }
+
+
+def test_a_curve_is_told_by_quarters_of_an_hour() -> None:
+    share = [n / 288 for n in range(1, 289)]
+    curve = ForecastCurve(
+        "kitchen", NOW_US, 5 * MINUTE_US, tuple(share), tuple(reversed(share)), (0.0,) * 288
+    )
+    told: list[Any] = curve_as_json(curve)
+    assert len(told) == 96
+    assert told[0] == {
+        "time": "2026-03-29T00:45:00+00:00",
+        "occupied": round(share[2], 4),
+        "changed": round(share[-3], 4),
+    }
+    assert told[-1]["time"] == "2026-03-30T00:30:00+00:00"
+    assert told[-1]["occupied"] == 1
 
 
 def test_a_published_forecast_is_told_whole() -> None:

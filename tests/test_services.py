@@ -22,8 +22,10 @@ import voluptuous as vol
 from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.coordinator import Coordinator
 from custom_components.occupancy_ml.engine.events import Cause, Origin, from_us
+from custom_components.occupancy_ml.engine.snapshot import HOME
 from custom_components.occupancy_ml.engine.store import LabelSource
 from tests.a_home import coordinator_of, set_up, settle, stored_events
+from tests.foretold import forecast, show
 from tests.house import build_house
 
 HEADER = "time,entity_id,state,previous,cause\n"
@@ -87,6 +89,25 @@ async def test_predictions_of_all_rooms_and_of_some(hass: HomeAssistant, entry: 
     assert answer["home"]["learning"] == snapshot.home.learning.value
     assert set((await call(hass, "get_predictions", rooms=["hall"]))["rooms"]) == {"hall"}
     await refused(hass, "get_predictions", "unknown_room", rooms=["attic"])
+
+
+async def test_forecasts_of_all_and_of_some(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    hidden = forecast("hall", False, published=False, reason="Too few changes.")
+    show(entry, forecast("kitchen", True, occupied_in={30: 0.6}), hidden, forecast(HOME, True))
+    answer = await call(hass, "get_forecast")
+    assert set(answer) == {"time", "home", "rooms"}
+    assert set(answer["rooms"]) == {"kitchen", "bathroom", "hall"}
+    assert answer["home"]["transition_type"] == "departure"
+    assert answer["rooms"]["kitchen"]["transition_type"] == "to_vacant"
+    assert answer["rooms"]["kitchen"]["occupied_in"] == {"30": 0.6}
+    assert "curve" in answer["rooms"]["kitchen"]
+    assert answer["rooms"]["hall"]["reason"] == "Too few changes."
+    assert not {"predicted_time", "curve"} & set(answer["rooms"]["hall"])
+    assert answer["rooms"]["bathroom"]["published"] is False
+    some = await call(hass, "get_forecast", rooms=["hall"])
+    assert set(some) == {"time", "rooms"}
+    assert set(some["rooms"]) == {"hall"}
+    await refused(hass, "get_forecast", "unknown_room", rooms=["attic"])
 
 
 async def test_a_correction_takes_effect_at_once(hass: HomeAssistant, entry: MockConfigEntry) -> None:

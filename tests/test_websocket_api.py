@@ -18,9 +18,11 @@ from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP
 from custom_components.occupancy_ml.engine.timeline import timeline
 from tests.a_home import ROOMS, coordinator_of, set_up, settle
 from tests.engine.living import START_US, at, flat, play, pulse
+from tests.foretold import forecast, show
 from tests.house import build_house
 
 # Home Assistant's own web server warns about itself.
@@ -72,6 +74,35 @@ async def test_the_home_and_its_rooms(
     assert (kitchen["name"], kitchen["occupied"]) == ("Kitchen", True)
     assert kitchen["probability"] == snapshot.rooms["kitchen"].probability
     assert {"entity_id": "binary_sensor.kitchen_motion", "role": "motion"} in kitchen["sensors"]
+
+
+async def test_what_comes_next(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    show(entry, forecast("kitchen", True), forecast(HOME, False), forecast(SLEEP, False))
+    answer = await told(hass_ws_client, "forecast")
+    assert set(answer) == {"time", "home", "sleep", "rooms"}
+    assert set(answer["rooms"]) == set(ROOMS)
+    assert answer["home"]["transition_type"] == "arrival"
+    assert answer["sleep"]["transition_type"] == "bedtime"
+    assert answer["rooms"]["kitchen"]["prediction_interval"].keys() == {"50", "80"}
+    assert answer["rooms"]["hall"]["published"] is False
+    assert set(await told(hass_ws_client, "forecast", rooms=["hall"])) == {"time", "rooms"}
+    assert (await ask(hass_ws_client, "forecast", rooms=["attic"]))["error"]["code"] == "invalid_format"
+
+
+async def test_forecasts_are_told_to_whom_may_read_the_room(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    hass_admin_user: MockUser,
+) -> None:
+    show(entry, forecast("kitchen", True), forecast(HOME, False))
+    may_read_only(hass_admin_user, "binary_sensor.kitchen_occupancy")
+    answer = await told(hass_ws_client, "forecast")
+    assert set(answer) == {"time", "rooms"}
+    assert set(answer["rooms"]) == {"kitchen"}
+    assert (await ask(hass_ws_client, "forecast", rooms=["hall"]))["error"]["code"] == "unauthorized"
 
 
 async def test_the_timeline_of_a_room(

@@ -106,11 +106,12 @@ async def async_tell(coordinator: Coordinator, processes: Iterable[str]) -> dict
         if forecast.published:
             # One turn each, so that events pass in between.
             curve = await coordinator.run(coordinator.engine.forecasts.curve, process, now_us())
-            told[process]["curve"] = None if curve is None else _curve_as_json(curve)
+            told[process]["curve"] = None if curve is None else curve_as_json(curve)
     return told
 
 
-def _curve_as_json(curve: ForecastCurve) -> list[JsonValueType]:
+def curve_as_json(curve: ForecastCurve) -> list[JsonValueType]:
+    """A curve as actions and commands tell it, a point every quarter of an hour."""
     every = max(1, CURVE_STEP_US // curve.step_us)
     return [
         {
