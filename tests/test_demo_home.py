@@ -8,15 +8,20 @@ from pathlib import Path
 import sqlite3
 from zoneinfo import ZoneInfo
 
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+from homeassistant.util import slugify
 import pytest
 
 from custom_components.occupancy_ml.engine.events import Cause, from_us
+from scripts.demo_home.automations import BLUEPRINTS, automations, copy_blueprints
 from scripts.demo_home.dashboard import dashboard
 from scripts.demo_home.evening import is_lively, liveliest, simulated_home
 from scripts.demo_home.occupancy_demo.things import attributes_of
 from scripts.demo_home.past import DAYS, write_history
 from tests.simulator import simulate
 
+ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 29, 12, 7, tzinfo=UTC)
 
 
@@ -68,3 +73,29 @@ def test_the_page_has_a_card_for_every_room_and_says_that_it_is_simulated() -> N
     for room in config.rooms:
         assert f"'sensor.{room.room_id}_occupancy_probability'" in shown
         assert f"'binary_sensor.{room.room_id}_occupancy'" in shown
+        assert f"'sensor.{room.room_id}_occupancy_next_transition'" in shown
+    for made in automations()["automation"]:
+        assert f"'automation.{slugify(made['alias'])}'" in shown
+
+
+async def test_the_automations_of_the_demo_are_made_of_every_blueprint(
+    hass: HomeAssistant,
+) -> None:
+    await hass.async_add_executor_job(copy_blueprints, Path(hass.config.config_dir), ROOT)
+    made = automations()
+    for domain in ("input_boolean", "climate", "template", "automation"):
+        assert await async_setup_component(hass, domain, {domain: made[domain]})
+    await hass.async_block_till_done()
+    states = [hass.states.get(f"automation.{slugify(each['alias'])}") for each in made["automation"]]
+    assert [state.state for state in states if state is not None] == ["on"] * 4
+    used = {Path(each["use_blueprint"]["path"]).name for each in made["automation"]}
+    assert used == {path.name for path in (ROOT / BLUEPRINTS).glob("*.yaml")}
+    target = {"entity_id": "vacuum.robot"}
+    await hass.services.async_call("vacuum", "start", target, blocking=True)
+    assert hass.states.is_state("vacuum.robot", "cleaning")
+    await hass.services.async_call("vacuum", "return_to_base", target, blocking=True)
+    await hass.async_block_till_done()
+    assert hass.states.is_state("vacuum.robot", "docked")
+    assert hass.states.get("climate.heating") is not None
+    # A time pattern would go on after the test.
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)

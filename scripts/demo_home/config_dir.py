@@ -14,6 +14,7 @@ from homeassistant.components.onboarding import STORAGE_VERSION as ONBOARDING_ST
 from homeassistant.components.onboarding.const import STEPS as ONBOARDING_STEPS
 from homeassistant.util.yaml import save_yaml
 
+from scripts.demo_home.automations import automations, copy_blueprints
 from scripts.demo_home.dashboard import dashboard
 from scripts.demo_home.evening import simulated_home
 from scripts.demo_home.occupancy_demo.things import attributes_of
@@ -71,6 +72,7 @@ def refresh(folder: Path, root: Path, plan: Plan, port: int) -> None:
     (components / "__init__.py").touch()
     (components / "occupancy_ml").symlink_to(root / "custom_components" / "occupancy_ml")
     (components / "occupancy_demo").symlink_to(root / "scripts" / "demo_home" / "occupancy_demo")
+    copy_blueprints(folder, root)
     config = simulated_home(plan.time_zone)
     people = [person.name for person in config.people]
     save_yaml(str(folder / "configuration.yaml"), _configuration(plan, people))
@@ -136,6 +138,7 @@ def _configuration(plan: Plan, people: list[str]) -> dict[str, Any]:
             {"id": name, "name": name.title(), "device_trackers": [f"device_tracker.{name}_phone"]}
             for name in people
         ],
+        **automations(),
         "occupancy_demo": {**asdict(plan), "dashboard": DASHBOARD_PATH},
     }
 

@@ -46,7 +46,12 @@ def dashboard(config: SimulatedHomeConfig) -> dict[str, Any]:
                         for person in config.people
                     ),
                 ],
-                "sections": [_about(), *(_room(room.room_id) for room in config.rooms), _graph(config)],
+                "sections": [
+                    _about(),
+                    _next(),
+                    *(_room(room.room_id) for room in config.rooms),
+                    _graph(config),
+                ],
             }
         ],
     }
@@ -55,6 +60,28 @@ def dashboard(config: SimulatedHomeConfig) -> dict[str, Any]:
 def _about() -> dict[str, Any]:
     notice = {"type": "markdown", "content": _NOTICE, "grid_options": {"columns": "full"}}
     return {"type": "grid", "column_span": 3, "cards": [notice]}
+
+
+def _next() -> dict[str, Any]:
+    names = ("departure", "arrival", "bedtime", "wake_up")
+    changes = [{"entity": f"sensor.home_next_{name}"} for name in names]
+    runs = [
+        {"entity": f"automation.{name}", "secondary_info": "last-triggered"}
+        for name in (
+            "preheat_before_arrival",
+            "light_ahead_in_the_hallway",
+            "clean_when_away",
+            "goodnight",
+        )
+    ]
+    return {
+        "type": "grid",
+        "column_span": 3,
+        "cards": [
+            {"type": "entities", "title": "What comes next", "entities": changes},
+            {"type": "entities", "title": "Made of the blueprints", "entities": runs},
+        ],
+    }
 
 
 def _graph(config: SimulatedHomeConfig) -> dict[str, Any]:
@@ -97,6 +124,11 @@ def _room(room_id: str) -> dict[str, Any]:
                 "color": "teal",
             },
             {"type": "tile", "entity": f"sensor.{room_id}_really_there", "name": "Really there"},
+            {
+                "type": "tile",
+                "entity": f"sensor.{room_id}_occupancy_next_transition",
+                "name": "Changes next",
+            },
             {"type": "markdown", "content": _WHY.format(room=room_id)},
         ],
     }
