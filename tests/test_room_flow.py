@@ -90,7 +90,7 @@ async def test_a_room_is_added_with_what_is_still_free(hass: HomeAssistant, room
         {"value": "garden", "label": "Garden"},
     ]
     result = await room.send({"area_id": "bathroom"})
-    assert suggested(result)["special"] == {"reference": [], "routine_only": []}
+    assert suggested(result)["special"] == {"reference": [], "rival": [], "routine_only": []}
     result = await room.send(suggested(result))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     added = room.entry.subentries[subentry_id(room.entry, "bathroom")]

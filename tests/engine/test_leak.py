@@ -208,3 +208,30 @@ def test_training_at_a_moment_is_the_same_whatever_was_learned_later(tmp_path: P
     engine.relabel("kitchen", moment_us - HOUR_US, moment_us, True, moment_us + 5 * HOUR_US, None)
     assert {room_id: model(room_id) for room_id in rooms} == then
     engine.close()
+
+
+def test_what_a_room_is_compared_with_moves_nothing(tmp_path: Path) -> None:
+    rival = Sensor("binary_sensor.kitchen_by_the_old_one", Role.RIVAL, "kitchen")
+    watched = replace(SIMULATED.home, sensors=(*SIMULATED.home.sensors, rival))
+    until_us = SIMULATED.start_us + 27 * HOUR_US
+    told = [
+        Event(SIMULATED.start_us + 1 + number * 7 * MINUTE_US, rival.entity_id, ("on", "off")[number % 2])
+        for number in range(230)
+    ]
+    events = sorted([*SIMULATED.events, *told], key=lambda event: (event.time_us, event.entity_id))
+    nights = [SIMULATED.start_us + 26 * HOUR_US]
+    one, plain = live(
+        tmp_path / "a.db", SIMULATED.home, SIMULATED.events, SIMULATED.start_us, until_us, nights=nights
+    )
+    other, compared = live(tmp_path / "b.db", watched, events, SIMULATED.start_us, until_us, nights=nights)
+    assert compared.store.events.count() > plain.store.events.count()
+    assert [snapshot.rooms for snapshot in one] == [snapshot.rooms for snapshot in other]
+    assert same_rows(plain, compared, until_us)
+    plain.close()
+    # It is recorded, scored, and costs no replay when it is added.
+    models = {score.model for score in compared.store.scores.read("2026-03-02", "2026-03-03", "kitchen")}
+    assert f"rival:{rival.entity_id}" in models
+    compared.close()
+    again = Engine.open(tmp_path / "a.db", watched, until_us)
+    assert not again.needs_rebuild
+    again.close()
