@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from tests.engine.living import START_US, rows_of, same_rows
 from tests.faults.conftest import Note
 from tests.faults.scene import HOME, ROOT, found, live, lived, query, step, steps
 from tests.faults.starting_engines import STARTS
+from tests.killing import children
 
 # `scripts/faults` kills a hundred times.
 ROUNDS = int(os.environ.get("FAULTS_KILLS", "25"))
@@ -27,29 +27,18 @@ def test_kills_at_random_moments_lose_nothing_that_was_stored(tmp_path: Path, no
     path = tmp_path / "home.db"
     rng = random.Random(9)
     slowest, stored = 0.0, 0
-    writer = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.killed_engine", str(path)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with writer:
-        assert writer.stdin is not None
-        assert writer.stdout is not None
+    with children("tests.faults.killed_engine", path) as start:
         for _ in range(ROUNDS):
-            writer.stdin.write(f"{stored}\n")
-            writer.stdin.flush()
-            child = int(writer.stdout.readline())
+            child = start(str(stored))
             # From the opening on, and while anything is written: the child does not stop for us.
             waits, said = rng.choice([0, rng.randrange(1, 8), rng.randrange(8, 60)]), 0
             if waits == 0:
-                os.kill(child, signal.SIGKILL)
-            while (line := writer.stdout.readline().strip()) != "gone":
-                said = int(line)
+                child.kill()
+            for number in child.said():
+                said = number
                 waits -= 1
                 if waits == 0:
-                    os.kill(child, signal.SIGKILL)
+                    child.kill()
             begin = time.perf_counter()
             engine = Engine.open(path, HOME, START_US + stored * MICROSECONDS)
             slowest = max(slowest, time.perf_counter() - begin)
@@ -61,8 +50,6 @@ def test_kills_at_random_moments_lose_nothing_that_was_stored(tmp_path: Path, no
             assert engine.store.database.scalar("PRAGMA integrity_check") == "ok"
             # Not closed properly either.
             engine.store.database.close()
-        writer.stdin.close()
-    assert writer.returncode == 0
     # After all that the home is the same as one that was never killed.
     engine = Engine.open(path, HOME, START_US + stored * MICROSECONDS)
     if engine.needs_rebuild:

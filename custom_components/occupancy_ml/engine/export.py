@@ -121,7 +121,7 @@ def export(
         (part / "home.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
         rows: dict[str, int] = {}
         written = _write_events if kind is ExportKind.EVENTS else _write_dataset
-        for share in written(store, home, part, naming, now_us, rows, breathe):
+        for share in written(_Job(store, home, part, naming, now_us, rows, breathe)):
             yield ExportStep(min(share, 1.0), dict(rows))
         part.rename(folder)
     finally:
@@ -130,6 +130,19 @@ def export(
                 file.unlink()
             part.rmdir()
     yield ExportStep(1.0, dict(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is written from where to where; `rows` counts by file as it goes on."""
+
+    store: Store
+    home: Home
+    folder: Path
+    naming: Naming
+    now_us: int
+    rows: dict[str, int]
+    breathe: Callable[[], None]
 
 
 def _described(home: Home, naming: Naming, anonymize: bool) -> dict[str, Any]:
@@ -153,23 +166,15 @@ def _described(home: Home, naming: Naming, anonymize: bool) -> dict[str, Any]:
     }
 
 
-def _write_events(
-    store: Store,
-    home: Home,
-    folder: Path,
-    naming: Naming,
-    now_us: int,
-    rows: dict[str, int],
-    breathe: Callable[[], None],
-) -> Iterator[float]:
-    corrections = store.labels.read(
-        0, _FAR_US, known_by_us=now_us, sources=[LabelSource.CORRECTION], include_superseded=True
+def _write_events(job: _Job) -> Iterator[float]:
+    corrections = job.store.labels.read(
+        0, _FAR_US, known_by_us=job.now_us, sources=[LabelSource.CORRECTION], include_superseded=True
     )
     given = sorted(
-        (label for label in corrections if label.room_id in naming.rooms),
+        (label for label in corrections if label.room_id in job.naming.rooms),
         key=lambda label: (label.known_at_us, label.label_id or 0),
     )
-    with _table(folder, "corrections") as file:
+    with _table(job.folder, "corrections") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("known_at", "start", "end", "area_id", "state"))
         for label in given:
@@ -178,47 +183,39 @@ def _write_events(
                     _iso(label.known_at_us),
                     _iso(label.start_us),
                     _iso(label.end_us),
-                    naming.rooms[str(label.room_id)],
+                    job.naming.rooms[str(label.room_id)],
                     "occupied" if label.target >= 0.5 else "vacant",
                 )
             )
-    rows["corrections.csv"] = len(given)
-    rows["events.csv"] = 0
-    span = store.events.span()
-    with _table(folder, "events") as file:
+    job.rows["corrections.csv"] = len(given)
+    job.rows["events.csv"] = 0
+    span = job.store.events.span()
+    with _table(job.folder, "events") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("time", "entity_id", "state", "previous", "cause", "attributes"))
         if span is None:
             return
-        for batch in store.events.read(span[0], now_us + 1, naming.entities, _EVENTS_A_SLICE):
+        for batch in job.store.events.read(span[0], job.now_us + 1, job.naming.entities, _EVENTS_A_SLICE):
             for event in batch:
-                breathe()
+                job.breathe()
                 table.writerow(
                     (
                         _iso(event.time_us),
-                        naming.entities[event.entity_id],
-                        naming.state(event.state),
-                        "" if event.previous is None else naming.state(event.previous),
+                        job.naming.entities[event.entity_id],
+                        job.naming.state(event.state),
+                        "" if event.previous is None else job.naming.state(event.previous),
                         event.cause.name.lower(),
-                        naming.attributes(event),
+                        job.naming.attributes(event),
                     )
                 )
-            rows["events.csv"] += len(batch)
-            yield (batch[-1].time_us - span[0]) / max(now_us - span[0], 1)
+            job.rows["events.csv"] += len(batch)
+            yield (batch[-1].time_us - span[0]) / max(job.now_us - span[0], 1)
 
 
-def _write_dataset(
-    store: Store,
-    home: Home,
-    folder: Path,
-    naming: Naming,
-    now_us: int,
-    rows: dict[str, int],
-    breathe: Callable[[], None],
-) -> Iterator[float]:
-    rows["dataset.csv"] = rows["labels.csv"] = 0
-    span = store.features.span(FEATURE_SET_VERSION)
-    with _table(folder, "dataset") as file:
+def _write_dataset(job: _Job) -> Iterator[float]:
+    job.rows["dataset.csv"] = job.rows["labels.csv"] = 0
+    span = job.store.features.span(FEATURE_SET_VERSION)
+    with _table(job.folder, "dataset") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(
             (
@@ -232,37 +229,39 @@ def _write_dataset(
                 *FEATURE_NAMES,
             )
         )
-        for number, room in enumerate(home.rooms if span else ()):
+        for number, room in enumerate(job.home.rooms if span else ()):
             assert span is not None
-            for start_us in range(span[0], min(span[1], now_us), DAY_US):
-                rows["dataset.csv"] += _write_day(
-                    store, table, room.room_id, naming, start_us, min(start_us + DAY_US, now_us)
+            for start_us in range(span[0], min(span[1], job.now_us), DAY_US):
+                job.rows["dataset.csv"] += _write_day(
+                    job, table, room.room_id, start_us, min(start_us + DAY_US, job.now_us)
                 )
                 done = (start_us - span[0]) / max(span[1] - span[0], 1)
-                breathe()
-                yield 0.9 * (number + done) / len(home.rooms)
-    with _table(folder, "labels") as file:
+                job.breathe()
+                yield 0.9 * (number + done) / len(job.home.rooms)
+    with _table(job.folder, "labels") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(
             ("area_id", "kind", "start", "end", "target", "weight", "source", "known_at", "local_date")
         )
-        for number, room in enumerate(home.rooms):
+        for number, room in enumerate(job.home.rooms):
             # Those of the whole home come with every room's, and are written with the first.
             wanted = {room.room_id} if number else {room.room_id, None}
             for kind in LabelKind:
-                for label in store.labels.read(0, _FAR_US, room.room_id, known_by_us=now_us, kind=kind):
-                    breathe()
+                for label in job.store.labels.read(
+                    0, _FAR_US, room.room_id, known_by_us=job.now_us, kind=kind
+                ):
+                    job.breathe()
                     if label.room_id in wanted:
-                        table.writerow(_label_row(label, naming))
-                        rows["labels.csv"] += 1
-            yield 0.9 + 0.1 * (number + 1) / len(home.rooms)
+                        table.writerow(_label_row(label, job.naming))
+                        job.rows["labels.csv"] += 1
+            yield 0.9 + 0.1 * (number + 1) / len(job.home.rooms)
 
 
-def _write_day(store: Store, table: Any, room_id: str, naming: Naming, start_us: int, end_us: int) -> int:
+def _write_day(job: _Job, table: Any, room_id: str, start_us: int, end_us: int) -> int:
     """Rows of windows that end within (start, end]; how many."""
     # A window that reaches over the bound belongs to the day it ends in.
-    found = store.features.read(room_id, start_us - DAY_US, end_us, FEATURE_SET_VERSION)
-    labels = store.labels.read(start_us - DAY_US, end_us, room_id)
+    found = job.store.features.read(room_id, start_us - DAY_US, end_us, FEATURE_SET_VERSION)
+    labels = job.store.labels.read(start_us - DAY_US, end_us, room_id)
     chosen = pair(found.window_start_us, found.window_end_us, room_id, labels)
     count = 0
     for number in (found.window_end_us > start_us).nonzero()[0].tolist():
@@ -270,7 +269,7 @@ def _write_day(store: Store, table: Any, room_id: str, naming: Naming, start_us:
         told = ("", "", "") if label is None else (label.target, label.weight, label.source.value)
         table.writerow(
             (
-                naming.rooms[room_id],
+                job.naming.rooms[room_id],
                 _iso(int(found.window_start_us[number])),
                 _iso(int(found.window_end_us[number])),
                 int(found.activity[number]),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 import random
-import signal
-import subprocess
-import sys
 
 from custom_components.occupancy_ml.engine.store import Store
-from tests.engine.store.helpers import NOW_US, ROOT, all_events, as_told, motion, query
+from tests.engine.store.helpers import NOW_US, all_events, as_told, motion, query
+from tests.killing import children
 
 ROUNDS = 20
 
@@ -19,27 +16,16 @@ def test_twenty_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
     path = tmp_path / "occupancy_ml.db"
     rng = random.Random(20)
     written = 0
-    writer = subprocess.Popen(
-        [sys.executable, "-m", "tests.engine.store.killed_writer", str(path)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with writer:
-        assert writer.stdin is not None
-        assert writer.stdout is not None
+    with children("tests.engine.store.killed_writer", path) as start:
         for _ in range(ROUNDS):
             size = rng.choice([1, 20, 300, 2000])
-            writer.stdin.write(f"{written} {size}\n")
-            writer.stdin.flush()
-            child = int(writer.stdout.readline())
+            child = start(f"{written} {size}")
             wait_for = rng.randrange(12)
             said = []
-            while (line := writer.stdout.readline().strip()) != "gone":
-                said.append(int(line))
+            for number in child.said():
+                said.append(number)
                 if len(said) == wait_for + 1:
-                    os.kill(child, signal.SIGKILL)
+                    child.kill()
             assert query(path, "PRAGMA integrity_check") == [("ok",)]
             store = Store.open(path, NOW_US)
             assert (store.was_unclean, store.recovered_from) == (True, None)
@@ -54,5 +40,3 @@ def test_twenty_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
             assert board.time_us == len(found) - size
             written = len(found)
             store.close()
-        writer.stdin.close()
-    assert writer.returncode == 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .database import Database
-from .errors import StoreRejectedError
-from .runs import INTERRUPTED, Json, RunStatus, TrainingRun, to_json, training_run
+from .runs import Json, RunRecords, RunStatus, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +17,11 @@ class ChangepointState:
     run_id: int | None = None
 
 
-class BocpdStates:
+class BocpdStates(RunRecords):
     """The tables `bocpd_training_runs` and `bocpd_model_state`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _TABLE = "bocpd_training_runs"
+    _SUBJECT = ("stream", "t.stream", "bocpd_training_runs t")
 
     def save_state(self, stream: str, updated_us: int, payload: bytes, run_id: int | None = None) -> None:
         """Keep the posterior of a stream; without a run, the run noted before stays."""
@@ -56,11 +54,7 @@ class BocpdStates:
 
     def start_run(self, stream: str, cause: str, started_us: int, feature_set_version: int) -> int:
         """Note that a run of a stream starts; its id."""
-        return self._database.insert(
-            "INSERT INTO bocpd_training_runs (stream, status, cause, started_us, feature_set_version)"
-            " VALUES (?, 'running', ?, ?, ?)",
-            (stream, cause, started_us, feature_set_version),
-        )
+        return self._start(stream, cause, started_us, feature_set_version)
 
     def finish_run(
         self,
@@ -80,39 +74,12 @@ class BocpdStates:
         Raises:
             StoreRejectedError: there is no such run.
         """
-        changed = self._database.execute(
-            "UPDATE bocpd_training_runs SET status = ?, ended_us = ?, rows = ?, days = ?, data_start_us = ?,"
-            " data_end_us = ?, metrics = ?, reason = ? WHERE id = ?",
-            (
-                status.value,
-                ended_us,
-                rows,
-                days,
-                data_start_us,
-                data_end_us,
-                to_json(metrics),
-                reason,
-                run_id,
-            ),
-        ).rowcount
-        if changed == 0:
-            raise StoreRejectedError(f"there is no run {run_id}")
-
-    def recent_runs(self, limit: int, stream: str | None = None) -> list[TrainingRun]:
-        """The last runs, newest first, of a stream or of all."""
-        where = "" if stream is None else "WHERE stream = :stream"
-        rows = self._database.all(
-            "SELECT id, stream, status, cause, started_us, ended_us, rows, days, NULL, NULL,"
-            f" feature_set_version, data_start_us, data_end_us, metrics, reason FROM bocpd_training_runs {where}"
-            " ORDER BY started_us DESC, id DESC LIMIT :limit",
-            {"stream": stream, "limit": limit},
-        )
-        return [training_run(row) for row in rows]
-
-    def fail_orphans(self, now_us: int) -> int:
-        """Mark as failed what a crash left running; how many."""
-        return self._database.execute(
-            "UPDATE bocpd_training_runs SET status = 'failed', ended_us = ?, reason = ?"
-            " WHERE status = 'running'",
-            (now_us, INTERRUPTED),
-        ).rowcount
+        told = {
+            "rows": rows,
+            "days": days,
+            "data_start_us": data_start_us,
+            "data_end_us": data_end_us,
+            "metrics": to_json(metrics),
+            "reason": reason,
+        }
+        self._finish(run_id, status, ended_us, told)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 import json
+from typing import ClassVar
 
 from .database import Database, Row
 from .errors import StoreRejectedError
@@ -96,21 +97,74 @@ def from_json(text: str | None) -> Json | None:
     return value
 
 
-class ClrRuns:
+class RunRecords:
+    """The records of attempts to fit, in the table of one kind of model."""
+
+    _TABLE: ClassVar[str]
+    # Who was fitted: the column, what it says, and where that stands.
+    _SUBJECT: ClassVar[tuple[str, str, str]]
+    # Weight of occupied and of vacant rows, where the kind has them.
+    _WEIGHTS: ClassVar[str] = "NULL, NULL"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def _start(self, subject: int | str, cause: str, started_us: int, feature_set_version: int) -> int:
+        return self._database.insert(
+            f"INSERT INTO {self._TABLE} ({self._SUBJECT[0]}, status, cause, started_us, feature_set_version)"
+            " VALUES (?, 'running', ?, ?, ?)",
+            (subject, cause, started_us, feature_set_version),
+        )
+
+    def _finish(self, run_id: int, status: RunStatus, ended_us: int, told: Mapping[str, object]) -> None:
+        """Note how a run ended, and what is told of it by column.
+
+        Raises:
+            StoreRejectedError: there is no such run.
+        """
+        values = {"status": status.value, "ended_us": ended_us, **told}
+        changed = self._database.execute(
+            f"UPDATE {self._TABLE} SET {', '.join(f'{column} = ?' for column in values)} WHERE id = ?",
+            (*values.values(), run_id),
+        ).rowcount
+        if changed == 0:
+            raise StoreRejectedError(f"there is no run {run_id}")
+
+    def recent_runs(self, limit: int, subject: str | None = None) -> list[TrainingRun]:
+        """The last runs, newest first, of one subject (a room, a stream) or of all."""
+        _, name, source = self._SUBJECT
+        where = "" if subject is None else f"WHERE {name} = :subject"
+        rows = self._database.all(
+            f"SELECT t.id, {name}, t.status, t.cause, t.started_us, t.ended_us, t.rows, t.days, {self._WEIGHTS},"
+            f" t.feature_set_version, t.data_start_us, t.data_end_us, t.metrics, t.reason FROM {source} {where}"
+            " ORDER BY t.started_us DESC, t.id DESC LIMIT :limit",
+            {"subject": subject, "limit": limit},
+        )
+        return [_training_run(row) for row in rows]
+
+    def fail_orphans(self, now_us: int) -> int:
+        """Mark as failed what a crash left running; how many."""
+        return self._database.execute(
+            f"UPDATE {self._TABLE} SET status = 'failed', ended_us = ?, reason = ? WHERE status = 'running'",
+            (now_us, INTERRUPTED),
+        ).rowcount
+
+
+class ClrRuns(RunRecords):
     """The tables `clr_training_runs` and `clr_model_artifacts`."""
 
+    _TABLE = "clr_training_runs"
+    _SUBJECT = ("room", "r.room_id", "clr_training_runs t JOIN rooms r ON r.id = t.room")
+    _WEIGHTS = "t.positives, t.negatives"
+
     def __init__(self, database: Database, rooms: Names) -> None:
-        self._database = database
+        super().__init__(database)
         self._rooms = rooms
 
     def start_run(self, room_id: str, cause: str, started_us: int, feature_set_version: int) -> int:
         """Note that a run of a room starts; its id."""
         with self._database.transaction():
-            return self._database.insert(
-                "INSERT INTO clr_training_runs (room, status, cause, started_us, feature_set_version)"
-                " VALUES (?, 'running', ?, ?, ?)",
-                (self._rooms.intern(room_id), cause, started_us, feature_set_version),
-            )
+            return self._start(self._rooms.intern(room_id), cause, started_us, feature_set_version)
 
     def finish_run(
         self,
@@ -132,37 +186,17 @@ class ClrRuns:
         Raises:
             StoreRejectedError: there is no such run.
         """
-        changed = self._database.execute(
-            "UPDATE clr_training_runs SET status = ?, ended_us = ?, rows = ?, days = ?, positives = ?,"
-            " negatives = ?, data_start_us = ?, data_end_us = ?, metrics = ?, reason = ? WHERE id = ?",
-            (
-                status.value,
-                ended_us,
-                rows,
-                days,
-                positives,
-                negatives,
-                data_start_us,
-                data_end_us,
-                to_json(metrics),
-                reason,
-                run_id,
-            ),
-        ).rowcount
-        if changed == 0:
-            raise StoreRejectedError(f"there is no run {run_id}")
-
-    def recent_runs(self, limit: int, room_id: str | None = None) -> list[TrainingRun]:
-        """The last runs, newest first, of a room or of all."""
-        where = "" if room_id is None else "WHERE r.room_id = :room_id"
-        rows = self._database.all(
-            "SELECT t.id, r.room_id, t.status, t.cause, t.started_us, t.ended_us, t.rows, t.days,"
-            " t.positives, t.negatives, t.feature_set_version, t.data_start_us, t.data_end_us, t.metrics,"
-            f" t.reason FROM clr_training_runs t JOIN rooms r ON r.id = t.room {where}"
-            " ORDER BY t.started_us DESC, t.id DESC LIMIT :limit",
-            {"room_id": room_id, "limit": limit},
-        )
-        return [training_run(row) for row in rows]
+        told = {
+            "rows": rows,
+            "days": days,
+            "positives": positives,
+            "negatives": negatives,
+            "data_start_us": data_start_us,
+            "data_end_us": data_end_us,
+            "metrics": to_json(metrics),
+            "reason": reason,
+        }
+        self._finish(run_id, status, ended_us, told)
 
     def save_artifact(
         self,
@@ -231,16 +265,8 @@ class ClrRuns:
             for artifact_id, run_id, room_id, created_us, version, serves, payload, text in rows
         ]
 
-    def fail_orphans(self, now_us: int) -> int:
-        """Mark as failed what a crash left running; how many."""
-        return self._database.execute(
-            "UPDATE clr_training_runs SET status = 'failed', ended_us = ?, reason = ?"
-            " WHERE status = 'running'",
-            (now_us, INTERRUPTED),
-        ).rowcount
 
-
-def training_run(row: Row) -> TrainingRun:
+def _training_run(row: Row) -> TrainingRun:
     """The record of a row in the order of `TrainingRun`'s fields."""
     return TrainingRun(
         run_id=row[0],
