@@ -20,6 +20,9 @@ ACTIVITY_ROLES = frozenset(
 )
 """Roles whose changes say that a person acted in the room."""
 
+HAND_ROLES = ACTIVITY_ROLES - {Role.MOTION, Role.PRESENCE}
+"""Those that change by a person's hand, and hardly ever by themselves."""
+
 # A motion sensor held on longer than this is stuck, or watches something else.
 MOTION_HOLD_US = 10 * MINUTE_US
 # A presence sensor that has not moved for so long tells nothing any more.
@@ -155,6 +158,10 @@ class Senses:
             if (state := self._states.get(entity_id)) in ("on", "off"):
                 told[room_id] = told.get(room_id, False) or state == "on"
         return told
+
+    def by_hand(self, entity_id: str) -> bool:
+        """Whether the entity only changes where a person acts on it."""
+        return self._sensors[entity_id].role in HAND_ROLES
 
     def is_on(self, entity_id: str) -> bool:
         """Whether a device is on, playing, open or otherwise not at rest."""

@@ -77,7 +77,7 @@ class Tracker:
         """Take in an event of the running minute (an earlier one counts as of now); the room that fired, if any."""
         room = self.senses.see(event)
         if room is not None:
-            self.observer.hear(room)
+            self.observer.hear(room, by_hand=self.senses.by_hand(event.entity_id))
             self.windows.hear(room, event.time_us)
         return room
 
@@ -119,7 +119,7 @@ class Tracker:
 
     def belief(self) -> tuple[Floats, float]:
         """((R,) P(somebody is in the room), P(somebody is home)) now, the running minute included."""
-        rooms = len(self.layout.sensed)
+        rooms = len(self.layout.room_ids)
         if not any(self.layout.sensed):  # nothing here tells of people: anywhere is as good as anywhere else
             return np.full(rooms, 1 / (rooms + 1)), rooms / (rooms + 1)
         minute = self.observer.current()
@@ -189,14 +189,16 @@ class Tracker:
             "parameters": self.filter.parameters.to_json(),
             "first_minute": minutes[0].minute if minutes else 0,
         }
-        fires = [(n, room, context) for n, m in enumerate(minutes) for room, context in m.fires]
+        fires = [(n, channel, context) for n, m in enumerate(minutes) for channel, context in m.fires]
         levels = np.array([m.levels for m in minutes], dtype=np.int64).reshape(-1, sensors)
+        contexts = np.array([m.contexts for m in minutes], dtype=np.int64).reshape(len(minutes), 2 * rooms)
         arrays = {
             "belief": self.filter.belief,
             "run_length": self._run_length,
             "change": self._change,
             "fires": np.array(fires, dtype=np.int64).reshape(-1, 3),
-            "contexts": np.array([m.contexts for m in minutes], dtype=np.bool_).reshape(len(minutes), rooms),
+            "contexts_low": contexts % 2 == 1,
+            "contexts_high": contexts >= 2,
             "on": levels == 1,
             "off": levels == 0,
             "detector": np.frombuffer(self.detector.to_payload(), dtype=np.uint8).astype(np.int64),
@@ -232,11 +234,12 @@ class Tracker:
         tracker._run_length, tracker._change = arrays["run_length"], arrays["change"]
         tracker.detector = Detector.from_payload(arrays["detector"].astype(np.uint8).tobytes())
         fires: dict[int, list[tuple[int, int]]] = {}
-        for number, room, context in arrays["fires"].tolist():
-            fires.setdefault(number, []).append((room, context))
+        for number, channel, context in arrays["fires"].tolist():
+            fires.setdefault(number, []).append((channel, context))
         levels = arrays["on"].astype(np.int8) - (~(arrays["on"] | arrays["off"])).astype(np.int8)
         first = header["first_minute"]
-        for number, contexts in enumerate(arrays["contexts"].astype(np.int64)):
+        recent = arrays["contexts_low"].astype(np.int64) + 2 * arrays["contexts_high"]
+        for number, contexts in enumerate(recent):
             tracker._minutes.append(
                 Minute(first + number, tuple(fires.get(number, ())), contexts, levels[number])
             )

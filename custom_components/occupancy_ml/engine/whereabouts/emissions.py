@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .model import Floats, Layout, Parameters
-from .observations import HELD
+from .observations import CONTEXTS, HELD
 
 # P(no person entity is home), by whether anybody is (columns: nobody, somebody).
 _ALL_AWAY = np.array([0.95, 0.05])
@@ -24,29 +24,31 @@ class Emissions:
         self._layout = layout
         self._parameters = parameters
         silent = 1.0 - parameters.fire
-        # Ratio of silence with somebody there to silence with nobody: (2, 3, R) -> (2, R) twice.
+        # Ratio of silence with somebody there to silence with nobody: (C, 3, 2 R) -> (C, 2 R) twice.
         self._quiet_active = silent[:, 2] / silent[:, 0]
         self._quiet_still = silent[:, 1] / silent[:, 0]
-        self._columns = np.arange(rooms)
+        self._columns = np.arange(2 * rooms)
         self._fires = {
-            (room, context): self._fire(room, min(context, 1))
-            for room in range(rooms)
-            for context in (0, 1, HELD)
+            (channel, context): self._fire(channel, min(context, CONTEXTS - 1))
+            for channel in range(2 * rooms)
+            for context in range(HELD + 1)
         }
         self._levels: dict[bytes, Floats] = {}
 
     def quiet(self, fired: tuple[int, ...], contexts: NDArray[np.int64]) -> Floats:
-        """(S,) for each chain: a minute in which the rooms not in `fired` stayed silent; contexts is (R,) of 0 or 1."""
+        """(S,) for each chain: a minute in which the channels not in `fired` stayed silent; contexts is (2 R,)."""
+        active = self._quiet_active[contexts, self._columns]
+        still = self._quiet_still[contexts, self._columns]
+        if fired:
+            active[list(fired)] = still[list(fired)] = 1.0
         out = np.ones(2 * self._rooms + 1)
-        out[: self._rooms] = self._quiet_active[contexts, self._columns]
-        out[self._rooms : -1] = self._quiet_still[contexts, self._columns]
-        for room in fired:
-            out[room] = out[self._rooms + room] = 1.0
+        out[: self._rooms] = active[: self._rooms] * active[self._rooms :]
+        out[self._rooms : -1] = still[: self._rooms] * still[self._rooms :]
         return out
 
-    def fire(self, room: int, context: int) -> Floats:
-        """(S, S): a sensor of the room fired."""
-        return self._fires[room, context]
+    def fire(self, channel: int, context: int) -> Floats:
+        """(S, S): a channel fired."""
+        return self._fires[channel, context]
 
     def levels(self, levels: NDArray[np.int8]) -> Floats | None:
         """(S, S): presence sensors (K,) and last the persons, each 1 on, 0 off, -1 unknown; None says nothing."""
@@ -69,9 +71,10 @@ class Emissions:
         chances: Floats = np.clip(total, 0.0, 1.0)
         return chances
 
-    def _fire(self, room: int, context: int) -> Floats:
-        nobody, still, active = self._parameters.fire[context, :, room]
-        if active == 0.0:  # a room without sensors cannot fire; a door without a room may
+    def _fire(self, channel: int, context: int) -> Floats:
+        nobody, still, active = self._parameters.fire[context, :, channel]
+        room = channel % self._rooms
+        if active == 0.0:  # a channel without sensors cannot fire
             return np.ones((2 * self._rooms + 1, 2 * self._rooms + 1))
         silent = np.ones(2 * self._rooms + 1)
         silent[room] = (1 - active) / (1 - nobody)

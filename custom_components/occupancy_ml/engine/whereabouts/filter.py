@@ -61,17 +61,18 @@ class Filter:
         return float(1.0 - (self.belief if belief is None else belief)[-1, -1])
 
     def _after(self, belief: Floats, minute: Minute, hour: int, *, whole: bool) -> Floats:
-        for room, context in minute.fires:
-            if room == DOOR:
+        for channel, context in minute.fires:
+            if channel == DOOR:
                 belief = _normalised(self._tables.door(hour).forward(belief))
             else:
-                belief = self._tables.fire(hour, room if context == HELD else None).forward(
+                # Only motion sensors are held: their channel is the room.
+                belief = self._tables.fire(hour, channel if context == HELD else None).forward(
                     belief
-                ) * self._emissions.fire(room, context)
+                ) * self._emissions.fire(channel, context)
                 belief = _normalised(belief)
         if not whole:
             return belief
-        quiet = self._emissions.quiet(minute.rooms, minute.contexts)
+        quiet = self._emissions.quiet(minute.channels, minute.contexts)
         belief = self._tables.quiet(hour).forward(belief)
         belief *= quiet[:, None]
         belief *= quiet

@@ -15,17 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..home import Home, Role, RoomKind
-from ..senses import ACTIVITY_ROLES
+from ..senses import HAND_ROLES
+from .observations import CONTEXTS
 
 Floats = NDArray[np.float64]
 
-# P(a sensor of the room fires within a minute), by context (rows: quiet before, fired within
-# the last quarter of an hour) and by who is there (columns: nobody, somebody still, somebody
-# active). The second row is flatter: a sensor that goes on firing tells little more than
-# its first signal did, because false alarms come in bursts just as movements do.
-_FIRE_PRIOR = np.array([[0.003, 0.005, 0.35], [0.45, 0.45, 0.65]])
-# How many minutes of evidence the first row is worth.
-_FIRE_PRIOR_MINUTES = np.array([10_000.0, 1_000.0, 1_000.0])
+# P(a channel fires within a minute): motion sensors of a room, and what only a hand does (doors, drawers,
+# switches); by how lately it had fired (rows: not within a quarter of an hour, within that, within five
+# minutes, in the minute before) and by who is there (columns: nobody, somebody still, somebody active). False
+# alarms come in bursts just as movements do: what a sensor says again at once tells little more than its
+# first signal did.
+_FIRE_PRIOR = np.array(
+    [
+        [[0.004, 0.01, 0.35], [0.025, 0.05, 0.35], [0.08, 0.12, 0.45], [0.45, 0.5, 0.75]],
+        [[0.001, 0.002, 0.2], [0.006, 0.012, 0.2], [0.02, 0.04, 0.25], [0.15, 0.2, 0.4]],
+    ]
+)
+# How many minutes of evidence that is worth, by the same rows and columns.
+_FIRE_PRIOR_MINUTES = np.array(
+    [[10_000.0, 1_000.0, 1_000.0], [1_000.0, 500.0, 500.0], [500.0, 250.0, 250.0], [250.0, 250.0, 250.0]]
+)
 
 # How many moves of evidence the even spread over the other rooms is worth.
 _MOVE_PRIOR = 2.0
@@ -42,7 +51,7 @@ class Layout:
     Attributes:
         room_ids: (R,) the rooms in order.
         kinds: (R,) what they are for.
-        sensed: (R,) whether anything in the room can fire.
+        sensed: (2 R,) whether anything in the channel can fire: motion in each room, then what a hand does.
         presence_rooms: (K,) the room of each presence sensor.
         exit_rooms: rooms an outer door leads into; empty where no door is watched.
         has_persons: whether person entities are watched.
@@ -59,12 +68,13 @@ class Layout:
     def of(cls, home: Home) -> Self:
         """The layout of a home."""
         index = {room.room_id: number for number, room in enumerate(home.rooms)}
-        sensed = {s.room_id for s in home.sensors if s.role in ACTIVITY_ROLES}
+        moved = {s.room_id for s in home.sensors if s.role in (Role.MOTION, Role.PRESENCE)}
+        handled = {s.room_id for s in home.sensors if s.role in HAND_ROLES}
         exits = {index[s.room_id] for s in home.sensors if s.role is Role.EXIT_DOOR and s.room_id}
         return cls(
             room_ids=tuple(index),
             kinds=tuple(room.kind for room in home.rooms),
-            sensed=tuple(room_id in sensed for room_id in index),
+            sensed=tuple(room_id in channel for channel in (moved, handled) for room_id in index),
             presence_rooms=tuple(
                 index[s.room_id] for s in home.sensors if s.role is Role.PRESENCE and s.room_id
             ),
@@ -84,7 +94,7 @@ class Counts:
 
     Attributes:
         moves: (R, R) moves between rooms.
-        fires: (2, 3, R, 2) minutes by context, who was there, room, and whether a sensor fired.
+        fires: (C, 3, 2 R, 2) minutes by context, who was there, channel, and whether a sensor fired.
         levels: (K, 2, 2) minutes by presence sensor, whether its room was occupied, and whether it was on.
     """
 
@@ -99,7 +109,7 @@ class Parameters:
 
     Attributes:
         moves: (R, R) where somebody goes who leaves a room; rows sum to one.
-        fire: (2, 3, R) P(a sensor fires within a minute) by context, who is there, and room.
+        fire: (C, 3, 2 R) P(a channel fires within a minute) by context, who is there, and channel.
         level: (K, 2) P(a presence sensor is on) by whether its room is occupied.
     """
 
@@ -115,7 +125,7 @@ class Parameters:
             layout,
             Counts(
                 np.zeros((rooms, rooms)),
-                np.zeros((2, 3, rooms, 2)),
+                np.zeros((CONTEXTS, 3, 2 * rooms, 2)),
                 np.zeros((len(layout.presence_rooms), 2, 2)),
             ),
         )
@@ -127,9 +137,10 @@ class Parameters:
         others = 1.0 - np.eye(rooms)
         moves = counts.moves * others + _MOVE_PRIOR / max(rooms, 1) * others
         moves /= np.maximum(moves.sum(axis=1, keepdims=True), 1e-12)
-        weight = _FIRE_PRIOR_MINUTES[:, None]
-        fire = np.repeat(_FIRE_PRIOR[:, :, None], rooms, axis=2)
-        fire[0] = (counts.fires[0, :, :, 1] + weight * fire[0]) / (counts.fires[0].sum(axis=-1) + weight)
+        weight = _FIRE_PRIOR_MINUTES[:, :, None]
+        prior = np.repeat(_FIRE_PRIOR, rooms, axis=0).transpose(1, 2, 0)  # (C, 3, 2 R)
+        heard = counts.fires[..., 1] + weight * prior
+        fire = heard / (counts.fires.sum(axis=-1) + weight)
         # Somebody there never makes a sensor fire less.
         fire = np.maximum.accumulate(np.clip(fire, 0.0, 0.98), axis=1)
         fire[:, :, ~np.array(layout.sensed, dtype=bool)] = 0.0

@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from ..events import MINUTE_US
 from ..senses import DOOR, Senses
 
-HELD = 2
+# A channel that fired within so many minutes is in a burst: the context says how fresh, 1 to 3; 0 is none.
+_BURSTS = np.array([15, 5, 1])
+
+CONTEXTS = 4
+"""How many kinds of recent past a channel may have."""
+
+HELD = CONTEXTS
 """The context of a sensor that is on since before the minute."""
 
-# Firing again within this many minutes is the same burst.
-BURST_MINUTES = 15
 # A minute keeps the order of at most so many changes of room; more is noise.
 _LONGEST = 6
 
@@ -27,8 +31,10 @@ class Minute:
 
     Attributes:
         minute: minutes since 1970 UTC.
-        fires: rooms that fired, in order, each with its context (1: within a burst, or HELD); (DOOR, 0) for an outer door.
-        contexts: (R,) 1 where the room fired within the last BURST_MINUTES before this minute.
+        fires: channels that fired, in order, each with its context (or HELD); (DOOR, 0) for an outer door.
+            A room has two: motion is channel `room`, what only a hand does is `rooms + room`.
+        contexts: (2 R,) how lately the channel had fired before this minute: 3 in the minute before, 2 within
+            five, 1 within a quarter of an hour, 0 not within that.
         levels: (K + 1,) presence sensors and last the persons: 1 on (somebody home), 0 off, -1 unknown.
     """
 
@@ -38,19 +44,20 @@ class Minute:
     levels: NDArray[np.int8]
 
     @property
-    def rooms(self) -> tuple[int, ...]:
-        """The rooms that fired, each once."""
-        return tuple(dict.fromkeys(room for room, _ in self.fires if room != DOOR))
+    def channels(self) -> tuple[int, ...]:
+        """The channels that fired, each once."""
+        return tuple(dict.fromkeys(channel for channel, _ in self.fires if channel != DOOR))
 
 
 class Observer:
-    """Collects the signals of the running minute; knows when each room fired last."""
+    """Collects the signals of the running minute; knows when each channel fired last."""
 
     def __init__(self, rooms: int, senses: Senses, minute: int) -> None:
         self._senses = senses
         self.minute = minute
         self._fires: list[tuple[int, int]] = []
-        self._last_fire = np.full(rooms, -(10**9), dtype=np.int64)
+        self._rooms = rooms
+        self._last_fire = np.full(2 * rooms, -(10**9), dtype=np.int64)
 
     def advance(self, minute: int) -> Iterator[Minute]:
         """The minutes that are over when `minute` begins, in order; each is given when the next has begun."""
@@ -63,32 +70,42 @@ class Observer:
 
     def skip(self, minute: int, acted: Collection[int]) -> None:
         """Go on to a later minute when nobody listened in between; only the rooms in `acted` fired just now."""
-        fires = [(room, context) for room, context in self._fires if room in acted]
+        fires = [(n, context) for n, context in self._fires if n != DOOR and n % self._rooms in acted]
         self._begin(minute)
         self._fires = fires
 
     def _begin(self, minute: int) -> None:
-        for room, _ in self._fires:
-            if room != DOOR:
-                self._last_fire[room] = self.minute
+        for channel, _ in self._fires:
+            if channel != DOOR:
+                self._last_fire[channel] = self.minute
         self._fires = []
         self.minute = minute
         self._senses.begin_minute()
 
-    def hear(self, room: int, *, held: bool = False) -> None:
+    def hear(self, room: int, *, by_hand: bool = False, held: bool = False) -> None:
         """Somebody acted in the room (or DOOR) within the running minute, or keeps a sensor on."""
-        if self._fires and self._fires[-1][0] == room:
-            return
+        channel = room + self._rooms if by_hand and room != DOOR else room
+        for other, _ in reversed(self._fires):
+            if other == channel:
+                return
+            if other == DOOR or room == DOOR or other % self._rooms != room:
+                break
         if len(self._fires) < _LONGEST:
-            recent = room != DOOR and self.minute - self._last_fire[room] <= BURST_MINUTES
-            self._fires.append((room, HELD if held else int(recent)))
+            self._fires.append((channel, HELD if held else self._context(channel)))
+
+    def _context(self, channel: int) -> int:
+        if channel == DOOR:
+            return 0
+        if any(channel == other for other, _ in self._fires):
+            return CONTEXTS - 1
+        return int((self.minute - self._last_fire[channel] <= _BURSTS).sum())
 
     def current(self) -> Minute:
         """The running minute so far."""
         at_home, known = self._senses.persons_home()
         persons = -1 if not known else int(at_home > 0)
         levels = np.append(self._senses.presence_levels((self.minute + 1) * MINUTE_US), np.int8(persons))
-        contexts = (self.minute - self._last_fire <= BURST_MINUTES).astype(np.int64)
+        contexts = (self.minute - self._last_fire[:, None] <= _BURSTS).sum(axis=1)
         return Minute(self.minute, tuple(self._fires), contexts, levels)
 
     def to_json(self) -> dict[str, Any]:
@@ -98,5 +115,5 @@ class Observer:
     def restore(self, value: Mapping[str, Any]) -> None:
         """Take over what `to_json` gave for the same rooms."""
         self.minute = value["minute"]
-        self._fires = [(room, context) for room, context in value["fires"]]
+        self._fires = [(channel, context) for channel, context in value["fires"]]
         self._last_fire = np.array(value["last_fire"], dtype=np.int64)

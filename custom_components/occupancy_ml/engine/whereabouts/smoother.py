@@ -11,7 +11,7 @@ from ..senses import DOOR
 from .emissions import Emissions
 from .filter import initial_belief
 from .model import Counts, Floats, Layout, Parameters
-from .observations import HELD, Minute
+from .observations import CONTEXTS, HELD, Minute
 from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes.
@@ -20,7 +20,7 @@ _SILENT_STRIDE = 3
 # slices begin and made anew on the way back: a week of beliefs would take hundreds of megabytes, and so many
 # objects would make Python look for garbage in all of Home Assistant, which holds up everything.
 _SLICE = 40
-# Stands for the silent rest of a minute where a step's room is expected.
+# Stands for the silent rest of a minute where a step's channel is expected.
 _END = -2
 
 
@@ -51,7 +51,7 @@ class _Step:
 
     Attributes:
         entry: of the plan it belongs to.
-        room: that fired, DOOR, or _END for the silent rest of a minute.
+        channel: that fired, DOOR, or _END for the silent rest of a minute.
         transition: how the chains move.
         quiet: (S,) for each chain, likelihood of the silence.
         levels: (S, S) likelihood of the levels over one minute.
@@ -60,7 +60,7 @@ class _Step:
     """
 
     entry: int
-    room: int
+    channel: int
     transition: Transition
     quiet: Floats | None = None
     levels: Floats | None = None
@@ -102,19 +102,19 @@ def smooth(
         steps: list[_Step] = []
         for entry, (index, length) in enumerate(plan[first : first + _SLICE], start=first):
             minute, hour = minutes[index], hours[index]
-            for room, context in minute.fires:
-                if room == DOOR:
+            for channel, context in minute.fires:
+                if channel == DOOR:
                     steps.append(_Step(entry, DOOR, tables.door(hour)))
                 else:
                     steps.append(
                         _Step(
                             entry,
-                            room,
-                            tables.fire(hour, room if context == HELD else None),
-                            fired=emissions.fire(room, context),
+                            channel,
+                            tables.fire(hour, channel if context == HELD else None),
+                            fired=emissions.fire(channel, context),
                         )
                     )
-            quiet: Floats = emissions.quiet(minute.rooms, minute.contexts) ** length
+            quiet: Floats = emissions.quiet(minute.channels, minute.contexts) ** length
             levels = emissions.levels(minute.levels)
             steps.append(_Step(entry, _END, tables.quiet(hour, length), quiet, levels, length))
         return steps
@@ -144,7 +144,7 @@ def smooth(
         yield 1 - 0.5 * min(first + _SLICE, len(plan)) / len(plan)
         for number in range(len(steps) - 1, -1, -1):
             step = steps[number]
-            if step.room == _END:
+            if step.channel == _END:
                 posterior = beliefs[number + 1] * message
                 posterior /= max(posterior.sum(), 1e-300)
                 there = emissions.occupancy(posterior)
@@ -154,7 +154,7 @@ def smooth(
                     posterior[:rooms].sum(axis=1) + posterior[:, :rooms].sum(axis=0), there
                 )
             weighted = step.weigh(message)
-            if first + number and step.room != DOOR:
+            if first + number and step.channel != DOOR:
                 one, other, _ = step.transition.terms[0]
                 pairs = one * ((beliefs[number] @ other) @ weighted.T)
                 total = pairs.sum()
@@ -202,17 +202,18 @@ def _tally(
 ) -> tuple[Floats, Floats]:
     """Expected minutes by what was there and what was heard: `Counts.fires` and `Counts.levels`."""
     rooms = len(layout.room_ids)
-    contexts = np.array([minutes[index].contexts for index, _ in plan]).reshape(len(plan), rooms)
-    fired = np.zeros((len(plan), rooms), dtype=bool)
+    contexts = np.array([minutes[index].contexts for index, _ in plan]).reshape(len(plan), 2 * rooms)
+    fired = np.zeros((len(plan), 2 * rooms), dtype=bool)
     for number, (index, _) in enumerate(plan):
-        for room in minutes[index].rooms:
-            fired[number, room] = True
+        fired[number, list(minutes[index].channels)] = True
     shares = np.stack([1 - occupied, occupied - active, active]) * lengths[:, None]  # (3, n, R)
-    fires = np.zeros((2, 3, rooms, 2))
-    for context in (0, 1):
+    fires = np.zeros((CONTEXTS, 3, 2 * rooms, 2))
+    for context in range(CONTEXTS):
         for heard in (0, 1):
             chosen = (contexts == context) & (fired == bool(heard))
-            fires[context, :, :, heard] = (shares * chosen).sum(axis=1)
+            for hand in (0, 1):
+                own = slice(hand * rooms, (hand + 1) * rooms)
+                fires[context, :, own, heard] = (shares * chosen[:, own]).sum(axis=1)
     levels = np.zeros((len(layout.presence_rooms), 2, 2))
     if layout.presence_rooms:
         on = np.array([minutes[index].levels[:-1] for index, _ in plan])  # (n, K)

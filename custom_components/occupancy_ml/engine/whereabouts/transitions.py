@@ -18,7 +18,11 @@ _RISE = 0.02
 _MOVE = 0.06  # an active person goes to another room
 # (settle, rise, move) where that differs by the room's kind: nobody lingers where people only pass, nor
 # long where they wash.
-_HABITS = {RoomKind.PASSAGE: (0.02, 0.2, 0.3), RoomKind.BATHROOM: (0.04, 0.05, 0.12)}
+_HABITS = {
+    RoomKind.PASSAGE: (0.02, 0.2, 0.3),
+    RoomKind.BATHROOM: (0.04, 0.05, 0.12),
+    RoomKind.KITCHEN: (0.04, 0.06, 0.08),
+}
 # At night people sleep in bedrooms, and do not sit still elsewhere for long.
 _NIGHT_HABITS = _HABITS | {
     RoomKind.BEDROOM: (0.15, 0.008, 0.03),
