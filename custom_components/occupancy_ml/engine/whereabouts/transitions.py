@@ -13,12 +13,13 @@ from ..home import RoomKind
 from .model import Floats, Layout, Parameters
 
 # Chances a minute: an active person sits down, a still one gets up.
-_SETTLE = 0.15
-_RISE = 0.02
+_SETTLE = 0.08
+_RISE = 0.03
 _MOVE = 0.06  # an active person goes to another room
 # (settle, rise, move) where that differs by the room's kind: nobody lingers where people only pass, nor
 # long where they wash.
 _HABITS = {
+    RoomKind.BEDROOM: (0.15, 0.02, 0.06),
     RoomKind.PASSAGE: (0.02, 0.2, 0.3),
     RoomKind.BATHROOM: (0.04, 0.05, 0.12),
     RoomKind.KITCHEN: (0.04, 0.06, 0.08),
@@ -33,7 +34,7 @@ _NIGHT_HABITS = _HABITS | {
 
 # When a sensor fires somewhere, whoever it was may have moved and is not still.
 _MOVE_ON_FIRE = 0.3
-_RISE_ON_FIRE = 0.2
+_RISE_ON_FIRE = 0.05
 
 # With a sensor on every way out, people pass unnoticed almost never; without, now and then.
 _UNNOTICED = 3e-6
