@@ -6,6 +6,7 @@ from datetime import timedelta
 import logging
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder import get_instance
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -19,11 +20,13 @@ from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.engine.store import DailyScore
 from custom_components.occupancy_ml.log_lines import log_line
 from custom_components.occupancy_ml.metrics import KEPT, Durations
+from custom_components.occupancy_ml.monitor import async_readiness
 from tests.a_home import ROOMS, coordinator_of, make_entry, pass_time, set_up, settle, stored_events
 from tests.house import build_house
 
-HOME = ("events_stored", "labelled_days", "database_size", "prediction_latency")
-ROOM = ("log_loss", "skill")
+LATENCIES = ("prediction_latency", "prediction_latency_median", "feature_latency", "feature_latency_median")
+HOME = ("events_stored", "labelled_days", "database_size", *LATENCIES)
+ROOM = ("log_loss", "skill", "retrains")
 
 
 async def with_all(hass: HomeAssistant) -> MockConfigEntry:
@@ -87,6 +90,26 @@ async def test_they_tell_how_the_store_stands(hass: HomeAssistant, freezer: Froz
     assert value(hass, "room_kitchen_log_loss") == "0.25"
     assert value(hass, "room_kitchen_skill") == "50.0"
     assert value(hass, "room_hall_skill") == "unknown"
+    await hass.services.async_call(DOMAIN, "retrain", {"rooms": ["kitchen"]}, blocking=True)
+    before = float(value(hass, "room_kitchen_retrains"))
+    await pass_time(hass, freezer, timedelta(minutes=6))
+    assert float(value(hass, "room_kitchen_retrains")) == before + 1
+    # Windows of five minutes were closed on the way.
+    assert all(float(value(hass, f"home_{key}")) >= 0 for key in LATENCIES)
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, "room_kitchen_retrains")
+    state = hass.states.get(entity_id or "")
+    assert state is not None
+    assert state.attributes["request"] == 1
+
+
+async def test_entities_left_out_of_the_recorder_are_named(hass: HomeAssistant) -> None:
+    build_house(hass)
+    entry = await set_up(hass)
+    told = await async_readiness(coordinator_of(entry))
+    assert told["not_recorded"] == []
+    get_instance(hass).entity_filter = lambda entity_id: not entity_id.startswith("person.")
+    told = await async_readiness(coordinator_of(entry))
+    assert told["not_recorded"] == ["person.ada", "person.grace"]
 
 
 async def test_training_leaves_lines_that_name_nothing(

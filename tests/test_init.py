@@ -69,10 +69,18 @@ async def test_each_room_and_the_home_get_their_entities(hass: HomeAssistant) ->
         "sensor.home_model_quality",
         "sensor.home_last_training",
         "button.home_retrain",
-        *(f"sensor.{room}_occupancy_{key}" for room in ROOMS for key in ("log_loss", "skill")),
+        *(f"sensor.{room}_occupancy_{key}" for room in ROOMS for key in ("log_loss", "skill", "trainings")),
         *(
             f"sensor.home_{key}"
-            for key in ("events_stored", "labelled_days", "database_size", "prediction_latency")
+            for key in (
+                "events_stored",
+                "labelled_days",
+                "database_size",
+                "prediction_latency",
+                "prediction_latency_median",
+                "feature_latency",
+                "feature_latency_median",
+            )
         ),
     }
     kitchen = hass.states.get("binary_sensor.kitchen_occupancy")

@@ -25,6 +25,7 @@ class ReadinessDescription(SensorEntityDescription):
     """A sensor that shows one value of the readiness of the home, or of one room's part of it."""
 
     value_fn: Callable[[Json], float | None]
+    attributes_fn: Callable[[Json], dict[str, int]] = lambda _told: {}
     entity_registry_enabled_default: bool = False
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
     state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT
@@ -34,6 +35,21 @@ def _accuracy(room: Json, key: str, scale: float = 1.0) -> float | None:
     accuracy = room["accuracy"]
     value = None if accuracy is None else accuracy[key]
     return None if value is None else round(scale * value, 3)
+
+
+def _latency(key: str, of: str, which: str) -> ReadinessDescription:
+    return ReadinessDescription(
+        key=key,
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.MILLISECONDS,
+        suggested_display_precision=1,
+        value_fn=lambda told: told["latency"][of][which],
+    )
+
+
+def _retrains(room: Json) -> dict[str, int]:
+    """How often the room was trained, by cause."""
+    return {cause: sum(ended.values()) for cause, ended in sorted(room["retrains"].items())}
 
 
 HOME_READINESS = (
@@ -50,13 +66,10 @@ HOME_READINESS = (
         suggested_display_precision=1,
         value_fn=lambda told: round(told["size_bytes"] / 1e6, 2),
     ),
-    ReadinessDescription(
-        key="prediction_latency",
-        device_class=SensorDeviceClass.DURATION,
-        native_unit_of_measurement=UnitOfTime.MILLISECONDS,
-        suggested_display_precision=1,
-        value_fn=lambda told: told["latency"]["prediction"]["p99_ms"],
-    ),
+    _latency("prediction_latency", "prediction", "p99_ms"),
+    _latency("prediction_latency_median", "prediction", "p50_ms"),
+    _latency("feature_latency", "feature", "p99_ms"),
+    _latency("feature_latency_median", "feature", "p50_ms"),
 )
 ROOM_READINESS = (
     ReadinessDescription(
@@ -69,6 +82,11 @@ ROOM_READINESS = (
         native_unit_of_measurement=PERCENTAGE,
         suggested_display_precision=0,
         value_fn=lambda room: _accuracy(room, "skill", 100.0),
+    ),
+    ReadinessDescription(
+        key="retrains",
+        value_fn=lambda room: sum(_retrains(room).values()),
+        attributes_fn=_retrains,
     ),
 )
 
@@ -99,7 +117,10 @@ class _ReadinessSensor(OccupancyEntity, SensorEntity):
         told = self._monitor.data
         part = None if told is None else self._part(told)
         self._attr_native_value = None if part is None else self.entity_description.value_fn(part)
-        return (self._attr_native_value,)
+        self._attr_extra_state_attributes = (
+            {} if part is None else dict(self.entity_description.attributes_fn(part))
+        )
+        return (self._attr_native_value, self._attr_extra_state_attributes)
 
 
 class HomeReadiness(_ReadinessSensor, HomeEntity):

@@ -19,7 +19,7 @@ from homeassistant.components.recorder.db_schema import (
     States,
     StatesMeta,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.recorder import session_scope
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JSON_DECODE_EXCEPTIONS, json_loads_object
@@ -60,6 +60,13 @@ class Chunk:
     entity_ids: tuple[str, ...]
     start_us: int
     end_us: int
+
+
+@callback
+def unrecorded(hass: HomeAssistant, entity_ids: Collection[str]) -> list[str]:
+    """The entities that the recorder leaves out, sorted: no history of them can be read."""
+    keeps = get_instance(hass).entity_filter
+    return [] if keeps is None else sorted(e for e in entity_ids if not keeps(e))
 
 
 def plan(starts: Mapping[str, int], end_us: int) -> list[Chunk]:
@@ -154,7 +161,7 @@ def _read(hass: HomeAssistant, chunk: Chunk) -> list[Event]:
             # are changes of attributes alone.
             or_(States.last_changed_ts.is_(None), States.last_changed_ts == States.last_updated_ts),
         )
-        .order_by(States.last_updated_ts, StatesMeta.entity_id)
+        .order_by(States.last_updated_ts, StatesMeta.entity_id, States.state_id)
     )
     with session_scope(hass=hass, read_only=True) as session:
         automations = _automation_contexts(session, start, end)

@@ -16,6 +16,7 @@ from .engine.events import MINUTE_US
 from .engine.localtime import LocalClock
 from .engine.monitoring import progress
 from .engine.store import Store, StoreError
+from .history import unrecorded
 
 type Json = dict[str, Any]
 
@@ -48,6 +49,9 @@ async def async_readiness(coordinator: Coordinator) -> Json:
         "dropped": coordinator.buffer.dropped,
         "failing_since": None if failing is None else failing.isoformat(),
     }
+    told["not_recorded"] = unrecorded(
+        coordinator.hass, [sensor.entity_id for sensor in coordinator.home.sensors]
+    )
     told["latency"] = coordinator.metrics.summary()
     told["stages"] = {**_running_stages(coordinator, told), **told["stages"]}
     told["degraded"] = sorted(name for name, stage in told["stages"].items() if stage["degraded"])

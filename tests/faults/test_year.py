@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 import gc
+import logging
 import os
 import random
 import sqlite3
@@ -16,6 +17,7 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.const import DOMAIN
@@ -133,8 +135,14 @@ FAULTS = (full, locked, read_only, silent, set_back, untroubled)
 
 
 async def test_a_year_with_a_fault_a_day(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, integration: None, note: Note
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    integration: None,
+    caplog: pytest.LogCaptureFixture,
+    note: Note,
 ) -> None:
+    # A test keeps every line of the log, and asyncio warns of each step that took long.
+    caplog.set_level(logging.CRITICAL)
     build_house(hass)
     freezer.move_to("2026-01-05 00:00:00+00:00")
     year = Year(hass, freezer, await set_up(hass))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event
+from custom_components.occupancy_ml.engine.localtime import LocalClock
+from custom_components.occupancy_ml.engine.monitoring import progress
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.store import FeatureBlock, Prediction, Retention, Store
 from custom_components.occupancy_ml.engine.store.retention import used_bytes
@@ -130,6 +133,11 @@ def test_the_engine_goes_on_and_says_so(tmp_path: Path) -> None:
     assert engine.readiness(NOW_US)["size_budget"] is None
     list(engine.night(NOW_US))
     assert engine.readiness(NOW_US)["size_budget"] == {"mb": 1, "reached_us": NOW_US}
+    with engine.store.reader() as connection:
+        told = progress(connection, LocalClock(home.time_zone), [], NOW_US)
+    stage = cast(dict[str, dict[str, object]], told["stages"])["size_budget"]
+    assert (stage["degraded"], stage["last_us"]) == (True, NOW_US)
+    assert "1 MB" in str(stage["reason"])
     after = engine.tick(NOW_US + MINUTE_US)
     assert set(after.rooms) == set(before.rooms)
     assert all(room.probability is not None for room in after.rooms.values())
