@@ -116,16 +116,28 @@ def test_it_needs_nothing_but_the_daily_sums(store: Store) -> None:
     fill(store, 20)
     before = [card(store, days) for days in (14, 60)]
     merit = merits(store.database.all, ["kitchen"], TODAY)
-    for _ in range(40):  # the clock is believed only so far a night
-        list(store.trim(NOW_US + 130 * DAY_US))
-    for table in ("predictions", "labels", "daily_truth"):
-        assert store.database.scalar(f"SELECT count(*) FROM {table}") == 0
+    for _ in range(25):  # the clock is believed only so far a night
+        list(store.trim(NOW_US + 62 * DAY_US))
+    store.database.execute("DELETE FROM labels")
+    assert store.database.scalar("SELECT count(*) FROM predictions") == 0
     assert [card(store, days) for days in (14, 60)] == before
     assert merits(store.database.all, ["kitchen"], TODAY) == merit
+
+
+def test_years_later_only_what_was_shown_what_the_model_said_and_the_prior_are_kept(store: Store) -> None:
+    fill(store, 3)
+    for _ in range(60):
+        list(store.trim(NOW_US + 130 * DAY_US))
+    assert {score.model for score in store.scores.read("2026-01-01", "2026-12-31")} == {
+        "shown",
+        "model",
+        "prior",
+    }
+    for table in ("daily_reliability", "daily_truth"):
+        assert store.database.scalar(f"SELECT count(*) FROM {table}") == 0
     for _ in range(400):
         list(store.trim(NOW_US + 1200 * DAY_US))
-    for table in ("daily_scores", "daily_reliability"):
-        assert store.database.scalar(f"SELECT count(*) FROM {table}") == 0
+    assert store.database.scalar("SELECT count(*) FROM daily_scores") == 0
 
 
 def test_a_rival_that_is_better_is_told(store: Store) -> None:

@@ -100,12 +100,12 @@ def test_the_sums_are_those_of_the_raw_rows(store: Store, seed: int) -> None:
         assert score.occupied_minutes == 5 * sum(labels[row.time_us] for row in rows)
         assert score.occupied_minutes + score.vacant_minutes == 5 * len(rows)
         assert (score.flips, score.true_flips) == (flips, true_flips)
-        kept = store.database.all(
-            "SELECT bin, n, probability_sum, occupied FROM daily_reliability WHERE day = ? AND model = ?",
-            (DAY.isoformat(), model),
-        )
         if model in ("shown", "model"):
-            assert {number: pytest.approx(rest) for number, *rest in kept} == dict(bins)
+            kept = store.database.scalar(
+                "SELECT bins FROM daily_reliability WHERE day = ? AND model = ?", (DAY.isoformat(), model)
+            )
+            by_bin = np.frombuffer(kept, "<f4").reshape(3, 10).T
+            assert [pytest.approx(bins[number]) for number in range(10)] == by_bin.tolist()
     # What is behind a rule's on and off comes from the day before alone.
     earlier = store.scores.read("2026-03-02", "2026-03-02", "kitchen")
     for name in (*TIMEOUTS, "last_room"):
@@ -168,12 +168,10 @@ def test_days_of_23_and_of_25_hours(tmp_path: Path, day: date, windows: int) -> 
     say(store, "kitchen", times, [0.5] * len(times))
     tell(store, "kitchen", times, [False] * len(times))
     assert scored(store, day)["shown", "hindsight"].n == windows
-    slots: dict[int, int] = dict(
-        store.database.all("SELECT half_hour, n FROM daily_truth WHERE day = ?", (day.isoformat(),))
-    )
-    assert sum(slots.values()) == windows
+    slots, _ = store.scores.half_hours("kitchen", "hindsight", day.isoformat(), "2027-01-01")
+    assert slots.sum() == windows
     # The hour from two to three is missing in spring and comes twice in autumn.
-    assert [slots.get(number, 0) for number in (3, 4, 5, 6)] == [6, *[0 if windows < 288 else 12] * 2, 6]
+    assert slots[3:7].tolist() == [6, *[0 if windows < 288 else 12] * 2, 6]
     store.close()
 
 

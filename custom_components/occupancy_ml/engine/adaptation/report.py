@@ -6,10 +6,12 @@ It is read from the daily sums alone, so it outlives events, predictions and lab
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 import json
 from typing import Any
+
+import numpy as np
 
 from ..occupancy.rules import CALIBRATED, PRIOR, words
 from ..snapshot import Merit
@@ -33,19 +35,23 @@ _MOMENTS_A_DAY = 288
 _SUMS = """
 SELECT r.room_id, b.truth, b.model, count(*), sum(b.n), sum(b.brier_sum), sum(b.log_loss_sum),
        sum(b.occupied_minutes), sum(b.vacant_minutes), sum(b.missed_minutes), sum(b.false_minutes),
-       sum(b.flips), sum(b.true_flips), sum(s.brier_sum), sum(p.log_loss_sum)
-FROM rooms r
-JOIN daily_scores b ON b.room = r.id AND b.day >= ? AND b.day < ?
-LEFT JOIN daily_scores s ON s.room = b.room AND s.day = b.day AND s.model = 'shown' AND s.truth = b.truth
-LEFT JOIN daily_scores p ON p.room = b.room AND p.day = b.day AND p.model = 'prior' AND p.truth = b.truth
+       sum(b.flips), sum(b.true_flips)
+FROM rooms r CROSS JOIN daily_scores b ON b.room = r.id AND b.day >= ? AND b.day < ?
 WHERE r.room_id IN (SELECT value FROM json_each(?))
 GROUP BY r.id, b.truth, b.model
 """
+# What was shown, and the prior, on those days alone on which something else was scored too.
+_SAME_DAYS = """
+SELECT sum(s.brier_sum), sum(p.log_loss_sum)
+FROM rooms r CROSS JOIN daily_scores b ON b.room = r.id AND b.day >= ? AND b.day < ?
+JOIN daily_scores s ON s.room = b.room AND s.day = b.day AND s.model = 'shown' AND s.truth = b.truth
+LEFT JOIN daily_scores p ON p.room = b.room AND p.day = b.day AND p.model = 'prior' AND p.truth = b.truth
+WHERE r.room_id = ? AND b.truth = ? AND b.model = ?
+"""
 _BINS = """
-SELECT r.room_id, b.truth, b.model, b.bin, sum(b.n), sum(b.probability_sum), sum(b.occupied)
-FROM rooms r JOIN daily_reliability b ON b.room = r.id AND b.day >= ? AND b.day < ?
+SELECT r.room_id, b.truth, b.model, b.bins
+FROM rooms r CROSS JOIN daily_reliability b ON b.room = r.id AND b.day >= ? AND b.day < ?
 WHERE r.room_id IN (SELECT value FROM json_each(?))
-GROUP BY r.id, b.truth, b.model, b.bin
 """
 _NAMES = {SHOWN: "what was shown", MODEL: "the model"}
 _NOTES = {
@@ -90,8 +96,8 @@ class Sums:
     false: int
     flips: int
     true_flips: int
-    shown_brier: float | None
-    prior_log_loss: float | None
+    shown_brier: float | None = None
+    prior_log_loss: float | None = None
 
     def figures(self) -> Json:
         """Means and rates, as `docs/report_card.md` tells them."""
@@ -126,8 +132,18 @@ type Table = Mapping[str, Mapping[str, Mapping[str, Sums]]]
 def read_sums(read: Read, room_ids: Iterable[str], today: date, days: int) -> Table:
     """The sums of the local days before today, as many as `days`."""
     table: dict[str, dict[str, dict[str, Sums]]] = {}
-    for room_id, truth, model, *sums in read(_SUMS, _span(room_ids, today, days)):
+    span = _span(today, days)
+    for room_id, truth, model, *sums in read(_SUMS, [*span, json.dumps(list(room_ids))]):
         table.setdefault(room_id, {}).setdefault(truth, {})[model] = Sums(*sums)
+    for room_id, truths in table.items():
+        for truth, models in truths.items():
+            shown, prior = models.get(SHOWN), models.get(PRIOR)
+            for model, its in models.items():
+                if shown is not None and its.days == shown.days:
+                    beside = (shown.brier, None if prior is None else prior.log_loss)
+                else:
+                    (beside,) = read(_SAME_DAYS, [*span, room_id, truth, model])
+                models[model] = replace(its, shown_brier=beside[0], prior_log_loss=beside[1])
     return table
 
 
@@ -144,10 +160,7 @@ def report_card(read: Read, room_ids: Sequence[str], today: date, days: int) -> 
         By room what `docs/report_card.md` explains, in values that JSON knows.
     """
     table = read_sums(read, room_ids, today, days)
-    bins: dict[tuple[str, str, str], list[Json | None]] = {}
-    for room_id, truth, model, number, n, total, occupied in read(_BINS, _span(room_ids, today, days)):
-        found = bins.setdefault((room_id, truth, model), [None] * BINS)
-        found[number] = {"n": n, "said": round(total / n, 4), "occupied": round(occupied / n, 4)}
+    bins = _reliability(read, room_ids, today, days)
     serving = _in_service(read)
     return {
         room_id: _card(room_id, table.get(room_id, {}), bins, serving.get(room_id), days)
@@ -217,8 +230,25 @@ def name_of(model: str) -> str:
     return words(model) + (", calibrated" if model.endswith(CALIBRATED) else "")
 
 
-def _span(room_ids: Iterable[str], today: date, days: int) -> list[object]:
-    return [(today - timedelta(days=days)).isoformat(), today.isoformat(), json.dumps(list(room_ids))]
+def _span(today: date, days: int) -> list[object]:
+    return [(today - timedelta(days=days)).isoformat(), today.isoformat()]
+
+
+def _reliability(
+    read: Read, room_ids: Iterable[str], today: date, days: int
+) -> dict[tuple[str, str, str], list[Json | None]]:
+    """By room, truth and model, what came true of what was said, by tenth of probability."""
+    found: dict[tuple[str, str, str], list[bytes]] = {}
+    for *key, bins in read(_BINS, [*_span(today, days), json.dumps(list(room_ids))]):
+        found.setdefault((key[0], key[1], key[2]), []).append(bins)
+    told: dict[tuple[str, str, str], list[Json | None]] = {}
+    for name, each in found.items():
+        sums = np.frombuffer(b"".join(each), "<f4").reshape(-1, 3, BINS).sum(axis=0, dtype=np.float64)
+        told[name] = [
+            {"n": int(n), "said": round(said / n, 4), "occupied": round(occupied / n, 4)} if n else None
+            for n, said, occupied in zip(*sums.tolist(), strict=True)
+        ]
+    return told
 
 
 def _gain(sums: Sums) -> float | None:

@@ -22,7 +22,7 @@ from ..snapshot import HOME
 from ..store import Store
 from ..store.labels import LabelSource
 from ..store.predictions import PredictionSeries
-from ..store.scores import BINS, DailyScore, RuleCounts, ScoredDay, Tally
+from ..store.scores import BINS, DailyScore, RuleCounts, ScoredDay
 from .truth import TRUTHS, truth_at
 
 Floats = NDArray[np.float64]
@@ -104,7 +104,8 @@ def score_room(
     times = shown.time_us
     labels = store.labels.read(int(times[0]) - WINDOW_US, int(times[-1]) + WINDOW_US, room_id)
     _, slots = clock.days_and_half_hours(times)
-    result = ScoredDay((), {}, {})
+    reliability: dict[tuple[str, str], Floats] = {}
+    half_hours: dict[str, Moments] = {}
     scores: list[DailyScore] = []
     for source in TRUTHS:
         truth = truth_at(labels, source, room_id, times)
@@ -127,19 +128,22 @@ def score_room(
             chance, on = each.chance[known], each.on[known]
             scores.append(_score(room_id, day, name, source, chance, on, occupied, follows))
             if name in (SHOWN, MODEL, PRIOR):
-                result.reliability[name, source.value] = tally(
-                    np.minimum((chance * BINS).astype(np.int64), BINS - 1), chance, occupied, BINS
+                tenth = np.minimum((chance * BINS).astype(np.int64), BINS - 1)
+                reliability[name, source.value] = np.array(
+                    [np.bincount(tenth, weights, BINS) for weights in (None, chance, occupied)], np.float64
                 )
-        result.truth[source.value] = tally(slots[known], np.zeros(len(occupied)), occupied, 48)
-    return ScoredDay(tuple(scores), result.reliability, result.truth)
+        half_hours[source.value] = np.array(
+            [np.bincount(slots[known], weights, 48) for weights in (None, occupied)], np.int64
+        )
+    return ScoredDay(tuple(scores), reliability, half_hours)
 
 
 def usual_half_hours(store: Store, room_id: str, truth: str, before: date) -> Floats:
     """(48,) the share of earlier days' moments of each local half hour that were occupied."""
     first = (before - timedelta(days=PRIOR_DAYS)).isoformat()
-    past = store.scores.half_hours(room_id, truth, first, before.isoformat())
-    share = (past.occupied.sum() + 0.5) / (past.n.sum() + 1.0)
-    result: Floats = (past.occupied + 2 * share) / (past.n + 2.0)
+    n, occupied = store.scores.half_hours(room_id, truth, first, before.isoformat())
+    share = (occupied.sum() + 0.5) / (n.sum() + 1.0)
+    result: Floats = (occupied + 2 * share) / (n + 2.0)
     return result
 
 
@@ -153,15 +157,6 @@ def rule_shares(counts: RuleCounts | None) -> tuple[float, float]:
     on = (counts.on_occupied + pull * share) / (counts.on + pull)
     off = (counts.off_occupied + pull * share) / (counts.off + pull)
     return on, off
-
-
-def tally(classes: Moments, said: Floats, occupied: NDArray[np.bool_], size: int) -> Tally:
-    """Count moments (n,) by class in [0, size)."""
-    return Tally(
-        np.bincount(classes, minlength=size),
-        np.bincount(classes, said, size).astype(np.float64),
-        np.bincount(classes[occupied], minlength=size),
-    )
 
 
 def _baselines(

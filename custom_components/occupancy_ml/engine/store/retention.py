@@ -95,11 +95,14 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
         yield from _by_time(database, "forecasts", "time_us", before(policy.forecasts), f"room = {room:d}")
     # Local days are at most 14 hours away from UTC: one day more keeps all that is due.
     day = (from_us(now_us) - timedelta(days=policy.daily_scores + 1)).date().isoformat()
-    for table in ("daily_scores", "daily_reliability", "forecast_scores"):
+    for table in ("daily_scores", "forecast_scores"):
         yield from _days(database, table, day, rooms)
-    # What usual half hours come from lives as long as the labels it was counted from.
+    # The longest report and all that is counted from earlier days look back less than hindsight is kept. Of the rest
+    # only what was shown, what the model said and the prior are worth years.
     day = (from_us(now_us) - timedelta(days=policy.hindsight_labels + 1)).date().isoformat()
+    yield from _days(database, "daily_reliability", day, rooms)
     yield from _days(database, "daily_truth", day, rooms)
+    yield from _days(database, "daily_scores", day, rooms, "model NOT IN ('shown', 'model', 'prior')")
     for tables, days in (
         (DAILY, policy.routine_days),
         (WEEKLY, policy.routine_weeks),
@@ -233,11 +236,13 @@ def _by_id(database: Database, table: str, where: str, before: int) -> Generator
             return
 
 
-def _days(database: Database, table: str, before_day: str, rooms: Sequence[int]) -> Generator[int]:
+def _days(
+    database: Database, table: str, before_day: str, rooms: Sequence[int], where: str = "1"
+) -> Generator[int]:
     """Slices by room, for tables by local day: a night takes one day of each."""
     for room in rooms:
         with database.transaction():
             gone = database.execute(
-                f"DELETE FROM {table} WHERE room = ? AND day < ?", (room, before_day)
+                f"DELETE FROM {table} WHERE room = ? AND day < ? AND {where}", (room, before_day)
             ).rowcount
         yield gone

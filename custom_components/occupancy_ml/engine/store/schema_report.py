@@ -26,28 +26,25 @@ CREATE TABLE daily_scores (
     PRIMARY KEY (room, day, model, truth)
 ) STRICT, WITHOUT ROWID
 """,
+    # Little-endian float32, (3, 10) by tenth of probability: moments, sum of what was said, occupied moments.
     """
 CREATE TABLE daily_reliability (
     room INTEGER NOT NULL REFERENCES rooms (id),
     day TEXT NOT NULL,
     model TEXT NOT NULL,
     truth TEXT NOT NULL,
-    bin INTEGER NOT NULL CHECK (bin BETWEEN 0 AND 9),
-    n INTEGER NOT NULL CHECK (n > 0),
-    probability_sum REAL NOT NULL,
-    occupied INTEGER NOT NULL CHECK (occupied BETWEEN 0 AND n),
-    PRIMARY KEY (room, day, model, truth, bin)
+    bins BLOB NOT NULL CHECK (length(bins) = 120),
+    PRIMARY KEY (room, day, model, truth)
 ) STRICT, WITHOUT ROWID
 """,
+    # Bytes, (2, 48) by local half hour: moments, occupied moments.
     """
 CREATE TABLE daily_truth (
     room INTEGER NOT NULL REFERENCES rooms (id),
     day TEXT NOT NULL,
     truth TEXT NOT NULL,
-    half_hour INTEGER NOT NULL CHECK (half_hour BETWEEN 0 AND 47),
-    n INTEGER NOT NULL CHECK (n > 0),
-    occupied INTEGER NOT NULL CHECK (occupied BETWEEN 0 AND n),
-    PRIMARY KEY (room, day, truth, half_hour)
+    half_hours BLOB NOT NULL CHECK (length(half_hours) = 96),
+    PRIMARY KEY (room, day, truth)
 ) STRICT, WITHOUT ROWID
 """,
 )

@@ -57,33 +57,18 @@ class DailyScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts of moments in numbered classes: tenths of probability, or half hours of the day.
-
-    Attributes:
-        n: (k,) int64 moments.
-        total: (k,) float64 sum of what was said of them; zero for half hours.
-        occupied: (k,) int64 of them occupied.
-    """
-
-    n: npt.NDArray[np.int64]
-    total: npt.NDArray[np.float64]
-    occupied: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
 class ScoredDay:
     """All that one local day of a room leaves behind.
 
     Attributes:
         scores: by model and truth.
-        reliability: by (model, truth), ten bins.
-        truth: by truth, 48 local half hours.
+        reliability: by (model, truth), (3, BINS): moments, sum of what was said of them, occupied moments.
+        half_hours: by truth, (2, 48) by local half hour: moments, occupied moments.
     """
 
     scores: tuple[DailyScore, ...]
-    reliability: dict[tuple[str, str], Tally]
-    truth: dict[str, Tally]
+    reliability: dict[tuple[str, str], npt.NDArray[np.float64]]
+    half_hours: dict[str, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +112,17 @@ class DailyScores:
                 self._database.execute(f"DELETE FROM {table} WHERE room = ? AND day = ?", (room, day))
             self.write(scored.scores)
             self._database.executemany(
-                "INSERT INTO daily_reliability VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO daily_reliability VALUES (?, ?, ?, ?, ?)",
                 [
-                    (room, day, model, truth, number, n, total, occupied)
-                    for (model, truth), tally in scored.reliability.items()
-                    for number, n, total, occupied in _filled(tally)
+                    (room, day, model, truth, bins.astype("<f4").tobytes())
+                    for (model, truth), bins in scored.reliability.items()
                 ],
             )
             self._database.executemany(
-                "INSERT INTO daily_truth VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO daily_truth VALUES (?, ?, ?, ?)",
                 [
-                    (room, day, truth, number, n, occupied)
-                    for truth, tally in scored.truth.items()
-                    for number, n, _, occupied in _filled(tally)
+                    (room, day, truth, counts.astype("u1").tobytes())
+                    for truth, counts in scored.half_hours.items()
                 ],
             )
 
@@ -147,12 +130,17 @@ class DailyScores:
         self, first_day: str, last_day: str, room_id: str | None = None, truth: str | None = None
     ) -> list[DailyScore]:
         """Sums of the local days first_day to last_day, both included, by (day, room, model, truth)."""
+        only = "" if room_id is None else " AND s.room = :room"
         rows = self._database.all(
             f"SELECT r.room_id, s.day, s.model, s.truth, {_COLUMNS}"
-            " FROM rooms r JOIN daily_scores s ON s.room = r.id AND s.day BETWEEN :first AND :last"
-            " WHERE (:room_id IS NULL OR r.room_id = :room_id) AND (:truth IS NULL OR s.truth = :truth)"
-            " ORDER BY s.day, r.room_id, s.model, s.truth",
-            {"first": first_day, "last": last_day, "room_id": room_id, "truth": truth},
+            f" FROM daily_scores s JOIN rooms r ON r.id = s.room WHERE s.day BETWEEN :first AND :last{only}"
+            " AND (:truth IS NULL OR s.truth = :truth) ORDER BY s.day, r.room_id, s.model, s.truth",
+            {
+                "first": first_day,
+                "last": last_day,
+                "room": None if room_id is None else self._rooms.find(room_id),
+                "truth": truth,
+            },
         )
         return list(starmap(DailyScore, rows))
 
@@ -167,16 +155,14 @@ class DailyScores:
         )
         return {model: RuleCounts(*counts) for model, *counts in rows}
 
-    def half_hours(self, room_id: str, truth: str, first_day: str, end_day: str) -> Tally:
-        """The 48 local half hours of a room over the days [first_day, end_day)."""
+    def half_hours(self, room_id: str, truth: str, first_day: str, end_day: str) -> npt.NDArray[np.int64]:
+        """(2, 48) moments and occupied moments by local half hour of a room over the days [first_day, end_day)."""
         rows = self._database.all(
-            "SELECT half_hour, sum(n), sum(occupied) FROM daily_truth"
-            " WHERE room = ? AND day >= ? AND day < ? AND truth = ? GROUP BY half_hour",
+            "SELECT half_hours FROM daily_truth WHERE room = ? AND day >= ? AND day < ? AND truth = ?",
             (self._rooms.find(room_id), first_day, end_day, truth),
         )
-        found = Tally(np.zeros(48, np.int64), np.zeros(48), np.zeros(48, np.int64))
-        for number, n, occupied in rows:
-            found.n[number], found.occupied[number] = n, occupied
+        days = np.frombuffer(b"".join(row[0] for row in rows), "u1").reshape(-1, 2, 48)
+        found: npt.NDArray[np.int64] = days.sum(axis=0, dtype=np.int64)
         return found
 
     def rename(self, old: str, new: str) -> None:
@@ -184,14 +170,3 @@ class DailyScores:
         with self._database.transaction():
             for table in ("daily_scores", "daily_reliability"):
                 self._database.execute(f"UPDATE OR REPLACE {table} SET model = ? WHERE model = ?", (new, old))
-
-
-def _filled(tally: Tally) -> list[tuple[int, int, float, int]]:
-    """(number, n, total, occupied) of the classes that hold anything."""
-    return [
-        (number, n, total, occupied)
-        for number, (n, total, occupied) in enumerate(
-            zip(tally.n.tolist(), tally.total.tolist(), tally.occupied.tolist(), strict=True)
-        )
-        if n
-    ]
