@@ -9,6 +9,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
 from hypothesis import given, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -107,12 +108,23 @@ def test_steady_percent_is_never_off_by_a_point_and_a_half(probabilities: list[f
 
 async def test_occupancy_shows_why(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     trained = coordinator_of(entry).data.time_us
-    reasons = (Reason("motion here 20 s ago", 2.5), Reason("nobody seen elsewhere", 0.5))
+    noticed = dt_util.as_local(from_us(trained))
+    before = trained - 9 * 86_400_000_000
+    reasons = (
+        Reason("motion in {room} {when}", 2.5, trained, "kitchen"),
+        Reason("an outer door opened {when}", 0.5, before),
+        Reason("nobody seen elsewhere", 0.5),
+    )
     show(entry, RoomState("kitchen", 0.87, True, Source.MODEL, reasons, trained))
     shown = state(hass, OCCUPANCY)
     assert shown.state == "on"
     assert shown.attributes["probability"] == 87
-    assert shown.attributes["reasons"] == ["motion here 20 s ago", "nobody seen elsewhere"]
+    # By the clock of the home, and by the name of the area: both stay true while nothing is written.
+    assert shown.attributes["reasons"] == [
+        f"motion in Kitchen at {noticed:%H:%M}",
+        f"an outer door opened on {dt_util.as_local(from_us(before)):%Y-%m-%d at %H:%M}",
+        "nobody seen elsewhere",
+    ]
     assert shown.attributes["source"] == "model"
     assert shown.attributes["model_trained"] == from_us(trained)
     assert shown.attributes["why_unknown"] is None

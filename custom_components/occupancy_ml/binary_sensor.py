@@ -9,11 +9,13 @@ from homeassistant.components.binary_sensor import BinarySensorDeviceClass, Bina
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .const import SUBENTRY_ROOM
 from .coordinator import Coordinator
 from .engine.events import from_us
-from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
+from .engine.snapshot import RoomState
+from .entity import HomeEntity, RoomEntity, SteadyPercent, area_names, percent
 from .runtime import OccupancyConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -67,12 +69,23 @@ class RoomOccupancy(RoomEntity, BinarySensorEntity):
             self._attr_is_on = room.occupied
             self._attr_extra_state_attributes = {
                 ATTR_PROBABILITY: percent(room.probability),
-                ATTR_REASONS: [reason.text for reason in room.reasons],
+                ATTR_REASONS: self._reasons(room),
                 ATTR_SOURCE: room.source.value,
                 ATTR_MODEL_TRAINED: trained,
                 ATTR_WHY_UNKNOWN: room.unknown_reason,
             }
         return shown
+
+    def _reasons(self, room: RoomState) -> list[str]:
+        """In words; moments by the clock, since the attributes are not written again while nothing changes."""
+        names = area_names(self.coordinator.hass)
+        today = dt_util.now().date()
+
+        def when(time_us: int) -> str:
+            local = dt_util.as_local(from_us(time_us))
+            return f"at {local:%H:%M}" if local.date() == today else f"on {local:%Y-%m-%d} at {local:%H:%M}"
+
+        return [reason.words(names, when) for reason in room.reasons]
 
 
 class AnyoneHome(HomeEntity, BinarySensorEntity):

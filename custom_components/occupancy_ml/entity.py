@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
@@ -100,6 +100,12 @@ class HomeEntity(OccupancyEntity):
     @property
     def _home(self) -> HomeState:
         return self.coordinator.data.home
+
+
+@callback
+def area_names(hass: HomeAssistant) -> dict[str, str]:
+    """The names of all areas by their id."""
+    return {area.id: area.name for area in ar.async_get(hass).async_list_areas()}
 
 
 def percent(probability: float | None) -> int | None:

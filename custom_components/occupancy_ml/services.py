@@ -16,13 +16,14 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from .const import DOMAIN
-from .coordinator import BATCH
+from .coordinator import BATCH, now_us
 from .csv_import import ImportCounts, ImportFileError, read, resolve
 from .engine.adaptation.report import SPANS
 from .engine.events import Event, from_us, to_us
 from .engine.export import ExportKind
-from .engine.snapshot import HOME, SLEEP, HomeState, RoomState
+from .engine.snapshot import HOME, SLEEP, HomeState, RoomState, ago
 from .engine.store import StoreError
+from .entity import area_names
 from .export import async_export
 from .forecasts import async_tell
 from .report_card import async_report_card
@@ -252,7 +253,9 @@ async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
     return {
         "time": from_us(snapshot.time_us).isoformat(),
         "home": home_as_json(snapshot.home),
-        "rooms": {room: room_as_json(snapshot.rooms[room]) for room in rooms if room in snapshot.rooms},
+        "rooms": {
+            room: room_as_json(call.hass, snapshot.rooms[room]) for room in rooms if room in snapshot.rooms
+        },
     }
 
 
@@ -301,13 +304,16 @@ def home_as_json(home: HomeState) -> JsonObjectType:
     }
 
 
-def room_as_json(room: RoomState) -> JsonObjectType:
+def room_as_json(hass: HomeAssistant, room: RoomState) -> JsonObjectType:
     """A room as actions and commands tell it."""
+    names, when = area_names(hass), ago(now_us())
     return {
         "probability": room.probability,
         "occupied": room.occupied,
         "source": room.source.value,
-        "reasons": [{"text": r.text, "contribution": round(r.contribution, 3)} for r in room.reasons],
+        "reasons": [
+            {"text": r.words(names, when), "contribution": round(r.contribution, 3)} for r in room.reasons
+        ],
         "model_trained": _iso(room.trained_at_us),
         "why_unknown": room.unknown_reason,
     }

@@ -146,7 +146,7 @@ async def ws_rooms(
                     {"entity_id": entity_id, "role": sensors[entity_id].role.value}
                     for entity_id in _readable(runtime, connection.user, room.room_id)
                 ],
-                **({} if state is None else room_as_json(state)),
+                **({} if state is None else room_as_json(hass, state)),
             }
         )
     return {"time": snapshot.time_us / 1e6, "rooms": told}

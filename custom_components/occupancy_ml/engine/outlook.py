@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 
 from .features import FEATURE_NAMES
-from .occupancy.predictor import Predictor, recencies
+from .home import RoomKind
+from .occupancy.explain import Recency
+from .occupancy.predictor import Predictor
 from .occupancy.rules import home_rules
 from .occupancy.switch import switch
 from .snapshot import HomeState, Learning, Merit, RoomState, Snapshot
 from .tracker import Floats, Tracker
 
 _PRESENCE = FEATURE_NAMES.index("presence_on")
+_NEVER = 10**18
+# Hours at which a bedroom that is occupied is one in which people sleep.
+_NIGHT = (22, 23, 0, 1, 2, 3, 4, 5, 6)
 
 
 class Outlook:
@@ -45,13 +50,7 @@ class Outlook:
 
     def snapshot(self, tracker: Tracker, predictor: Predictor, now_us: int, vectors: Floats) -> Snapshot:
         """Everything as of a moment of the tracker's running minute; vectors (R, d) are its features."""
-        home = tracker.home
-        motion = np.zeros(len(home.rooms))
-        motion[tracker.senses.motion_rooms(now_us)] = 1.0
-        windows = tracker.windows
-        recent = recencies(
-            home, windows.since_us(now_us), windows.since_door_us(now_us), motion, vectors[:, _PRESENCE]
-        )
+        recent = _recencies(tracker, now_us, vectors[:, _PRESENCE])
         rooms = predictor.predict(now_us, vectors, recent)
         # The rules of the home: activity anywhere, or a person entity that is home.
         since_us = min((each.here_us for each in recent.values()), default=10**18)
@@ -90,3 +89,28 @@ class Outlook:
         if without:
             return Learning.LEARNING, f"{without} of {len(rooms)} rooms have no model of their own yet"
         return Learning.READY, None
+
+
+def _recencies(tracker: Tracker, now_us: int, presence: Floats) -> dict[str, Recency]:
+    """By room, what happened last; presence (R,) counts the presence sensors that are on."""
+    windows, rooms = tracker.windows, tracker.home.rooms
+    since, by = windows.since_us(now_us), windows.last_by()
+    moving = frozenset(tracker.senses.motion_rooms(now_us))
+    night = tracker.clock.hour(now_us) in _NIGHT
+    # The last two rooms with activity: of one of them the other is elsewhere.
+    latest = np.argsort(since, kind="stable")[:2].tolist()
+    found = {}
+    for number, room in enumerate(rooms):
+        other = next((each for each in latest if each != number), None)
+        found[room.room_id] = Recency(
+            here_us=int(since[number]),
+            elsewhere_us=_NEVER if other is None else int(since[other]),
+            door_us=windows.since_door_us(now_us),
+            motion_on=number in moving,
+            presence_on=bool(presence[number]),
+            here_by=by[number],
+            elsewhere=None if other is None else rooms[other].room_id,
+            elsewhere_by=None if other is None else by[other],
+            bedtime=night and room.kind is RoomKind.BEDROOM,
+        )
+    return found

@@ -109,6 +109,10 @@ class Senses:
         seconds = max(lasted_us / MICROSECONDS, 1.0)
         self._holds[entity_id] = (mean + (math.log(seconds) - mean) / count, count)
 
+    def role(self, entity_id: str) -> Role:
+        """The role of a watched entity."""
+        return self._sensors[entity_id].role
+
     @property
     def states(self) -> Mapping[str, str]:
         """The last state of each entity that was heard."""

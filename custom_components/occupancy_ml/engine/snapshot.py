@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from .events import MICROSECONDS
 
 
 class Source(StrEnum):
@@ -31,12 +33,37 @@ class Reason:
     """One part of the score of a prediction.
 
     Attributes:
-        text: the reason in plain English, such as "motion in the hall 20 s ago".
-        contribution: log-odds it adds to (or takes from) the room's base rate.
+        text: the reason in plain English, such as "motion in {room} {when}".
+        contribution: log-odds it adds or takes; those of a prediction sum to its log-odds.
+        time_us: the moment that {when} stands for, None where it does not occur.
+        room_id: the room that {room} stands for, None where it does not occur.
     """
 
     text: str
     contribution: float
+    time_us: int | None = None
+    room_id: str | None = None
+
+    def words(self, names: Mapping[str, str], when: Callable[[int], str]) -> str:
+        """The reason with names by room id, and moments as `when` tells them."""
+        room = "" if self.room_id is None else names.get(self.room_id, self.room_id.replace("_", " "))
+        return self.text.format(room=room, when="" if self.time_us is None else when(self.time_us))
+
+
+def ago(now_us: int) -> Callable[[int], str]:
+    """Tells moments as seen from now: '20 s ago', '5 min ago', '3 h ago', '2 days ago'."""
+
+    def when(time_us: int) -> str:
+        seconds = max(now_us - time_us, 0) // MICROSECONDS
+        if seconds < 90:
+            return f"{seconds} s ago"
+        if seconds < 90 * 60:
+            return f"{round(seconds / 60)} min ago"
+        if seconds < 36 * 3600:
+            return f"{round(seconds / 3600)} h ago"
+        return f"{round(seconds / 86_400)} days ago"
+
+    return when
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Tracker:
         room = self.senses.see(event)
         if room is not None:
             self.observer.hear(room, by_hand=self.senses.by_hand(event.entity_id))
-            self.windows.hear(room, event.time_us)
+            self.windows.hear(room, event.time_us, self.senses.role(event.entity_id))
         return room
 
     def advance(self, now_us: int) -> Generator[None, None, list[FeatureRow]]:
@@ -96,7 +96,7 @@ class Tracker:
             activity = self.windows.activity(WINDOW_US // MINUTE_US) if ended else None
             self.windows.advance(minute.minute + 1)
             for room in self.senses.motion_rooms(end_us):
-                self.windows.hear(room, end_us)
+                self.windows.hear(room, end_us, Role.MOTION)
             if activity is not None:
                 self._detect(activity)
                 rows.append(FeatureRow(end_us, activity, self.vectors(end_us)))

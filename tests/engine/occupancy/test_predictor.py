@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 import re
 
@@ -12,12 +13,13 @@ from scipy.special import expit, logit
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
+from custom_components.occupancy_ml.engine.home import Role
 from custom_components.occupancy_ml.engine.occupancy.calibration import Calibration
-from custom_components.occupancy_ml.engine.occupancy.explain import ago, group_of
+from custom_components.occupancy_ml.engine.occupancy.explain import Recency, group_of
 from custom_components.occupancy_ml.engine.occupancy.model import RoomModel
-from custom_components.occupancy_ml.engine.occupancy.predictor import Predictor, Recency, recencies
+from custom_components.occupancy_ml.engine.occupancy.predictor import Predictor
 from custom_components.occupancy_ml.engine.occupancy.switch import switch
-from custom_components.occupancy_ml.engine.snapshot import RoomState, Source
+from custom_components.occupancy_ml.engine.snapshot import RoomState, Source, ago
 from tests.engine.living import START_US, flat
 
 Floats = NDArray[np.float64]
@@ -84,9 +86,15 @@ def test_reasons_are_sorted_and_in_words() -> None:
                 state = kitchen(predictor, START_US, chance, recency, **dict.fromkeys(FEATURE_NAMES[1:], 1.0))
                 sizes = [abs(reason.contribution) for reason in state.reasons]
                 assert sizes == sorted(sizes, reverse=True)
-                assert min(sizes) >= 0.05
+                assert min(sizes[:-1]) >= 0.05  # what is smaller stands together
+                expected = model(0.5, None, **weights).predict(
+                    vectors(*[float(logit(chance))] * 3, **dict.fromkeys(FEATURE_NAMES[1:], 1.0)),
+                    np.full(3, logit(chance)),
+                )
+                total = sum(reason.contribution for reason in state.reasons)
+                assert total == pytest.approx(logit(expected[1]), abs=1e-9)
                 for reason in state.reasons:
-                    assert re.fullmatch(r"[a-z0-9][a-z0-9 ,]+", reason.text), reason.text
+                    assert re.fullmatch(r"[a-z0-9][a-z0-9 ,]+", reason.words({}, ago(START_US))), reason.text
                     assert "_" not in reason.text
                     assert not any(name in reason.text for name in FEATURE_NAMES if "_" in name)
 
@@ -109,7 +117,7 @@ def test_every_feature_belongs_to_a_group_of_reasons() -> None:
     ],
 )
 def test_ago(seconds: int, text: str) -> None:
-    assert ago(seconds * MICROSECONDS) == text
+    assert ago(START_US)(START_US - seconds * MICROSECONDS) == text
 
 
 def test_a_correction_counts_at_once_and_holds_its_interval() -> None:
@@ -197,9 +205,46 @@ def test_the_state_survives_a_restart_and_rooms_that_are_gone_do_not() -> None:
     assert "kitchen" not in json.dumps(rest.to_json())
 
 
-def test_recencies_of_each_room() -> None:
-    since = np.array([5, 9, 7], dtype=np.int64)
-    found = recencies(HOME, since, 11, np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 2.0]))
-    assert found["hall"] == Recency(5, 7, 11, motion_on=False, presence_on=False)
-    assert found["kitchen"] == Recency(9, 5, 11, motion_on=True, presence_on=False)
-    assert found["bedroom"] == Recency(7, 5, 11, motion_on=False, presence_on=True)
+def said_of(recency: Recency, chance: float, room_names: dict[str, str] | None = None) -> str:
+    """The first reason of a kitchen without a model."""
+    state = kitchen(Predictor(HOME), START_US, chance, recency)
+    return state.reasons[0].words(room_names or {}, ago(START_US))
+
+
+def test_reasons_name_what_was_noticed_where_and_when() -> None:
+    second = MICROSECONDS
+    recency = Recency(
+        300 * second,
+        20 * second,
+        10**18,
+        motion_on=False,
+        presence_on=False,
+        here_by=Role.LIGHT,
+        elsewhere="hall_2",
+        elsewhere_by=Role.MOTION,
+    )
+    assert said_of(recency, 0.1, {"hall_2": "Upper hall"}) == "motion in Upper hall 20 s ago"
+    assert said_of(recency, 0.1) == "motion in hall 2 20 s ago"
+    assert said_of(recency, 0.8) == "a light switched here 5 min ago, and somebody may still be here"
+    last = replace(recency, elsewhere_us=400 * second)
+    assert said_of(last, 0.8) == "a light switched here 5 min ago, and nobody has left since"
+    door = replace(recency, door_us=5 * second)
+    assert said_of(door, 0.1) == "an outer door opened 5 s ago, and nothing moved since"
+
+
+def test_at_night_a_bedroom_is_said_to_be_slept_in() -> None:
+    predictor = Predictor(HOME)
+    predictor.use("kitchen", model(sin_24h_weekday=2.0), START_US)
+    for bedtime, text in ((True, "usually asleep now"), (False, "usually occupied at this time")):
+        recency = replace(QUIET, bedtime=bedtime)
+        state = kitchen(predictor, START_US, 0.5, recency, sin_24h_weekday=1.0)
+        assert text in [reason.text for reason in state.reasons]
+
+
+def test_what_a_person_said_comes_first_and_the_sum_still_holds() -> None:
+    predictor = Predictor(HOME)
+    predictor.correct("kitchen", False, START_US - 120 * MICROSECONDS, START_US + MINUTE_US)
+    state = kitchen(predictor, START_US, 0.9)
+    assert state.reasons[0].words({}, ago(START_US)) == "you said 2 min ago that nobody is here"
+    total = sum(reason.contribution for reason in state.reasons)
+    assert total == pytest.approx(logit(state.probability), abs=1e-9)

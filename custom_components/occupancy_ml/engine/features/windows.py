@@ -71,6 +71,8 @@ class Windows:
         self._ring = np.zeros((max(_COUNTS), self._size), dtype=np.int64)
         self._last_us = np.full(self._size, _LONG_AGO, dtype=np.int64)
         self._last_door_us = _LONG_AGO
+        # By room: the role of the sensor that last noticed somebody.
+        self._last_by: list[Role | None] = [None] * self._size
 
         def in_rooms(role: Role) -> list[list[str]]:
             found: list[list[str]] = [[] for _ in rooms]
@@ -91,12 +93,13 @@ class Windows:
         ]
         self._means: dict[str, float] = {}
 
-    def hear(self, room: int, time_us: int) -> None:
-        """Somebody acted in the room (or DOOR)."""
+    def hear(self, room: int, time_us: int, by: Role) -> None:
+        """Somebody acted in the room (or DOOR), noticed by a sensor of that role."""
         if room == DOOR:
             self._last_door_us = max(self._last_door_us, time_us)
             return
         self._last_us[room] = max(self._last_us[room], time_us)
+        self._last_by[room] = by
         self._ring[self._minute % len(self._ring), room] += 1
 
     def advance(self, minute: int) -> None:
@@ -123,6 +126,10 @@ class Windows:
     def since_us(self, now_us: int) -> NDArray[np.int64]:
         """(R,) microseconds since somebody acted in each room; very large where never."""
         return np.maximum(now_us - self._last_us, 0)
+
+    def last_by(self) -> tuple[Role | None, ...]:
+        """(R,) the roles of the sensors that last noticed somebody, None where none did."""
+        return tuple(self._last_by)
 
     def since_door_us(self, now_us: int) -> int:
         """Microseconds since an outer door opened."""
@@ -198,6 +205,7 @@ class Windows:
             "minute": self._minute,
             "ring": self._ring.tolist(),
             "last_us": self._last_us.tolist(),
+            "last_by": self._last_by,
             "last_door_us": self._last_door_us,
             "means": self._means,
         }
@@ -207,6 +215,7 @@ class Windows:
         self._minute = value["minute"]
         self._ring = np.array(value["ring"], dtype=np.int64)
         self._last_us = np.array(value["last_us"], dtype=np.int64)
+        self._last_by = [None if role is None else Role(role) for role in value["last_by"]]
         self._last_door_us = value["last_door_us"]
         self._means = dict(value["means"])
 

@@ -1,10 +1,12 @@
-"""Reasons in words, from the parts of the score."""
+"""Reasons in words, from the parts of the score. They add up to the log-odds exactly."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from ..events import MICROSECONDS
+from ..events import DAY_US
+from ..home import Role
 from ..snapshot import Reason
 
 _GROUPS = {
@@ -18,7 +20,61 @@ _GROUPS = {
     "rhythm": ("run_length", "change_probability"),
     "place": ("whereabouts",),
 }
-_LEAST = 0.05  # log-odds below which a reason is not worth telling
+_LEAST = 0.05  # log-odds below which a reason is not worth telling of its own
+_NEVER_US = 365 * DAY_US
+
+# What somebody did, by the sensor that noticed.
+_DEEDS = {
+    Role.MOTION: "motion",
+    Role.PRESENCE: "somebody noticed",
+    Role.DOOR: "a door moved",
+    Role.OPENING: "something opened or closed",
+    Role.LIGHT: "a light switched",
+    Role.MEDIA: "a player used",
+    Role.APPLIANCE: "an appliance used",
+}
+# (where the part speaks for somebody being there, where it speaks against it)
+_PHRASES = {
+    "clock": ("usually occupied at this time", "usually empty at this time"),
+    "devices": ("devices here are as when somebody is in", "devices here are as when nobody is in"),
+    "air": ("air and light are as when somebody is in", "air and light are as when nobody is in"),
+    "persons": ("people are home", "people are away"),
+    "rhythm": (
+        "the rhythm of activity is as when somebody is in",
+        "the rhythm of activity is as when nobody is in",
+    ),
+    "place": ("what this home taught about such moments", "what this home taught about such moments"),
+    "told": ("what was told since the last night", "what was told since the last night"),
+    "base": ("occupied more often than it looks", "occupied less often than it looks"),
+    "small": ("other small signs", "other small signs"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recency:
+    """What happened last around one room.
+
+    Attributes:
+        here_us: microseconds since activity here, very large where there never was any.
+        elsewhere_us: since activity in another room.
+        door_us: since an outer door opened.
+        motion_on: a motion sensor here is on.
+        presence_on: a presence sensor here is on.
+        here_by: the role of the sensor that noticed the last activity here.
+        elsewhere: the room of the last activity elsewhere.
+        elsewhere_by: the role of the sensor that noticed that.
+        bedtime: whether people sleep in this room at this hour.
+    """
+
+    here_us: int
+    elsewhere_us: int
+    door_us: int
+    motion_on: bool
+    presence_on: bool
+    here_by: Role | None = None
+    elsewhere: str | None = None
+    elsewhere_by: Role | None = None
+    bedtime: bool = False
 
 
 def group_of(feature: str) -> str:
@@ -29,103 +85,68 @@ def group_of(feature: str) -> str:
     raise ValueError(f"no group for feature {feature!r}")
 
 
-def reasons(
-    parts: Mapping[str, float],
-    *,
-    here_us: int,
-    elsewhere_us: int,
-    door_us: int,
-    motion_on: bool,
-    presence_on: bool,
-) -> tuple[Reason, ...]:
-    """The reasons of one prediction, the strongest first.
+def reasons(parts: Mapping[str, float], recency: Recency, now_us: int) -> tuple[Reason, ...]:
+    """The reasons of one prediction, the strongest first; their contributions sum to that of the parts.
 
     Args:
         parts: log-odds by group; "filter" is the whereabouts filter, "base" the constant and calibration,
             "told" the calibration since the last night.
-        here_us: since somebody acted in the room.
-        elsewhere_us: since somebody acted in another room.
-        door_us: since an outer door opened.
-        motion_on: a motion sensor of the room is on.
-        presence_on: a presence sensor of the room is on.
+        recency: what happened last.
+        now_us: the moment.
     """
-    found = [
-        Reason(_words(group, value, here_us, elsewhere_us, door_us, motion_on, presence_on), value)
-        for group, value in parts.items()
-        if abs(value) >= _LEAST
-    ]
+    found = [_reason(group, value, recency, now_us) for group, value in parts.items() if abs(value) >= _LEAST]
+    small = sum(value for value in parts.values() if abs(value) < _LEAST)
+    if small:
+        found.append(_reason("small", small, recency, now_us))
     return tuple(sorted(found, key=lambda reason: -abs(reason.contribution)))
 
 
-def _words(
-    group: str,
-    value: float,
-    here_us: int,
-    elsewhere_us: int,
-    door_us: int,
-    motion_on: bool,
-    presence_on: bool,
-) -> str:
+def said(occupied: bool, since_us: int, contribution: float) -> Reason:
+    """The reason that outweighs all others: what a person said."""
+    return Reason(
+        f"you said {{when}} that {'somebody' if occupied else 'nobody'} is here", contribution, since_us
+    )
+
+
+def _reason(group: str, value: float, recency: Recency, now_us: int) -> Reason:
     likely = value > 0
-    if group == "filter":
-        return _whereabouts(likely, here_us, elsewhere_us, door_us, motion_on, presence_on)
+
+    def told(text: str, since_us: int | None = None, room_id: str | None = None) -> Reason:
+        return Reason(text, value, None if since_us is None else now_us - since_us, room_id)
+
+    here, elsewhere, door = recency.here_us, recency.elsewhere_us, recency.door_us
+    deed = _deed(recency.here_by)
+    deed_elsewhere = f"{_deed(recency.elsewhere_by)} in {{room}} {{when}}"
     if group == "recent":
-        if here_us > _NEVER_US:
-            return "nothing was ever seen here"
-        return f"last activity here {ago(here_us)}"
+        return told("nothing was ever seen here") if here > _NEVER_US else told(f"{deed} here {{when}}", here)
     if group == "elsewhere":
-        if elsewhere_us > _NEVER_US:
-            return "nothing was seen in other rooms"
-        return f"last activity in another room {ago(elsewhere_us)}"
+        if elsewhere > _NEVER_US:
+            return told("nothing was seen in other rooms")
+        return told(deed_elsewhere, elsewhere, recency.elsewhere)
     if group == "door":
-        return (
-            f"an outer door opened {ago(door_us)}" if door_us < _NEVER_US else "no outer door opened lately"
-        )
-    return {
-        "clock": ("usually occupied at this time", "usually empty at this time"),
-        "devices": ("devices here are as when somebody is in", "devices here are as when nobody is in"),
-        "air": ("air and light are as when somebody is in", "air and light are as when nobody is in"),
-        "persons": ("people are home", "people are away"),
-        "rhythm": (
-            "the rhythm of activity is as when somebody is in",
-            "the rhythm of activity is as when nobody is in",
-        ),
-        "place": ("what this home taught about such moments", "what this home taught about such moments"),
-        "told": ("what was told since the last night", "what was told since the last night"),
-        "base": ("occupied more often than it looks", "occupied less often than it looks"),
-    }[group][0 if likely else 1]
-
-
-_NEVER_US = 365 * 86_400 * MICROSECONDS
-
-
-def _whereabouts(
-    likely: bool, here_us: int, elsewhere_us: int, door_us: int, motion_on: bool, presence_on: bool
-) -> str:
-    if likely and motion_on:
-        return "motion here now"
-    if likely and presence_on:
-        return "a presence sensor here is on"
-    if here_us > _NEVER_US:
-        return "somebody may be here unseen" if likely else "nothing was ever seen here"
-    if likely and here_us <= elsewhere_us:
-        return f"the last activity was here, {ago(here_us)}, and nobody was seen to leave"
+        if door > _NEVER_US:
+            return told("no outer door opened lately")
+        return told("an outer door opened {when}", door)
+    if group == "clock" and likely and recency.bedtime:
+        return told("usually asleep now")
+    if group != "filter":
+        return told(_PHRASES[group][0 if likely else 1])
+    if likely and recency.motion_on:
+        return told("motion here now")
+    if likely and recency.presence_on:
+        return told("a presence sensor here is on")
+    if here > _NEVER_US:
+        return told("somebody may be here unseen" if likely else "nothing was ever seen here")
+    if likely and here <= elsewhere:
+        return told(f"{deed} here {{when}}, and nobody has left since", here)
     if likely:
-        return f"somebody was here {ago(here_us)} and may still be"
-    if door_us < min(here_us, elsewhere_us):
-        return f"an outer door opened {ago(door_us)}, and nothing moved since"
-    if elsewhere_us < here_us:
-        return f"the last activity was in another room, {ago(elsewhere_us)}"
-    return f"nobody seems to have stayed since the last activity {ago(here_us)}"
+        return told(f"{deed} here {{when}}, and somebody may still be here", here)
+    if door < min(here, elsewhere):
+        return told("an outer door opened {when}, and nothing moved since", door)
+    if elsewhere < here:
+        return told(deed_elsewhere, elsewhere, recency.elsewhere)
+    return told(f"{deed} here {{when}}, and nobody seems to have stayed", here)
 
 
-def ago(since_us: int) -> str:
-    """'20 s ago', '5 min ago', '3 h ago', '2 days ago'."""
-    seconds = since_us // MICROSECONDS
-    if seconds < 90:
-        return f"{seconds} s ago"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min ago"
-    if seconds < 36 * 3600:
-        return f"{round(seconds / 3600)} h ago"
-    return f"{round(seconds / 86_400)} days ago"
+def _deed(role: Role | None) -> str:
+    return "activity" if role is None else _DEEDS[role]

@@ -14,7 +14,7 @@ from ..home import Home
 from ..localtime import LocalClock
 from ..numeric import expit, logit
 from ..snapshot import Reason, RoomState, Source
-from .explain import group_of, reasons
+from .explain import Recency, group_of, reasons, said
 from .logistic import Floats
 from .model import RoomModel
 from .online import OnlineCalibration
@@ -52,17 +52,6 @@ class Correction:
     since_us: int
     until_us: int
     score: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recency:
-    """Of one room: microseconds since activity here, elsewhere and at an outer door; what is on."""
-
-    here_us: int
-    elsewhere_us: int
-    door_us: int
-    motion_on: bool
-    presence_on: bool
 
 
 class Predictor:
@@ -165,14 +154,7 @@ class Predictor:
             groups["told"] = self._online[room_id].apply(score) - score
             score = sum(groups.values())
         model_says = probability = float(expit(score))
-        found = reasons(
-            groups,
-            here_us=recency.here_us,
-            elsewhere_us=recency.elsewhere_us,
-            door_us=recency.door_us,
-            motion_on=recency.motion_on,
-            presence_on=recency.presence_on,
-        )
+        found = reasons(groups, recency, now_us)
         source = Source.MODEL if trained_us is not None else Source.PRIOR
         why = None if trained_us is not None else self.why_no_model.get(room_id, "nothing was learned yet")
         rules = room_rules(recency.here_us, recency.elsewhere_us, recency.motion_on or recency.presence_on)
@@ -187,6 +169,8 @@ class Predictor:
         if correction is not None:
             probability = _SURE if correction.occupied else 1 - _SURE
             source, occupied = Source.CORRECTION, None
+            rest = float(logit(np.float64(probability))) - sum(reason.contribution for reason in found)
+            found = (said(correction.occupied, correction.since_us, rest), *found)
         if occupied is None:
             occupied = self._switch(room_id, probability, now_us, recency, told=correction is not None)
         else:
@@ -252,17 +236,3 @@ class Predictor:
             for k, (told_us, v) in value["before"].items()
             if k in rooms
         }
-
-
-def recencies(
-    home: Home, since_us: np.ndarray[Any, np.dtype[np.int64]], door_us: int, motion: Floats, presence: Floats
-) -> dict[str, Recency]:
-    """By room: since_us (R,) microseconds since activity, motion and presence (R,) what is on."""
-    found = {}
-    for number, room in enumerate(home.rooms):
-        others = np.delete(since_us, number)
-        elsewhere = int(others.min()) if len(others) else 10**18
-        found[room.room_id] = Recency(
-            int(since_us[number]), elsewhere, door_us, bool(motion[number]), bool(presence[number])
-        )
-    return found
