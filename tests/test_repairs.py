@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import sqlite3
 
 from homeassistant.components.repairs import repairs_flow_manager
@@ -16,6 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml import issues
 from custom_components.occupancy_ml.const import DOMAIN
+from custom_components.occupancy_ml.engine.snapshot import Fault, SensorFault
 from custom_components.occupancy_ml.engine.store import SCHEMA_VERSION, StoreBusyError, StoreFullError
 from tests.a_home import coordinator_of, database, make_entry, set_up, settle
 from tests.house import add_sensor, build_house
@@ -292,4 +294,32 @@ async def test_removing_the_home_withdraws_everything(hass: HomeAssistant) -> No
     assert len(asked(hass)) == 2
     assert await hass.config_entries.async_remove(entry.entry_id)
     await settle(hass)
+    assert asked(hass) == set()
+
+
+async def test_a_broken_sensor_is_named_once_and_withdrawn_when_it_is_well(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    coordinator = coordinator_of(entry)
+
+    def show(*faults: SensorFault) -> None:
+        data = coordinator.data
+        coordinator.async_publish(replace(data, time_us=data.time_us + 1, faults=faults))
+
+    for fault in Fault:
+        show(SensorFault(MOTION, fault, 1_800_000_000_000_000))
+        (issue_id,) = asked(hass)
+        text = await read_out(hass, issue_id)
+        assert MOTION in text
+        assert "2027-01-15" in text
+    # Ignored, it stays so while the fault lasts, over a restart too.
+    ir.async_ignore_issue(hass, DOMAIN, issue_id, True)
+    show(
+        SensorFault("binary_sensor.hall_motion", Fault.STUCK, 1_800_000_000_000_000),
+        SensorFault(MOTION, fault, 1_800_000_000_000_000),
+    )
+    assert len(asked(hass)) == 2
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+    show()
     assert asked(hass) == set()

@@ -15,6 +15,7 @@ from .automation_targets import async_send_snapshots
 from .const import DATABASE_FILE, DOMAIN
 from .coordinator import Coordinator
 from .engine.store.errors import MigrationError, NewerSchemaError, StoreError
+from .faults import FaultReporter
 from .home_builder import home_from_entry
 from .label_capture import LabelCapture
 from .learning import Learner
@@ -76,6 +77,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
     entry.async_on_unload(RegistryFollower(hass, entry, coordinator).async_start())
     entry.async_on_unload(entry.add_update_listener(changed))
     entry.async_on_unload(LabelCapture(hass, entry, coordinator).async_start())
+    entry.async_on_unload(FaultReporter(hass, coordinator).async_start())
     entry.async_on_unload(Asker(hass, entry, coordinator).async_start())
     entry.async_on_unload(async_send_snapshots(hass, coordinator))
     learner.async_start()

@@ -12,6 +12,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
+from .engine.snapshot import Fault
 from .engine.store.errors import (
     NewerSchemaError,
     StoreBusyError,
@@ -30,6 +31,14 @@ STORE_UNAVAILABLE: Final = "store_unavailable"
 SIZE_BUDGET: Final = "size_budget"
 TRAINING_FAILED: Final = "training_failed"
 AREA_REMOVED: Final = "area_removed"
+SENSOR_FAULT: Final = "sensor_fault"
+# The issue (and the key of its text) by what is wrong with a sensor.
+_FAULTS: Final = {
+    Fault.STUCK: "sensor_stuck",
+    Fault.SILENT: "sensor_silent",
+    Fault.UNAVAILABLE: "sensor_unavailable",
+    Fault.RESTLESS: "sensor_restless",
+}
 SENSORS_MISSING: Final = "sensors_missing"
 SENSORS_MISSING_HOME: Final = "sensors_missing_home"
 SLEEP_MISSING: Final = "sleep_missing"
@@ -202,6 +211,34 @@ def async_raise_sleep_missing(hass: HomeAssistant, entity_ids: Collection[str]) 
         translation_key=SLEEP_MISSING,
         translation_placeholders={"entities": ", ".join(sorted(entity_ids))},
     )
+
+
+@callback
+def async_raise_sensor_fault(
+    hass: HomeAssistant, entity_id: str, name: str, fault: Fault, since: str
+) -> None:
+    """Tell that a sensor is not believed for now, and what to do. Ignored, it stays so while the fault lasts."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{_FAULTS[fault]}_{entity_id}",
+        data={"kind": SENSOR_FAULT},
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=_FAULTS[fault],
+        translation_placeholders={"name": name, "entity": entity_id, "since": since},
+    )
+
+
+@callback
+def async_clear_sensor_faults(hass: HomeAssistant, standing: Collection[tuple[str, Fault]]) -> None:
+    """Withdraw what was told of sensors that are well again; `standing` are (entity id, fault)."""
+    kept = {f"{_FAULTS[fault]}_{entity_id}" for entity_id, fault in standing}
+    registry = ir.async_get(hass)
+    for (domain, issue_id), issue in list(registry.issues.items()):
+        mine = domain == DOMAIN and (issue.data or {}).get("kind") == SENSOR_FAULT
+        if mine and issue_id not in kept:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
 @callback

@@ -24,7 +24,7 @@ GROUND = {"events", "home", "snapshot", "payload", "localtime", "numeric"}
 MAY_USE = {
     "events": set(),
     "home": set(),
-    "snapshot": set(),
+    "snapshot": {"events"},
     "payload": set(),
     "localtime": {"events"},
     "store": {"events", "home"},
@@ -40,7 +40,8 @@ MAY_USE = {
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime"},
     "export": {"events", "home", "features", "store"},
-    "tracker": {*GROUND, "senses", "features", "whereabouts", "changepoint"},
+    "sensor_health": {*GROUND, "senses"},
+    "tracker": {*GROUND, "senses", "sensor_health", "features", "whereabouts", "changepoint"},
 }
 # These bind the others together, and none of the others may know them.
 BINDING = {"archive", "outlook", "night", "rebuilding", "pipeline", "replay"}

@@ -56,7 +56,8 @@ class Outlook:
         since_us = min((each.here_us for each in recent.values()), default=10**18)
         on = any(each.motion_on or each.presence_on for each in recent.values())
         rules = home_rules(since_us, on, tracker.senses.persons_home()[0] > 0)
-        return Snapshot(now_us, self._home(tracker, predictor, rooms, rules), rooms, merits=self.merits)
+        home = self._home(tracker, predictor, rooms, rules)
+        return Snapshot(now_us, home, rooms, merits=self.merits, faults=tracker.health.faults())
 
     def _home(
         self, tracker: Tracker, predictor: Predictor, rooms: Mapping[str, RoomState], rules: int

@@ -38,7 +38,11 @@ _OFF = frozenset({"off", "idle", "standby", "paused", "closed", "not_home"})
 
 
 class Senses:
-    """States by entity. Events come in order of time."""
+    """States by entity. Events come in order of time.
+
+    Attributes:
+        ignored: entities that are not believed for now: what they say is remembered, and counts for nothing.
+    """
 
     def __init__(self, home: Home) -> None:
         self._rooms = {room.room_id: number for number, room in enumerate(home.rooms)}
@@ -49,6 +53,7 @@ class Senses:
         self._references = tuple(
             (s.entity_id, s.room_id) for s in home.sensors if s.role is Role.REFERENCE and s.room_id
         )
+        self.ignored: frozenset[str] = frozenset()
         self._states: dict[str, str] = {}
         self._real: dict[str, str] = {}
         self._changed_us: dict[str, int] = {}
@@ -84,6 +89,8 @@ class Senses:
             self._changed_us[event.entity_id] = event.time_us
         known = before is not None and before not in NO_STATE
         role = sensor.role
+        if event.entity_id in self.ignored:
+            return None
         if role is Role.EXIT_DOOR:
             if event.state != "on" or not known or event.time_us - self._last_door_us <= _DOOR_BOUNCE_US:
                 return None
@@ -131,6 +138,8 @@ class Senses:
         """Rooms with a motion sensor that is on and not stuck."""
         rooms = set()
         for entity_id, since in list(self._motion_on.items()):
+            if entity_id in self.ignored:
+                continue
             if now_us - since < MOTION_HOLD_US:
                 rooms.add(self._rooms[str(self._sensors[entity_id].room_id)])
             else:
@@ -141,6 +150,8 @@ class Senses:
         """(K,) by presence sensor: 1 on (now or within the minute), 0 off, -1 unknown, stuck or pulsing."""
         levels = np.full(len(self.presence), -1, dtype=np.int8)
         for number, entity_id in enumerate(self.presence):
+            if entity_id in self.ignored:
+                continue
             if self._holds.get(entity_id, (_HOLD_PRIOR_LOG_S, 0))[0] < _PULSE_LOG_S:
                 continue
             state = self._states.get(entity_id)
@@ -174,7 +185,7 @@ class Senses:
 
     def value(self, entity_id: str) -> float | None:
         """The entity's number, None where it has none now."""
-        state = self._states.get(entity_id)
+        state = None if entity_id in self.ignored else self._states.get(entity_id)
         return None if state is None else Event(0, entity_id, state).value
 
     def to_json(self) -> dict[str, Any]:

@@ -268,6 +268,24 @@ class ForecastReport:
     weights: Mapping[str, float]
 
 
+class Fault(StrEnum):
+    """What is wrong with a sensor."""
+
+    STUCK = "stuck"
+    SILENT = "silent"
+    UNAVAILABLE = "unavailable"
+    RESTLESS = "restless"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorFault:
+    """A sensor that is not believed for now, and since when that is so."""
+
+    entity_id: str
+    fault: Fault
+    since_us: int
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything entities show, as of `time_us`.
@@ -276,6 +294,7 @@ class Snapshot:
         forecasts: by process.
         routine_change: the last one noticed, for two weeks.
         merits: by room, where anything was scored.
+        faults: sensors that are not believed for now.
     """
 
     time_us: int
@@ -284,3 +303,4 @@ class Snapshot:
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
     routine_change: RoutineChange | None = None
     merits: Mapping[str, Merit] = field(default_factory=dict)
+    faults: tuple[SensorFault, ...] = ()

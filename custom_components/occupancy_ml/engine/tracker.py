@@ -19,6 +19,7 @@ from .localtime import LocalClock
 from .numeric import logit
 from .payload import PayloadError, pack, unpack
 from .senses import Senses
+from .sensor_health import SensorHealth
 from .whereabouts import Filter, Hindsight, Layout, Minute, Observer, Parameters, smooth
 
 Floats = NDArray[np.float64]
@@ -60,6 +61,7 @@ class Tracker:
         minute = start_us // MINUTE_US
         rooms = [room.room_id for room in home.rooms]
         self.senses = Senses(home)
+        self.health = SensorHealth(home)
         self.observer = Observer(len(rooms), self.senses, minute)
         self.windows = Windows(home, self.senses, minute)
         self.filter = Filter(self.layout, Parameters.prior(self.layout))
@@ -75,6 +77,8 @@ class Tracker:
 
     def take(self, event: Event) -> int | None:
         """Take in an event of the running minute (an earlier one counts as of now); the room that fired, if any."""
+        self.health.see(event)
+        self.senses.ignored = self.health.ignored
         room = self.senses.see(event)
         if room is not None:
             self.observer.hear(room, by_hand=self.senses.by_hand(event.entity_id))
@@ -95,6 +99,8 @@ class Tracker:
             ended = end_us % WINDOW_US == 0
             activity = self.windows.activity(WINDOW_US // MINUTE_US) if ended else None
             self.windows.advance(minute.minute + 1)
+            self.health.advance(end_us)
+            self.senses.ignored = self.health.ignored
             for room in self.senses.motion_rooms(end_us):
                 self.windows.hear(room, end_us, Role.MOTION)
             if activity is not None:
@@ -112,6 +118,7 @@ class Tracker:
         since = self.windows.since_us(now_us)
         self.observer.skip(now_us // MINUTE_US, np.flatnonzero(since < _JUST_US).tolist())
         self.windows.advance(self.observer.minute)
+        self.health.skip(now_us)
         kept = float(np.exp(-passed / _FADE_MINUTES))
         fresh = Filter(self.layout, self.filter.parameters).belief
         self.filter.belief = kept * self.filter.belief + (1 - kept) * fresh
@@ -184,6 +191,7 @@ class Tracker:
         header = {
             "signature": signature(self.home),
             "senses": self.senses.to_json(),
+            "health": self.health.to_json(),
             "observer": self.observer.to_json(),
             "windows": self.windows.to_json(),
             "parameters": self.filter.parameters.to_json(),
@@ -227,6 +235,8 @@ class Tracker:
     def _restored(cls, home: Home, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Tracker:
         tracker = cls(home, 0)
         tracker.senses.restore(header["senses"])
+        tracker.health.restore(header["health"])
+        tracker.senses.ignored = tracker.health.ignored
         tracker.observer.restore(header["observer"])
         tracker.windows.restore(header["windows"])
         tracker.filter.use(Parameters.from_json(header["parameters"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 import zlib
@@ -110,7 +109,7 @@ class SwitchLearner:
         """The whole state, for a restart."""
         return {
             "rooms": [[room.room_id, room.preference.value] for room in self._rooms],
-            "log": base64.b64encode(zlib.compress(self._log.tobytes(), 1)).decode(),
+            "log": zlib.compress(self._log.tobytes(), 1).hex(),
             "minute": self._minute,
             "learned_until": self._learned_until,
             "costs": self._costs.tolist(),
@@ -121,7 +120,7 @@ class SwitchLearner:
     def restore(self, value: Mapping[str, Any]) -> None:
         """Take over what `to_json` gave, room by room; what was learned for another preference is left out."""
         stored = [tuple(room) for room in value["rooms"]]
-        log = np.frombuffer(zlib.decompress(base64.b64decode(value["log"])), dtype=np.uint8)
+        log = np.frombuffer(zlib.decompress(bytes.fromhex(value["log"])), dtype=np.uint8)
         log = log.reshape(_REMEMBERED, len(stored))
         self._minute, self._learned_until = value["minute"], value["learned_until"]
         for number, room in enumerate(self._rooms):

@@ -1,0 +1,43 @@
+"""Shows sensors that are not believed for now as repairs, one each."""
+
+from __future__ import annotations
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from . import issues
+from .coordinator import Coordinator
+from .engine.events import from_us
+from .engine.snapshot import SensorFault
+
+
+class FaultReporter:
+    """Follows the snapshots."""
+
+    def __init__(self, hass: HomeAssistant, coordinator: Coordinator) -> None:
+        self._hass = hass
+        self._coordinator = coordinator
+        self._told: tuple[SensorFault, ...] | None = None
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Tell what is known, and follow; returns what ends it."""
+        self._on_snapshot()
+        return self._coordinator.async_add_listener(self._on_snapshot)
+
+    @callback
+    def _on_snapshot(self) -> None:
+        faults = self._coordinator.data.faults
+        if faults == self._told:
+            return
+        self._told = faults
+        issues.async_clear_sensor_faults(self._hass, [(each.entity_id, each.fault) for each in faults])
+        for each in faults:
+            state = self._hass.states.get(each.entity_id)
+            issues.async_raise_sensor_fault(
+                self._hass,
+                each.entity_id,
+                each.entity_id if state is None else state.name,
+                each.fault,
+                f"{dt_util.as_local(from_us(each.since_us)):%Y-%m-%d %H:%M}",
+            )
