@@ -20,6 +20,7 @@ from custom_components.occupancy_ml.engine.events import MINUTE_US, from_us
 from custom_components.occupancy_ml.engine.snapshot import (
     HomeState,
     Learning,
+    Movement,
     Reason,
     RoomState,
     Snapshot,
@@ -218,3 +219,19 @@ async def test_every_entity_has_its_texts(hass: HomeAssistant, entry: MockConfig
     for source in Source:
         key = f"binary_sensor.occupancy.state_attributes.source.state.{source.value}"
         assert f"component.{DOMAIN}.entity.{key}" in texts
+
+
+async def test_who_moved_is_shown_where_pets_live(hass: HomeAssistant) -> None:
+    build_house(hass)
+    entry = await set_up(hass, {"kitchen": KITCHEN})
+    movement = "sensor.kitchen_occupancy_movement"
+    registry = er.async_get(hass)
+    found = registry.async_get(movement)
+    assert found is not None
+    assert found.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "pets": True})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert coordinator_of(entry).home.pets
+    assert state(hass, movement).state == "unknown"
+    show(entry, replace(kitchen(0.4), movement=Movement.PET))
+    assert state(hass, movement).state == "pet"

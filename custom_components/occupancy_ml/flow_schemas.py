@@ -30,6 +30,7 @@ from .const import (
     CONF_KIND,
     CONF_NIGHT_HOUR,
     CONF_PERSONS,
+    CONF_PETS,
     CONF_PREFERENCE,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
@@ -119,6 +120,7 @@ def options_schema(options: Mapping[str, Any], notifiers: Sequence[str]) -> vol.
     """
     sleep: Mapping[str, str] = options.get(CONF_SLEEP, {})
     fields = _home_fields(options)
+    fields[vol.Required(CONF_PETS, default=options.get(CONF_PETS, False))] = BooleanSelector()
     # One that is gone for now stays to be chosen: it may come back.
     chosen = options.get(CONF_ASK_BY)
     ways = dict.fromkeys([ASK_IN_BROWSER, *notifiers, *([chosen] if chosen else [])])
@@ -155,8 +157,9 @@ def filled_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
     storage = {
         key: value for key, value in user_input[CONF_STORAGE].items() if value != getattr(default, key)
     }
-    parts = ((CONF_SLEEP, sleep), (CONF_STORAGE, storage), (CONF_ASK_BY, user_input.get(CONF_ASK_BY)))
-    return {key: value for key, value in parts if value}
+    asked = {key: user_input.get(key) for key in (CONF_ASK_BY, CONF_PETS)}
+    found = {CONF_SLEEP: sleep, CONF_STORAGE: storage, **asked}
+    return {key: value for key, value in found.items() if value}
 
 
 def area_schema(areas: Mapping[str, str]) -> vol.Schema:

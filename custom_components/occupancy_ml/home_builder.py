@@ -15,6 +15,7 @@ from .const import (
     CONF_AREA_ID,
     CONF_KIND,
     CONF_PERSONS,
+    CONF_PETS,
     CONF_PREFERENCE,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
@@ -50,6 +51,7 @@ def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
         time_zone=hass.config.time_zone,
         rooms=tuple(rooms.values()),
         sensors=tuple(sensors.values()),
+        pets=bool(entry.options.get(CONF_PETS)),
     )
 
 

@@ -15,15 +15,16 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import PERCENTAGE, EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import CONF_SLEEP, SUBENTRY_ROOM
+from .const import CONF_AREA_ID, CONF_SLEEP, DOMAIN, SUBENTRY_ROOM
 from .coordinator import Coordinator
 from .diagnostic_sensors import HOME_READINESS, ROOM_READINESS, HomeReadiness, RoomReadiness
 from .engine.events import from_us
 from .engine.home import RoomKind
-from .engine.snapshot import HomeState, Learning
+from .engine.snapshot import HomeState, Learning, Movement
 from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
 from .forecast_sensors import (
     HOME_CHANGES,
@@ -86,16 +87,29 @@ async def async_setup_entry(
         ]
     )
     for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
+        if coordinator.home.pets:
+            _enable(hass, f"room_{subentry.data[CONF_AREA_ID]}_movement")
         async_add_entities(
             [
                 RoomProbability(coordinator, subentry),
                 *(RoomMerit(coordinator, subentry, each) for each in ROOM_MERITS),
                 RoomNextTransition(coordinator, subentry),
                 *(RoomOccupiedIn(coordinator, subentry, minutes) for minutes in HORIZONS),
+                RoomMovement(coordinator, subentry),
                 *(RoomReadiness(coordinator, monitor, subentry, each) for each in ROOM_READINESS),
             ],
             config_subentry_id=subentry.subentry_id,
         )
+
+
+@callback
+def _enable(hass: HomeAssistant, unique_id: str) -> None:
+    """Enable a sensor that was of no use before an option was chosen; what a person disabled stays so."""
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id("sensor", DOMAIN, unique_id)
+    entry = None if entity_id is None else registry.async_get(entity_id)
+    if entry is not None and entry.disabled_by is er.RegistryEntryDisabler.INTEGRATION:
+        registry.async_update_entity(entry.entity_id, disabled_by=None)
 
 
 class RoomProbability(RoomEntity, SensorEntity):
@@ -111,6 +125,21 @@ class RoomProbability(RoomEntity, SensorEntity):
 
     def _shown(self) -> tuple[Any, ...]:
         self._attr_native_value = self._percent.update(self._room.probability)
+        return (self._attr_native_value,)
+
+
+class RoomMovement(RoomEntity, SensorEntity):
+    """What moved in a room within the last quarter of an hour: a person, a pet, or nobody can tell."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_options = [movement.value for movement in Movement]  # noqa: RUF012 - Home Assistant's own declaration
+
+    def __init__(self, coordinator: Coordinator, subentry: ConfigSubentry) -> None:
+        super().__init__(coordinator, subentry, "movement")
+        self._attr_entity_registry_enabled_default = coordinator.home.pets
+
+    def _shown(self) -> tuple[Any, ...]:
+        self._attr_native_value = self._room.movement.value
         return (self._attr_native_value,)
 
 

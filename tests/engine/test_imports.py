@@ -40,8 +40,9 @@ MAY_USE = {
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime"},
     "export": {"events", "home", "features", "store"},
+    "pets": {*GROUND, "senses"},
     "sensor_health": {*GROUND, "senses"},
-    "tracker": {*GROUND, "senses", "sensor_health", "features", "whereabouts", "changepoint"},
+    "tracker": {*GROUND, "senses", "sensor_health", "pets", "features", "whereabouts", "changepoint"},
 }
 # These bind the others together, and none of the others may know them.
 BINDING = {"archive", "outlook", "night", "rebuilding", "pipeline", "replay"}

@@ -83,7 +83,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A home: its IANA time zone, its rooms and the sensors watched.
+    """A home: its IANA time zone, its rooms, the sensors watched, and whether pets live there.
 
     Raises:
         ValueError: a room or an entity stands twice, or a sensor names a room
@@ -93,6 +93,7 @@ class Home:
     time_zone: str
     rooms: tuple[Room, ...]
     sensors: tuple[Sensor, ...]
+    pets: bool = False
 
     def __post_init__(self) -> None:
         room_ids = [room.room_id for room in self.rooms]

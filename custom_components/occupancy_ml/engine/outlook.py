@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .occupancy.explain import Recency
 from .occupancy.predictor import Predictor
 from .occupancy.rules import home_rules
 from .occupancy.switch import switch
-from .snapshot import HomeState, Learning, Merit, RoomState, Snapshot
+from .snapshot import HomeState, Learning, Merit, Movement, RoomState, Snapshot
 from .tracker import Floats, Tracker
 
 _PRESENCE = FEATURE_NAMES.index("presence_on")
@@ -52,6 +53,10 @@ class Outlook:
         """Everything as of a moment of the tracker's running minute; vectors (R, d) are its features."""
         recent = _recencies(tracker, now_us, vectors[:, _PRESENCE])
         rooms = predictor.predict(now_us, vectors, recent)
+        for number, room_id in enumerate(tracker.layout.room_ids):
+            movement = tracker.pets.movement(number, now_us)
+            if movement is not Movement.UNKNOWN:
+                rooms[room_id] = replace(rooms[room_id], movement=movement)
         # The rules of the home: activity anywhere, or a person entity that is home.
         since_us = min((each.here_us for each in recent.values()), default=10**18)
         on = any(each.motion_on or each.presence_on for each in recent.values())

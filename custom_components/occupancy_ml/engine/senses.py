@@ -130,6 +130,10 @@ class Senses:
         """Time of the latest event of all, very small where there was none."""
         return max(self._seen_us.values(), default=-(10**18))
 
+    def discount(self, entity_id: str) -> None:
+        """What a motion sensor sees now is no person: until it fires again it is not on."""
+        self._motion_on.pop(entity_id, None)
+
     def begin_minute(self) -> None:
         """Forget what was on within the last minute only."""
         self._was_on[:] = 0

@@ -18,6 +18,14 @@ class Source(StrEnum):
     BASELINE = "baseline"
 
 
+class Movement(StrEnum):
+    """What moved in a room lately."""
+
+    HUMAN = "human"
+    PET = "pet"
+    UNKNOWN = "unknown"
+
+
 class Learning(StrEnum):
     """How far the home has come."""
 
@@ -79,6 +87,7 @@ class RoomState:
         unknown_reason: why there is no probability, no own model yet, or a baseline instead; None when all is well.
         model: what the model says (or the filter, without one), whatever is shown.
         rules: what the rules say, as bits of `occupancy.rules.RULES`.
+        movement: what moved here within the last quarter of an hour.
     """
 
     room_id: str
@@ -90,6 +99,7 @@ class RoomState:
     unknown_reason: str | None = None
     model: float | None = None
     rules: int = 0
+    movement: Movement = Movement.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

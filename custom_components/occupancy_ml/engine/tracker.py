@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 import zlib
 
@@ -18,6 +18,7 @@ from .home import Home, Role
 from .localtime import LocalClock
 from .numeric import logit
 from .payload import PayloadError, pack, unpack
+from .pets import Pets
 from .senses import Senses
 from .sensor_health import SensorHealth
 from .whereabouts import Filter, Hindsight, Layout, Minute, Observer, Parameters, smooth
@@ -62,9 +63,10 @@ class Tracker:
         rooms = [room.room_id for room in home.rooms]
         self.senses = Senses(home)
         self.health = SensorHealth(home)
+        self.pets = Pets(home)
         self.observer = Observer(len(rooms), self.senses, minute)
         self.windows = Windows(home, self.senses, minute)
-        self.filter = Filter(self.layout, Parameters.prior(self.layout))
+        self.filter = Filter(self.layout, self._with_pets(Parameters.prior(self.layout)))
         self.detector = Detector(home_streams(rooms, counts=GammaPoisson()))
         self._run_length = np.zeros(len(rooms))
         self._change = np.zeros(len(rooms))
@@ -80,7 +82,19 @@ class Tracker:
         self.health.see(event)
         self.senses.ignored = self.health.ignored
         room = self.senses.see(event)
-        if room is not None:
+        if room is None:
+            return None
+        if not self.pets.hear(
+            room,
+            self.senses.role(event.entity_id),
+            event.cause,
+            event.time_us,
+            self.clock.hour(self.time_us),
+            home=self.filter.anyone_home(),
+            persons=self.senses.persons_home(),
+        ):
+            self.senses.discount(event.entity_id)
+        else:
             self.observer.hear(room, by_hand=self.senses.by_hand(event.entity_id))
             self.windows.hear(room, event.time_us, self.senses.role(event.entity_id))
         return room
@@ -93,7 +107,9 @@ class Tracker:
         """
         rows: list[FeatureRow] = []
         for minute in self.observer.advance(now_us // MINUTE_US):
-            self.filter.step(minute, self.clock.hour(minute.minute * MINUTE_US))
+            hour = self.clock.hour(minute.minute * MINUTE_US)
+            self.filter.step(minute, hour)
+            self.pets.advance(hour, self.filter.anyone_home(), self.senses.persons_home())
             self._minutes.append(minute)
             end_us = (minute.minute + 1) * MINUTE_US
             ended = end_us % WINDOW_US == 0
@@ -174,8 +190,11 @@ class Tracker:
             return None
         hours = [self.clock.hour(minute.minute * MINUTE_US) for minute in minutes]
         found = yield from smooth(self.layout, self.filter.parameters, minutes, hours)
-        self.filter.use(Parameters.learned(self.layout, found.counts))
+        self.filter.use(self._with_pets(Parameters.learned(self.layout, found.counts)))
         return found
+
+    def _with_pets(self, parameters: Parameters) -> Parameters:
+        return replace(parameters, fire=self.pets.explain(parameters.fire))
 
     def _detect(self, activity: NDArray[np.int64]) -> None:
         values = np.concatenate([activity, (activity > 0).astype(np.int64)]).astype(np.float64)
@@ -192,6 +211,7 @@ class Tracker:
             "signature": signature(self.home),
             "senses": self.senses.to_json(),
             "health": self.health.to_json(),
+            "pets": self.pets.to_json(),
             "observer": self.observer.to_json(),
             "windows": self.windows.to_json(),
             "parameters": self.filter.parameters.to_json(),
@@ -236,6 +256,7 @@ class Tracker:
         tracker = cls(home, 0)
         tracker.senses.restore(header["senses"])
         tracker.health.restore(header["health"])
+        tracker.pets.restore(header["pets"])
         tracker.senses.ignored = tracker.health.ignored
         tracker.observer.restore(header["observer"])
         tracker.windows.restore(header["windows"])
