@@ -9,7 +9,8 @@ from scipy.special import logit
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
-from custom_components.occupancy_ml.engine.occupancy.predictor import Predictor, Recency
+from custom_components.occupancy_ml.engine.occupancy.explain import Recency
+from custom_components.occupancy_ml.engine.occupancy.predictor import Predictor
 from custom_components.occupancy_ml.engine.occupancy.rules import (
     HOME_RULES,
     PRIOR,
