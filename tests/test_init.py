@@ -76,11 +76,6 @@ async def test_each_room_and_the_home_get_their_entities(hass: HomeAssistant) ->
             for key in ("better_than_the_best_rule", "minutes_wrong_a_day")
         ),
         *(
-            f"sensor.{room}_occupancy_{key}"
-            for room in ROOMS
-            for key in ("better_than_the_best_rule", "minutes_wrong_a_day")
-        ),
-        *(
             f"sensor.home_{key}"
             for key in (
                 "events_stored",
