@@ -16,6 +16,8 @@ from .bins import BINS, CAP, HORIZONS, STEP, Floats, hazard_of
 from .rows import Rows
 
 _DAY = 1440.0
+# Moments further away on the clock (minutes) are not looked at.
+_REACH = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,35 @@ class Kernel:
     anchor: float = 480.0
 
 
+BY_CLOCK = Kernel(clock=30.0, elapsed=2.5, other_day=0.1, other_place=0.5, anchor=1.0)
+"""For people who live by the clock: a change keeps its time of day, however long ago the last one was."""
+
+
 class KernelSemiMarkov:
     """The member; also answers what P(occupied) will be."""
 
-    name = "kernel_semi_markov"
+    def __init__(
+        self,
+        kernel: Kernel | None = None,
+        name: str = "kernel_semi_markov",
+        tables: KernelSemiMarkov | None = None,
+    ) -> None:
+        """Nothing is fitted yet.
 
-    def __init__(self, kernel: Kernel | None = None) -> None:
-        self.kernel = kernel or Kernel()
-        self._sides: list[Rows | None] = [None, None]
-        self._reach = 3.0 * self.kernel.clock
+        Args:
+            kernel: how fast likeness fades.
+            name: of the member.
+            tables: another one whose moments are looked at, to keep them once.
+        """
+        self.kernel, self.name = kernel or Kernel(), name
+        self._sides: list[Rows | None] = [None, None] if tables is None else tables._sides
+        self._own = tables is None
+        self._reach = _REACH
 
     def fit(self, rows: Rows) -> None:
         """Take in rows whose wait is known; what was taken in before is forgotten."""
+        if not self._own:
+            return
         rows = rows.slim().take(np.isfinite(rows.wait))
         for side in (0, 1):
             ours = rows.take(rows.believed == bool(side))
@@ -93,6 +112,8 @@ class KernelSemiMarkov:
         days = (rows.day[number] - ours.day[near]) / kernel.half_life
         weights = np.exp(-0.5 * (away**2 + longer**2 + surer**2) - math.log(2) * days)
         weights *= np.where(ours.free[near] == rows.free[number], 1.0, kernel.other_day)
+        if clock >= _DAY / 2:  # what comes next may come tomorrow
+            weights *= np.where(ours.eve[near] == rows.eve[number], 1.0, kernel.other_day)
         weights *= np.where(ours.place[near] == rows.place[number], 1.0, kernel.other_place)
         return ours, near, weights
 

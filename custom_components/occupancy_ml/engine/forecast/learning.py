@@ -25,6 +25,7 @@ from .gate import CERTAIN, Gate, pinball
 from .model import Answer, ProcessModel, baseline_cdfs
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Process
+from .recurrent import Recurrent
 from .rows import Rows, rows_of
 from .telling import told_of
 from .validator import Told, sums_of
@@ -48,6 +49,11 @@ _SHORT_HALF_LIFE = 10.0
 _KIND = "forecast_model"
 
 
+def new_model() -> ProcessModel:
+    """A model with the members that are on by default; docs/forecasts.md says why these."""
+    return ProcessModel([Recurrent()])
+
+
 @dataclass(slots=True)
 class Learned:
     """One process.
@@ -63,7 +69,7 @@ class Learned:
         duel: by day since it came: loss of the model, loss of the challenger.
     """
 
-    model: ProcessModel = field(default_factory=ProcessModel)
+    model: ProcessModel = field(default_factory=new_model)
     gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
     drift: Drift = field(default_factory=Drift)
     learned_us: int = 0
@@ -99,6 +105,7 @@ class Learner:
         Yields:
             The share done, after every bounded slice.
         """
+        self._store.forecasts.fail_orphans(now_us)
         for share in self._fill(now_us):
             yield 0.2 * share
         cut_us = (now_us - _LAG_US) // MOMENT_US * MOMENT_US

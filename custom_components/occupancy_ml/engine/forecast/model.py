@@ -11,9 +11,12 @@ import numpy as np
 from .baselines import Climatology, KaplanMeier, Member, nearest_days
 from .bins import BINS, CAP, HORIZONS, LEVELS, Floats, cdf_of, quantiles, residuals
 from .intervals import Conformal
-from .kernel_semi_markov import Kernel, KernelSemiMarkov
+from .kernel_semi_markov import BY_CLOCK, Kernel, KernelSemiMarkov
 from .rows import Rows
 from .stacking import Stack
+
+# The first members are tables, kept in memory and made again from the rows.
+_TABLES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class ProcessModel:
 
     def __init__(self, members: Sequence[Member] = (), kernel: Kernel | None = None) -> None:
         self.kernel, self.climatology = KernelSemiMarkov(kernel), Climatology()
-        self.members: list[Member] = [self.kernel, self.climatology, KaplanMeier(), *members]
+        by_clock = KernelSemiMarkov(BY_CLOCK, "kernel_by_clock", self.kernel)
+        self.members: list[Member] = [self.kernel, self.climatology, KaplanMeier(), by_clock, *members]
         self.stacks = [Stack(len(self.members)) for _ in (0, 1)]
         self.later_stacks = [[Stack(4) for _ in HORIZONS] for _ in (0, 1)]
         self.conformal = [Conformal(), Conformal()]
@@ -119,7 +123,8 @@ class ProcessModel:
     def challenger(self, half_life: float) -> ProcessModel:
         """One with the same members and a shorter memory, that combines as this one does until it knows better."""
         other = ProcessModel(
-            [type(member)() for member in self.members[3:]], replace(self.kernel.kernel, half_life=half_life)
+            [type(member)() for member in self.members[_TABLES:]],
+            replace(self.kernel.kernel, half_life=half_life),
         )
         header, _ = self.state()
         other.restore_pools(header)
@@ -135,7 +140,7 @@ class ProcessModel:
             "kernel": asdict(self.kernel.kernel),
         }
         arrays: dict[str, Any] = {}
-        for member in self.members[3:]:
+        for member in self.members[_TABLES:]:
             arrays |= {f"{member.name}.{name}": value for name, value in member.arrays().items()}
         return header, arrays
 
@@ -159,10 +164,10 @@ class ProcessModel:
         """Take over what `state` gave; the tables are made from the rows they were made from."""
         self.restore_pools(header)
         self.kernel.kernel = Kernel(**header["kernel"])
-        for table in self.members[:3]:
+        for table in self.members[:_TABLES]:
             for _ in table.fit(rows) or ():
                 pass
-        for member in self.members[3:]:
+        for member in self.members[_TABLES:]:
             first = f"{member.name}."
             member.use({name.removeprefix(first): v for name, v in arrays.items() if name.startswith(first)})
 

@@ -14,6 +14,7 @@ from ..features import FEATURE_NAMES, WINDOW_US
 from ..home import Home, RoomKind
 from ..snapshot import HOME, SLEEP
 from .bins import Floats
+from .reservoir import UNITS, step
 
 MOMENT_US = 15 * MINUTE_US
 """Moments are a quarter of an hour apart."""
@@ -63,7 +64,7 @@ class Layout:
     @property
     def size(self) -> int:
         """Numbers of a vector."""
-        return self.rooms * len(_CHOSEN) + 2 * len(self.processes) + 7 + len(self.context)
+        return self.rooms * len(_CHOSEN) + 2 * len(self.processes) + 7 + len(self.context) + UNITS
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -75,6 +76,7 @@ class Layout:
             "place_before", "recency_exit_door", "persons_home",
             *(f"activity_{minutes}" for minutes in (5, 15, 60)),
             *self.context,
+            *(f"reservoir_{number}" for number in range(UNITS)),
         )  # fmt: skip
 
 
@@ -89,6 +91,7 @@ class Moments:
         elapsed: (T, P) minutes since what is believed changed.
         home: (T, 7) place now and before, outer door, persons, activity in 5, 15 and 60 minutes.
         context: (T, C) what the named entities said, nan where nothing.
+        echo: (T, UNITS) state of the home's reservoir.
     """
 
     time_us: NDArray[np.int64]
@@ -97,13 +100,14 @@ class Moments:
     elapsed: Floats
     home: Floats
     context: Floats
+    echo: Floats
 
     @classmethod
     def of(cls, layout: Layout, time_us: NDArray[np.int64], vectors: Floats) -> Moments:
         """From (T, layout.size) vectors."""
         r, k, p = layout.rooms, len(_CHOSEN), len(layout.processes)
-        parts = np.split(vectors.astype(np.float64), np.cumsum([r * k, p, p, 7]), axis=1)
-        return cls(time_us, parts[0].reshape(-1, r, k), parts[1], parts[2], parts[3], parts[4])
+        parts = np.split(vectors.astype(np.float64), np.cumsum([r * k, p, p, 7, len(layout.context)]), axis=1)
+        return cls(time_us, parts[0].reshape(-1, r, k), *parts[1:])
 
 
 class Watch:
@@ -117,6 +121,7 @@ class Watch:
         self._since_us = np.zeros(size, dtype=np.int64)
         self._before_us = np.zeros(size, dtype=np.int64)
         self._place = self._last_place = AWAY
+        self._echo: Floats = np.zeros(UNITS)
 
     def see(
         self, window_end_us: int, vectors: Floats, shown: Floats | None = None, context: Floats | None = None
@@ -143,6 +148,8 @@ class Watch:
         place = self._where(chance)
         if place != self._place:
             self._place, self._last_place = place, self._place
+        if window_end_us % MOMENT_US == 0:
+            self._echo = step(self._echo, 2 * chance - 1)
         return self._vector(window_end_us, vectors, chance, context)
 
     def peek(
@@ -181,7 +188,7 @@ class Watch:
         first = vectors[0] if len(vectors) else np.zeros(len(FEATURE_NAMES))
         home = [self._place, self._last_place, first[_EXIT], first[_PERSONS], *activity]
         named = np.full(len(self._layout.context), np.nan) if context is None else context
-        parts = (vectors[:, _COLUMNS].ravel(), chance, elapsed, home, named)
+        parts = (vectors[:, _COLUMNS].ravel(), chance, elapsed, home, named, self._echo)
         rounded: Floats = np.concatenate(parts).astype(np.float16).astype(np.float64)
         return rounded
 
@@ -193,6 +200,7 @@ class Watch:
             "since_us": self._since_us.tolist(),
             "before_us": self._before_us.tolist(),
             "places": [self._place, self._last_place],
+            "echo": self._echo.tolist(),
         }
 
     def restore(self, value: dict[str, Any]) -> None:
@@ -208,3 +216,4 @@ class Watch:
         self._since_us = np.array(value["since_us"], dtype=np.int64)
         self._before_us = np.array(value["before_us"], dtype=np.int64)
         self._place, self._last_place = value["places"]
+        self._echo = np.array(value["echo"])

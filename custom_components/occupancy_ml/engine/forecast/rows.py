@@ -23,6 +23,7 @@ class Rows:
         day: (n,) local days as proleptic ordinals.
         clock: (n,) local minutes of the day.
         free: (n,) whether it is a weekend, or a day off where an entity tells.
+        eve: (n,) whether the next day is.
         believed: (n,) whether it is believed to be occupied.
         chance: (n,) with what probability.
         elapsed: (n,) minutes since that changed.
@@ -38,6 +39,7 @@ class Rows:
     day: Ints
     clock: Floats
     free: Bools
+    eve: Bools
     believed: Bools
     chance: Floats
     elapsed: Floats
@@ -103,6 +105,7 @@ def rows_of(
             moments.chance,
             moments.home[:, 1:],
             np.nan_to_num(moments.context),
+            moments.echo,
         ],
         axis=1,
     )
@@ -111,6 +114,7 @@ def rows_of(
         day,
         minute,
         free,
+        (day % 7) >= 5,
         moments.chance[:, number] >= 0.5,
         moments.chance[:, number],
         moments.elapsed[:, number],

@@ -16,8 +16,8 @@ from .bins import Floats
 # After so many days a day counts half.
 _HALF_LIFE = 21.0
 # How strongly weights are held towards equal ones, as days of evidence.
-_SHRINK_DAYS = 5.0
-_ROUNDS = 300
+_SHRINK_DAYS = 3.0
+_ROUNDS = 120
 # Weights below this are taken as none.
 _LEAST = 0.02
 
@@ -85,7 +85,7 @@ def simplex_weights(gram: Floats, shrink: float) -> Floats:
         following = _project(ahead - step * (hessian @ ahead - hold / size))
         grown = 0.5 * (1 + np.sqrt(1 + 4 * momentum**2))
         ahead = following + (momentum - 1) / grown * (following - weights)
-        if np.abs(following - weights).max() < 1e-7:
+        if np.abs(following - weights).max() < 1e-5:
             weights = following
             break
         weights, momentum = following, grown
