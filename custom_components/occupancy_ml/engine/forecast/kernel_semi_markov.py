@@ -64,9 +64,8 @@ class KernelSemiMarkov:
             tables: another one whose moments are looked at, to keep them once.
         """
         self.kernel, self.name = kernel or Kernel(), name
-        self._sides: list[Rows | None] = [None, None] if tables is None else tables._sides
+        self.sides: list[Rows | None] = [None, None] if tables is None else tables.sides
         self._own = tables is None
-        self._reach = _REACH
 
     def fit(self, rows: Rows) -> None:
         """Take in rows whose wait is known; what was taken in before is forgotten."""
@@ -77,11 +76,11 @@ class KernelSemiMarkov:
             ours = rows.take(rows.believed == bool(side))
             order = np.argsort(ours.clock, kind="stable")
             # Around midnight the day is continued on both sides.
-            late = order[ours.clock[order] >= _DAY - self._reach]
-            early = order[ours.clock[order] < self._reach]
+            late = order[ours.clock[order] >= _DAY - _REACH]
+            early = order[ours.clock[order] < _REACH]
             clock = np.concatenate([ours.clock[late] - _DAY, ours.clock[order], ours.clock[early] + _DAY])
             joined = ours.take(np.concatenate([late, order, early]))
-            self._sides[side] = Rows(
+            self.sides[side] = Rows(
                 *(clock if name == "clock" else getattr(joined, name) for name in Rows.__slots__)
             )
 
@@ -98,11 +97,11 @@ class KernelSemiMarkov:
 
     def weights(self, rows: Rows, number: int) -> tuple[Rows, slice, Floats] | None:
         """The moments like a row's: of which rows, which, and their weights; None where there are none."""
-        ours = self._sides[int(rows.believed[number])]
+        ours = self.sides[int(rows.believed[number])]
         if ours is None or not len(ours):
             return None
         kernel, clock = self.kernel, rows.clock[number]
-        begin, end = np.searchsorted(ours.clock, [clock - self._reach, clock + self._reach])
+        begin, end = np.searchsorted(ours.clock, [clock - _REACH, clock + _REACH])
         if begin == end:
             return None
         near = slice(int(begin), int(end))

@@ -21,7 +21,7 @@ EDGES: Ints = np.array(_MINUTES, dtype=np.int64) // STEP
 """(K + 1,) bounds of the periods, in bins."""
 PERIODS = len(EDGES) - 1
 _WIDTHS = np.diff(EDGES)
-_MIDDLES: Floats = (EDGES[:-1] + EDGES[1:]) * (STEP / 2)
+_MIDDLES: Floats = ((EDGES[:-1] + EDGES[1:]) * STEP).astype(np.float64) / 2
 _MOST = 9_000
 """Person-periods that are learned from: more cost time and tell little more."""
 _OF_DAY: Ints = np.searchsorted(EDGES, np.arange(BINS), side="right") - 1
