@@ -55,12 +55,14 @@ class Sensor:
         role: what its states mean.
         room_id: the room it is in, None for what belongs to the whole home (persons).
         device_class: Home Assistant's device class, where there is one.
+        device_id: the device it is a part of, where there is one: entities of one device are no routine.
     """
 
     entity_id: str
     role: Role
     room_id: str | None = None
     device_class: str | None = None
+    device_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from .occupancy.training import RoomReport
 from .outlook import Outlook
 from .payload import PayloadError
 from .rebuilding import AHEAD_US, catch_up, drain, rebuilt
+from .routines import Routines
 from .snapshot import Snapshot
 from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
 from .store.labels import Label, LabelSource
@@ -155,6 +156,7 @@ class Engine:
     def rename_entity(self, old: str, new: str) -> None:
         """An entity has another id now; its history goes on under it."""
         with self.store.transaction():
+            self.routines.rename(old, new)
             self.store.events.rename(old, new)
             self.store.scores.rename(f"{RIVAL}{old}", f"{RIVAL}{new}")
 
@@ -453,6 +455,7 @@ class Engine:
         }
         self.predictor = Predictor(home)
         self.predictor.baselines = load(self.store, home)
+        self.routines = Routines(self.store, home, self.clock)
         self._archive.forget_expected()
         self.store.features.set_names(FEATURE_SET_VERSION, FEATURE_NAMES)
         self.store.metadata.set("feature_set_version", str(FEATURE_SET_VERSION))

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .patterns import Act, Life, Pattern, PatternType, Statistics, When
+from .routines import Routines
 
-__all__ = ["Act", "Life", "Pattern", "PatternType", "Statistics", "When"]
+__all__ = ["Act", "Life", "Pattern", "PatternType", "Routines", "Statistics", "When"]

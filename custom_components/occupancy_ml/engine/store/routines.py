@@ -11,6 +11,7 @@ from .database import Database, Row
 from .names import Names
 
 DAILY = (
+    "acts_daily",
     "time_based_daily",
     "co_occurrence_daily",
     "sequence_daily",

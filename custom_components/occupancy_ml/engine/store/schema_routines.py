@@ -6,7 +6,16 @@ are numbers into `entities` and `rooms`; JSON stands only where the shape varies
 
 from __future__ import annotations
 
+# What the detectors see of a day: who did what when, and under which sky. Events are forgotten after weeks, these
+# some kilobytes a day are not.
 _DAILY = (
+    """
+CREATE TABLE acts_daily (
+    date TEXT NOT NULL PRIMARY KEY,
+    events INTEGER NOT NULL,
+    acts BLOB NOT NULL
+) STRICT, WITHOUT ROWID
+""",
     """
 CREATE TABLE time_based_daily (
     date TEXT NOT NULL,
@@ -20,7 +29,7 @@ CREATE TABLE time_based_daily (
     frequency REAL NOT NULL,
     confidence REAL NOT NULL,
     occurrences INTEGER NOT NULL,
-    by_person INTEGER NOT NULL,
+    by_automation INTEGER NOT NULL,
     PRIMARY KEY (date, entity_id, state)
 ) STRICT, WITHOUT ROWID
 """,
@@ -49,8 +58,7 @@ CREATE TABLE sequence_daily (
     frequency INTEGER NOT NULL,
     avg_duration_seconds REAL NOT NULL,
     confidence REAL NOT NULL,
-    hours TEXT NOT NULL,
-    by_chance TEXT NOT NULL,
+    minutes TEXT NOT NULL,
     PRIMARY KEY (date, sequence_id)
 ) STRICT, WITHOUT ROWID
 """,

@@ -1,0 +1,165 @@
+"""Times of day that return: a scan over the clock, against days that are turned by chance.
+
+The scan statistic of Kulldorff (1997) on the circle of the day: for each window of half an hour or an hour, and
+each set of days of the week, on how many days did it happen, against how many chance would give. Chance is the same
+days, each turned by its own random angle: what happens together within a day stays together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chance import surprise, uniforms
+
+_BIN = 10  # minutes
+_BINS = 1440 // _BIN
+_WIDTHS = (3, 6)
+_SETS: tuple[tuple[int, ...], ...] = (
+    (0, 1, 2, 3, 4, 5, 6),
+    (0, 1, 2, 3, 4),
+    (5, 6),
+    *((day,) for day in range(7)),
+)
+PERMUTATIONS = 40
+_AT_MOST = 3
+_LEAST_DAYS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A time that returns.
+
+    Attributes:
+        minute: typical minute of the day, the median.
+        spread: four of five lie within so many minutes of it.
+        weekdays: on which days of the week.
+        hits: (k,) which days (index into the days given) had it.
+        opportunities: how many of the days given are such days.
+        expected: how many chance would give.
+        score: log likelihood ratio.
+    """
+
+    minute: int
+    spread: float
+    weekdays: tuple[int, ...]
+    hits: NDArray[np.int64]
+    opportunities: int
+    expected: float
+    score: float
+
+
+def returns(
+    day: NDArray[np.int64], minute: NDArray[np.int64], weekdays: NDArray[np.int64], seed: int
+) -> tuple[list[Return], NDArray[np.float64]]:
+    """The times at which something returns.
+
+    Args:
+        day: (n,) index of the day of each occurrence.
+        minute: (n,) its minute of the day.
+        weekdays: (d,) the day of the week of every day looked at, Monday 0.
+        seed: of the permutations.
+
+    Returns:
+        At most three times, the clearest first, and (PERMUTATIONS,) the best score of each permutation.
+    """
+    seen = np.zeros((len(weekdays), _BINS), dtype=np.bool_)
+    seen[day, minute // _BIN] = True
+    week = np.zeros((7, len(weekdays)))
+    week[weekdays, np.arange(len(weekdays))] = 1.0
+    trials = np.array([week[list(days)].sum() for days in _SETS])
+    covered = [_covered(seen, width) for width in _WIDTHS]
+    expected = np.array([_of_sets(week @ each.mean(axis=1)) for each in covered])  # (widths, sets)
+    scores = np.stack(
+        [_scores(_of_sets(week @ each), trials, expected[number]) for number, each in enumerate(covered)]
+    )  # (widths, sets, bins)
+    turns = (uniforms(seed, PERMUTATIONS, len(weekdays)) * _BINS).astype(np.int64)
+    null = np.zeros(PERMUTATIONS)
+    for number, each in enumerate(covered):
+        # The best of all windows of days turned by chance, all permutations in one product.
+        index = (np.arange(_BINS) + turns[:, :, None]) % _BINS
+        turned = each[np.arange(len(weekdays))[None, :, None], index].astype(np.float32)
+        counts = np.einsum("wd,pdb->pwb", week.astype(np.float32), turned)
+        for permutation in range(PERMUTATIONS):
+            best = _scores(_of_sets(counts[permutation]), trials, expected[number]).max()
+            null[permutation] = max(null[permutation], best)
+    found: list[Return] = []
+    while len(found) < _AT_MOST:
+        width, days, begin = np.unravel_index(int(np.argmax(scores)), scores.shape)
+        score = float(scores[width, days, begin])
+        if score <= 0:
+            break
+        one = _return(
+            day,
+            minute,
+            weekdays,
+            _SETS[days],
+            int(begin),
+            _WIDTHS[width],
+            float(expected[width, days]),
+            score,
+        )
+        if one is not None:
+            found.append(one)
+        blocked = (int(begin) + np.arange(-12, _WIDTHS[width] + 12)) % _BINS
+        scores[:, :, blocked] = 0.0
+    return found, null
+
+
+def _covered(seen: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """(d, bins): whether the window that begins at a bin holds anything."""
+    covered = seen.copy()
+    for shift in range(1, width):
+        covered |= np.roll(seen, -shift, axis=1)
+    return covered
+
+
+def _of_sets(by_weekday: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over each set of days; the first axis is the day of the week."""
+    return np.stack([by_weekday[list(days)].sum(axis=0) for days in _SETS])
+
+
+def _scores(
+    hits: NDArray[np.float64], trials: NDArray[np.float64], expected: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    scores = surprise(hits, trials[:, None], expected[:, None])
+    return np.where((hits >= _LEAST_DAYS) & (trials[:, None] >= _LEAST_DAYS), scores, 0.0)
+
+
+def _return(
+    day: NDArray[np.int64],
+    minute: NDArray[np.int64],
+    weekdays: NDArray[np.int64],
+    days: Sequence[int],
+    begin: int,
+    width: int,
+    expected: float,
+    score: float,
+) -> Return | None:
+    """The median time of a window's occurrences, and what lies around it."""
+    of_days = np.isin(weekdays[day], days)
+    inside = of_days & ((minute - begin * _BIN) % 1440 < width * _BIN)
+    offsets = (minute[inside] - begin * _BIN) % 1440
+    centre = int(np.median(offsets)) + begin * _BIN
+    apart = (minute - centre + 720) % 1440 - 720
+    near = of_days & (np.abs(apart) <= 45)
+    # Of each day the occurrence nearest to the centre.
+    order = np.lexsort((np.abs(apart[near]), day[near]))
+    nearest_day, first = np.unique(day[near][order], return_index=True)
+    nearest = apart[near][order][first]
+    if not len(nearest):
+        return None
+    typical = int(np.median(nearest))
+    spread = float(np.quantile(np.abs(nearest - typical), 0.8))
+    return Return(
+        (centre + typical) % 1440,
+        max(spread, 1.0),
+        tuple(days),
+        nearest_day,
+        int(np.isin(weekdays, days).sum()),
+        expected,
+        score,
+    )
