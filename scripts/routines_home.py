@@ -72,7 +72,7 @@ def found_in(home: Home, events: Sequence[Event], path: Path) -> list[Pattern]:
 
 def turned(events: Sequence[Event], clock: LocalClock, seed: int) -> list[Event]:
     """The same events, with each entity's day turned by its own random angle: no routine is left."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
     angles: dict[tuple[str, int], int] = {}
     moved = []
     for event in events:

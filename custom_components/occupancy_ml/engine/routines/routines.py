@@ -38,6 +38,7 @@ class Routines:
         self._store = store
         self._clock = clock
         self._cast = Cast(home)
+        self._time_zone = home.time_zone
 
     def night(self, now_us: int) -> Iterator[float]:
         """Process the local days that ended since the last time, in order, then look for patterns.
@@ -258,7 +259,7 @@ class Routines:
         return self._of([date.fromisoformat(text) for text, events in rows if events])
 
     def _of(self, days: Sequence[date]) -> Window:
-        return Window(self._store.aggregates, self._cast, tuple(days), self.holidays(days))
+        return Window(self._store.aggregates, self._cast, tuple(days), self._time_zone, self.holidays(days))
 
     def _forget_periods_since(self, first: date) -> None:
         """Weeks and months that hold one of the days to come are to be made again."""

@@ -26,12 +26,14 @@ class Window:
         aggregates: the tables.
         cast: the home's entities.
         days: the local days that were processed, in order, none after the last one.
+        time_zone: of the home, which tells its hemisphere.
         holidays: which of the days were holidays.
     """
 
     aggregates: Aggregates
     cast: Cast
     days: tuple[date, ...]
+    time_zone: str = "UTC"
     holidays: frozenset[date] = frozenset()
 
     @property
@@ -51,7 +53,7 @@ class Window:
 
     def last(self, count: int) -> Window:
         """The same over the last days only."""
-        return Window(self.aggregates, self.cast, self.days[-count:], self.holidays)
+        return Window(self.aggregates, self.cast, self.days[-count:], self.time_zone, self.holidays)
 
     def read(self, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         """Columns of the rows of these days."""

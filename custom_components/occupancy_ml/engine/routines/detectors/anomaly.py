@@ -1,0 +1,167 @@
+"""Anomalies: days on which an entity was far more silent, or far busier, than it is wont to be.
+
+The score is -log10 of the chance of a count as extreme, under a negative binomial with the mean and variance of the
+four weeks before (a Poisson where these show no more spread).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...numeric import gammaln
+from ..acts import Day
+from ..chance import q_values
+from ..patterns import Pattern, PatternType, Statistics
+from ..window import Row, Window
+
+_BASELINE_DAYS = 28
+_LEAST_DAYS = 10
+_LEAST_SCORE = 2.0
+_SEVERITY = ((6.0, "high"), (4.0, "medium"), (0.0, "low"))
+_RATE = 0.05
+_LATELY = 7
+_LEAST_PATTERN = 3.0
+
+
+class Anomaly:
+    """Per entity and day. The one detector whose day depends on the days before."""
+
+    pattern_type = PatternType.ANOMALY
+    table = "anomaly_daily"
+
+    def daily(self, day: Day, window: Window) -> list[Row]:
+        """One row for each entity that was far from what is expected. A day without any event tells nothing."""
+        if not day.events:
+            return []
+        history = _counts(window.last(_BASELINE_DAYS)) if window.days else {}
+        today: dict[str, int] = defaultdict(int)
+        by_hand = day.acts.token[~day.acts.automatic]
+        for number, count in enumerate(np.bincount(by_hand, minlength=len(day.acts.tokens)).tolist()):
+            today[day.acts.tokens[number].entity_id] += count
+        rows = []
+        for entity_id in sorted(history):
+            past = history[entity_id]
+            count = today.get(entity_id, 0)
+            score = _score(count, past)
+            if entity_id in window.cast and abs(score) >= _LEAST_SCORE:
+                mean, spread = float(past.mean()), math.sqrt(float(past.var()) + 1.0)
+                rows.append(
+                    {
+                        "entity_id": entity_id,
+                        "anomaly_type": "silent" if score < 0 else "busy",
+                        "anomaly_score": abs(score),
+                        "baseline_deviation": (count - mean) / spread,
+                        "occurrences": count,
+                        "severity": severity(abs(score)),
+                        "detail": {"expected": mean, "days": len(past)},
+                    }
+                )
+        return rows
+
+    def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
+        """What was odd within the last week, against how odd the entities' own other days look."""
+        recent = window.last(_LATELY)
+        rows = recent.read(
+            self.table,
+            (
+                "date",
+                "entity_id",
+                "anomaly_type",
+                "anomaly_score",
+                "baseline_deviation",
+                "occurrences",
+                "severity",
+            ),
+        )
+        yield None
+        if not rows:
+            yield []
+            return
+        null: list[float] = []
+        history = _counts(window.last(_BASELINE_DAYS + _LATELY))
+        for past in history.values():
+            # Each day in another order is a day against the others.
+            null += [abs(_score(int(count), np.delete(past, n))) for n, count in enumerate(past)][:-_LATELY]
+            yield None
+        share = len(recent.days) / max(len(window.last(_BASELINE_DAYS + _LATELY).days) - len(recent.days), 1)
+        by_chance = np.array([null]) if null else np.zeros((1, 0))
+        rates = np.minimum(q_values([row[3] for row in rows], by_chance) * share, 1.0)
+        patterns = []
+        for (day, entity_id, kind, score, deviation, count, how), rate in zip(
+            rows, rates.tolist(), strict=True
+        ):
+            if rate > _RATE or score < _LEAST_PATTERN or entity_id not in window.cast:
+                continue
+            past = history.get(entity_id)
+            usual = 0.0 if past is None else float(past.mean())
+            patterns.append(
+                Pattern(
+                    key=f"anomaly|{entity_id}|{kind}|{day}",
+                    pattern_type=PatternType.ANOMALY,
+                    entities=(entity_id,),
+                    room_id=window.cast.room(entity_id),
+                    statistics=Statistics(score, count, count, 1, 1.0, 0.0, 1.0, rate),
+                    first_seen=day,
+                    last_seen=day,
+                    parameters={
+                        "kind": kind,
+                        "severity": how,
+                        "date": day,
+                        "score": score,
+                        "deviation": deviation,
+                    },
+                    description=f"{entity_id} was unusually {kind} on {day}: {count} times, usually {usual:.0f}",
+                )
+            )
+        yield patterns
+
+
+def severity(score: float) -> str:
+    """A score in words."""
+    return next(name for least, name in _SEVERITY if score >= least)
+
+
+def _counts(window: Window) -> dict[str, NDArray[np.float64]]:
+    """By entity, its acts by hand on each day of a window since it was first seen there; enough days only."""
+    number = {day.isoformat(): index for index, day in enumerate(window.days)}
+    found: dict[str, NDArray[np.float64]] = {}
+    for day, entity_id, count in window.read("time_based_daily", ("date", "entity_id", "occurrences")):
+        if day in number:
+            found.setdefault(entity_id, np.zeros(len(window.days)))[number[day]] += count
+    cut = {
+        entity_id: counts[int(np.flatnonzero(counts)[0]) :]
+        for entity_id, counts in found.items()
+        if counts.any()
+    }
+    return {entity_id: counts for entity_id, counts in cut.items() if len(counts) >= _LEAST_DAYS}
+
+
+def _score(count: int, past: NDArray[np.float64]) -> float:
+    """-log10 of the tail, negative for silence; 0 where there is too little to go by."""
+    if len(past) < _LEAST_DAYS - 1:
+        return 0.0
+    # A tenth of a day of one act more: an entity that never did anything may begin to.
+    mean = (float(past.sum()) + 0.5) / (len(past) + 0.5)
+    # The spread of few days is itself unsure; half as much again is allowed for.
+    variance = max(float(past.var(ddof=1)) * 1.5, mean * 1.2)
+    size = mean * mean / (variance - mean)
+    chances = _negative_binomial(np.arange(max(count, int(mean * 4)) + 2), mean, size)
+    lower = float(chances[: count + 1].sum())
+    upper = 1.0 - float(chances[:count].sum())
+    if upper < lower:
+        tail = float(chances[count:].sum()) if upper < 1e-9 else upper
+        return -math.log10(max(tail, 1e-15))
+    return math.log10(max(lower, 1e-15))
+
+
+def _negative_binomial(counts: NDArray[np.int64], mean: float, size: float) -> NDArray[np.float64]:
+    k = counts.astype(np.float64)
+    logs = gammaln(k + size) - gammaln(k + 1) - gammaln([size])[0]
+    logs += size * math.log(size / (size + mean)) + k * math.log(mean / (size + mean))
+    found: NDArray[np.float64] = np.exp(logs)
+    return found
