@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..events import DAY_US, MINUTE_US, NO_STATE, Cause, Origin
 from ..home import Home, Role, Sensor
 from ..localtime import LocalClock
-from ..payload import pack, unpack
+from ..payload import Array, pack, unpack
 from ..store.event_log import EventLog, WordColumns
 from .patterns import Act
 
@@ -362,7 +362,7 @@ def pack_acts(day: Day) -> bytes:
         "tokens": [[act.entity_id, act.state] for act in day.acts.tokens],
         "sky": {entity_id: [list(each) for each in told] for entity_id, told in sorted(day.sky.items())},
     }
-    arrays = {
+    arrays: dict[str, Array] = {
         "at_ms": day.acts.at_ms,
         "minute": day.acts.minute,
         "token": day.acts.token,

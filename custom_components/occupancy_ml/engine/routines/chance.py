@@ -96,4 +96,5 @@ def q_values(scores: ArrayLike, by_chance: ArrayLike) -> Floats:
 
 def shuffled(seed: int, groups: NDArray[np.int64]) -> NDArray[np.int64]:
     """A permutation of the indices 0 to n - 1 that stays within groups. `groups` (n,) must be sorted."""
-    return np.lexsort((uniforms(seed, len(groups)), groups))
+    order: NDArray[np.int64] = np.lexsort((uniforms(seed, len(groups)), groups))
+    return order

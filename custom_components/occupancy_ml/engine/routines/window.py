@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from .acts import Cast, Day, unpack_acts
 from .calendar import Calendar
 from .patterns import Act, Pattern, PatternType
 
-type Row = Mapping[str, Any]
+type Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

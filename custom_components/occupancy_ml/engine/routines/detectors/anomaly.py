@@ -43,7 +43,7 @@ class Anomaly:
         by_hand = day.acts.token[~day.acts.automatic]
         for number, count in enumerate(np.bincount(by_hand, minlength=len(day.acts.tokens)).tolist()):
             today[day.acts.tokens[number].entity_id] += count
-        rows = []
+        rows: list[Row] = []
         for entity_id in sorted(history):
             past = history[entity_id]
             count = today.get(entity_id, 0)
@@ -97,8 +97,7 @@ class Anomaly:
         ):
             if rate > _RATE or score < _LEAST_PATTERN or entity_id not in window.cast:
                 continue
-            past = history.get(entity_id)
-            usual = 0.0 if past is None else float(past.mean())
+            usual = float(history[entity_id].mean()) if entity_id in history else 0.0
             patterns.append(
                 Pattern(
                     key=f"anomaly|{entity_id}|{kind}|{day}",

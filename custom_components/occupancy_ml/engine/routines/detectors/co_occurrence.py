@@ -65,7 +65,7 @@ class CoOccurrence:
         first, then = np.unravel_index(np.argsort(-rank, axis=None, kind="stable")[:_ROWS], rank.shape)
         times = [acts.at_ms[(acts.token == number) & done] for number in range(len(tokens))]
         minutes = [acts.minute[(acts.token == number) & done] for number in range(len(tokens))]
-        rows = []
+        rows: list[Row] = []
         for one, place in zip(first.tolist(), then.tolist(), strict=True):
             if rank[one, place] == 0:
                 break

@@ -57,11 +57,11 @@ class Contextual:
         for told in acts.values():
             for name, counts in told.items():
                 everything[name] = everything.get(name, 0.0) + float(counts.sum())
-        rows = []
+        result: list[Row] = []
         for (weather, presence), hours in sorted(exposure.items()):
             mine = acts.get((weather, presence), {})
             share = float(hours.sum()) / total
-            rows.append(
+            result.append(
                 {
                     "weather_context": weather,
                     "presence_context": presence,
@@ -78,7 +78,7 @@ class Contextual:
                     "confidence": share,
                 }
             )
-        yield rows
+        yield result
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """Acts that keep to a context, against the same acts dealt out to contexts by their share of each hour."""

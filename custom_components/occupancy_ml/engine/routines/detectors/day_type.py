@@ -52,7 +52,7 @@ class DayType:
             days[kind] += 1
             yield None
         total = sum(days.values())
-        rows = []
+        result: list[Row] = []
         for kind in TYPES:
             if not days[kind]:
                 continue
@@ -61,7 +61,7 @@ class DayType:
             for other in TYPES:
                 if other != kind:
                     elsewhere.update({name: sum(each) for name, each in counts[other].items()})
-            rows.append(
+            result.append(
                 {
                     "day_type": kind,
                     "days": days[kind],
@@ -76,7 +76,7 @@ class DayType:
                     "confidence": days[kind] / total,
                 }
             )
-        yield rows
+        yield result
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """Acts of one kind of day, against the same days with their kinds shuffled."""

@@ -38,7 +38,8 @@ class Duration:
 
     def daily(self, day: Day, window: Window) -> list[Row]:
         """One row for each entity that was switched off today, of spans that nobody's automation ended."""
-        spans, rows = day.spans, []
+        spans = day.spans
+        rows: list[Row] = []
         for number in np.unique(spans.entity).tolist():
             entity_id = spans.entity_ids[number]
             mine = (spans.entity == number) & spans.by_hand

@@ -43,7 +43,7 @@ class RoomBased:
         token, minute, at_ms = acts.token[done], acts.minute[done], acts.at_ms[done]
         room = room_of[token]
         moves = _moves(room[shows[token]], at_ms[shows[token]], len(cast.rooms))
-        rows = []
+        rows: list[Row] = []
         for number in np.unique(room).tolist():
             mine = room == number
             slots = np.unique(minute[mine] // _SLOT_MIN)

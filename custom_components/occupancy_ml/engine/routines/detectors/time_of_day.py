@@ -32,7 +32,8 @@ class TimeOfDay:
 
     def daily(self, day: Day, window: Window) -> list[Row]:
         """One row for each act of the day."""
-        acts, rows = day.acts, []
+        acts = day.acts
+        rows: list[Row] = []
         for number, act in enumerate(acts.tokens):
             mine = acts.token == number
             hand = mine & ~acts.automatic
@@ -67,8 +68,9 @@ class TimeOfDay:
         by_act: dict[Act, list[tuple[int, list[int], int, int]]] = {}
         for day, entity_id, state, minutes, count, automatic in rows:
             if day in number and entity_id in window.cast:
-                told = (number[day], json.loads(minutes), count, automatic)
-                by_act.setdefault(Act(entity_id, state), []).append(told)
+                by_act.setdefault(Act(entity_id, state), []).append(
+                    (number[day], json.loads(minutes), count, automatic)
+                )
         weekdays = window.weekdays
         found: list[tuple[Act, Return]] = []
         best: list[float] = []
