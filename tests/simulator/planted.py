@@ -116,12 +116,15 @@ class _Garden:
         self.changes[entity_id] += [(on_us, "on"), (on_us + max(round(lasting_s * _SECOND), _SECOND), "off")]
 
     def noise(self, entity_id: str, per_day: float, rng: Random, *, hours: tuple[int, int] = _AWAKE) -> None:
-        """Acts without any routine, some a day."""
+        """Acts without any routine, some a day, while people are up; on some days that is earlier or later."""
         for day in self.days:
-            minute = hours[0] + rng.expovariate(per_day) * (hours[1] - hours[0])
-            while minute < hours[1]:
+            up = self.rng("up", day)
+            shift = 0.0 if hours != _AWAKE else up.gauss(0, 45)
+            begin, end = hours[0] + shift, min(hours[1] + shift, 1439)
+            minute = begin + rng.expovariate(per_day) * (end - begin)
+            while minute < end:
                 self.pulse(entity_id, self.at(day, minute), rng.expovariate(1 / 1500) + 5)
-                minute += rng.expovariate(per_day) * (hours[1] - hours[0])
+                minute += rng.expovariate(per_day) * (end - begin)
 
 
 def planted_home(days: int, seed: int, *, each: int = 2, start: date = date(2026, 2, 2)) -> PlantedHome:
@@ -204,6 +207,7 @@ def _plant(garden: _Garden, kind: str, strength: Strength, *entities: str, room:
 def _decoys(garden: _Garden) -> None:
     """Things without a routine: lamps, switches, a door, a player, and motion in a room of its own."""
     room = garden.room("decoy_room")
+    other = garden.room("decoy_room_of_motion")
     for number in range(4):
         for entity_id, role, per_day in (
             (f"light.decoy_{number}", Role.LIGHT, 1.0 + number),
@@ -212,7 +216,7 @@ def _decoys(garden: _Garden) -> None:
             garden.noise(garden.thing(entity_id, role, room), per_day, garden.rng(entity_id))
     door = garden.thing("binary_sensor.decoy_door", Role.DOOR, room, "door")
     garden.noise(door, 5.0, garden.rng(door))
-    motion = garden.thing("binary_sensor.decoy_motion", Role.MOTION, room, "motion")
+    motion = garden.thing("binary_sensor.decoy_motion", Role.MOTION, other, "motion")
     garden.noise(motion, 8.0, garden.rng(motion), hours=(0, 1440))
 
 

@@ -2,7 +2,9 @@
 
 The scan statistic of Kulldorff (1997) on the circle of the day: for each window of half an hour or an hour, and
 each set of days of the week, on how many days did it happen, against how many chance would give. Chance is the same
-days, each turned by its own random angle: what happens together within a day stays together.
+days, each turned by its own random angle of some hours: what happens together within a day stays together, and so does
+the rhythm of waking and sleeping. What is expected of a window is what the whole day or the hours around it have,
+whichever is more.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ _SETS: tuple[tuple[int, ...], ...] = (
 PERMUTATIONS = 40
 _AT_MOST = 3
 _LEAST_DAYS = 4
+# Hours to either side that are the surroundings of a time.
+_AROUND = 15  # bins
+# Twice as often as chance, at least.
+_LEAST_RATIO = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +78,11 @@ def returns(
     week[weekdays, np.arange(len(weekdays))] = 1.0
     trials = np.array([week[list(days)].sum() for days in _SETS])
     covered = [_covered(seen, width) for width in _WIDTHS]
-    expected = np.array([_of_sets(week @ each.mean(axis=1)) for each in covered])  # (widths, sets)
+    expected = np.stack([_around(_of_sets(week @ each)) for each in covered])  # (widths, sets, bins)
     scores = np.stack(
         [_scores(_of_sets(week @ each), trials, expected[number]) for number, each in enumerate(covered)]
     )  # (widths, sets, bins)
-    turns = (uniforms(seed, PERMUTATIONS, len(weekdays)) * _BINS).astype(np.int64)
+    turns = np.floor((2 * uniforms(seed, PERMUTATIONS, len(weekdays)) - 1) * (_AROUND + 1)).astype(np.int64)
     null = np.zeros(PERMUTATIONS)
     for number, each in enumerate(covered):
         # The best of all windows of days turned by chance, all permutations in one product.
@@ -99,7 +105,7 @@ def returns(
             _SETS[days],
             int(begin),
             _WIDTHS[width],
-            float(expected[width, days]),
+            float(expected[width, days, begin]),
             score,
         )
         if one is not None:
@@ -117,6 +123,13 @@ def _covered(seen: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return covered
 
 
+def _around(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(sets, bins): what a window is expected to hold: the mean of the day, or of the hours around it."""
+    shifted = [np.roll(counts, shift, axis=1) for shift in range(-_AROUND, _AROUND + 1)]
+    near: NDArray[np.float64] = np.mean(shifted, axis=0)
+    return np.maximum(near, counts.mean(axis=1, keepdims=True))
+
+
 def _of_sets(by_weekday: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums over each set of days; the first axis is the day of the week."""
     return np.stack([by_weekday[list(days)].sum(axis=0) for days in _SETS])
@@ -125,8 +138,9 @@ def _of_sets(by_weekday: NDArray[np.float64]) -> NDArray[np.float64]:
 def _scores(
     hits: NDArray[np.float64], trials: NDArray[np.float64], expected: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    scores = surprise(hits, trials[:, None], expected[:, None])
-    return np.where((hits >= _LEAST_DAYS) & (trials[:, None] >= _LEAST_DAYS), scores, 0.0)
+    scores = surprise(hits, trials[:, None], expected)
+    enough = (hits >= _LEAST_DAYS) & (trials[:, None] >= _LEAST_DAYS) & (hits >= _LEAST_RATIO * expected)
+    return np.where(enough, scores, 0.0)
 
 
 def _return(

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ...numeric import gammaln
 from ..acts import Day
-from ..chance import q_values
 from ..patterns import Pattern, PatternType, Statistics
 from ..window import Row, Window
 
@@ -88,9 +87,7 @@ class Anomaly:
             # Each day in another order is a day against the others.
             null += [abs(_score(int(count), np.delete(past, n))) for n, count in enumerate(past)][:-_LATELY]
             yield None
-        share = len(recent.days) / max(len(window.last(_BASELINE_DAYS + _LATELY).days) - len(recent.days), 1)
-        by_chance = np.array([null]) if null else np.zeros((1, 0))
-        rates = np.minimum(q_values([row[3] for row in rows], by_chance) * share, 1.0)
+        rates = _rates([row[3] for row in rows], np.array(null), len(history) * len(recent.days))
         patterns = []
         for (day, entity_id, kind, score, deviation, count, how), rate in zip(
             rows, rates.tolist(), strict=True
@@ -118,6 +115,23 @@ class Anomaly:
                 )
             )
         yield patterns
+
+
+def _rates(scores: list[float], null: NDArray[np.float64], tests: int) -> NDArray[np.float64]:
+    """False-discovery rates of scores, by the scores that other days get among the days.
+
+    The other days are too few to show what happens once in years: their survival between a score of 1 and of 2 is
+    continued with its own slope, but not a steeper one than the model's.
+    """
+    found = np.asarray(scores, dtype=np.float64)
+    if not len(null):
+        return np.ones(len(found))
+    beyond_one, beyond_two = ((null >= level).mean() + 1 / len(null) for level in (1.0, 2.0))
+    slope = float(np.clip(np.log10(beyond_one / beyond_two), 0.3, 1.0))
+    expected = tests * beyond_one * 10 ** (-slope * (found - 1.0))
+    ranked = np.argsort(np.argsort(-found, kind="stable"), kind="stable") + 1
+    rates: NDArray[np.float64] = np.minimum(expected / ranked, 1.0)
+    return rates
 
 
 def severity(score: float) -> str:

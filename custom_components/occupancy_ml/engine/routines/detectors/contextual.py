@@ -27,7 +27,7 @@ _PERMUTATIONS = 40
 _RATE = 0.05
 _LEAST = 8
 _LEAST_LOW = 0.3
-_LEAST_EFFECT = 1.0
+_LEAST_EFFECT = 0.6
 _MOST_AUTOMATIC = 0.34
 _WORDS = {
     "dark": "while it is dark",

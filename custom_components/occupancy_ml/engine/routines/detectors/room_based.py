@@ -23,6 +23,11 @@ _LEAST_LOW = 0.4
 _LEAST_EFFECT = 1.0
 _PERMUTATIONS = 40
 _LEAST_MOVES = 10
+# Hours to either side that are the surroundings of an hour, and how much more than they it must be.
+_AROUND = 3
+_LEAST_RATIO = 1.6
+# Ways are put in another order within so many hours.
+_BLOCK_H = 2
 _LEAST_MOVE_LOW = 0.3
 
 
@@ -42,7 +47,8 @@ class RoomBased:
         done = ~acts.automatic & (room_of[acts.token] >= 0)
         token, minute, at_ms = acts.token[done], acts.minute[done], acts.at_ms[done]
         room = room_of[token]
-        moves = _moves(room[shows[token]], at_ms[shows[token]], len(cast.rooms))
+        seen = shows[token]
+        moves = _moves(room[seen], at_ms[seen], minute[seen] // 60, len(cast.rooms))
         rows: list[Row] = []
         for number in np.unique(room).tolist():
             mine = room == number
@@ -53,13 +59,17 @@ class RoomBased:
                 if count:
                     entity_id = acts.tokens[each].entity_id
                     usage[entity_id] = usage.get(entity_id, 0) + count
-            targets = np.flatnonzero(moves[number]).tolist()
+            targets = np.flatnonzero(moves[number].any(axis=1)).tolist()
             rows.append(
                 {
                     "area_id": cast.rooms[number],
                     "activity_level": len(slots) / _SLOTS,
                     "device_usage": usage,
-                    "transition_patterns": [[cast.rooms[to], int(moves[number, to])] for to in targets],
+                    "transition_patterns": [
+                        [cast.rooms[to], hour, int(moves[number, to, hour])]
+                        for to in targets
+                        for hour in np.flatnonzero(moves[number, to]).tolist()
+                    ],
                     "peak_activity_hours": np.flatnonzero((hours == hours.max()) & (hours > 0)).tolist(),
                     "hourly_activity": hours.tolist(),
                 }
@@ -72,13 +82,13 @@ class RoomBased:
         number = {day.isoformat(): index for index, day in enumerate(window.days)}
         columns = ("date", "area_id", "hourly_activity", "transition_patterns")
         busy: dict[str, NDArray[np.float64]] = {}
-        moves: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        moves: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
         for day, room, hours, told in window.read(self.table, columns):
             if day in number and room in window.cast.rooms:
                 grid = busy.setdefault(room, np.zeros((len(window.days), 24)))
                 grid[number[day]] = np.array(json.loads(hours)) > 0
-                for to, count in json.loads(told):
-                    moves.setdefault((room, to), []).append((number[day], count))
+                for to, hour, count in json.loads(told):
+                    moves.setdefault((room, to), []).append((number[day], hour, count))
         yield None
         patterns: list[Pattern] = []
         for part in _peaks(busy, window):
@@ -99,12 +109,14 @@ def _shows(cast: Cast, entity_id: str) -> bool:
     return entity_id in cast and cast.sensor(entity_id).role in EYES
 
 
-def _moves(room: NDArray[np.int64], at_ms: NDArray[np.int64], rooms: int) -> NDArray[np.int64]:
-    """(rooms, rooms): how often somebody went straight on from one to the other."""
-    found = np.zeros((rooms, rooms), dtype=np.int64)
+def _moves(
+    room: NDArray[np.int64], at_ms: NDArray[np.int64], hour: NDArray[np.int64], rooms: int
+) -> NDArray[np.int64]:
+    """(rooms, rooms, hours): how often somebody went straight on from one to the other."""
+    found = np.zeros((rooms, rooms, 24), dtype=np.int64)
     if len(room) > 1:
         went = (room[1:] != room[:-1]) & (np.diff(at_ms) <= _GAP_MS)
-        np.add.at(found, (room[:-1][went], room[1:][went]), 1)
+        np.add.at(found, (room[:-1][went], room[1:][went], hour[1:][went]), 1)
     return found
 
 
@@ -115,13 +127,13 @@ def _peaks(busy: dict[str, NDArray[np.float64]], window: Window) -> Iterator[lis
     scores, null, expected = [], [], []
     for seed, room in enumerate(rooms):
         grid = busy[room]
-        share = np.full(24, grid.sum() / 24)
-        turns = (uniforms(7000 + seed, _PERMUTATIONS, days) * 24).astype(np.int64)
+        share = _around(grid.sum(axis=0))
+        turns = np.floor((2 * uniforms(7000 + seed, _PERMUTATIONS, days) - 1) * (_AROUND + 1)).astype(np.int64)
         index = (np.arange(24) + turns[:, :, None]) % 24
         counts = grid[np.arange(days)[None, :, None], index].sum(axis=1)  # (permutations, hours)
         scores.append(surprise(grid.sum(axis=0), np.full(24, days), share))
         null.append(surprise(counts, np.full(24, days), share))
-        expected.append(share[0])
+        expected.append(share)
         yield None
     if not rooms:
         return
@@ -134,14 +146,14 @@ def _peaks(busy: dict[str, NDArray[np.float64]], window: Window) -> Iterator[lis
             for hour in range(24)
             if rates[place, hour] <= _RATE
             and wilson(hits[hour], days)[0] >= _LEAST_LOW
-            and log_odds(hits[hour], days, expected[place]) >= _LEAST_EFFECT
+            and hits[hour] >= _LEAST_RATIO * expected[place][hour]
         ]
         if hours:
             best = max(hours, key=lambda hour: hits[hour])
             on = np.flatnonzero(busy[room][:, hours].any(axis=1))
             low, high = wilson(hits[best], days)
             stats = Statistics(
-                log_odds(hits[best], days, expected[place]), int(hits[best]), days, int(hits[best]),
+                log_odds(hits[best], days, expected[place][best]), int(hits[best]), days, int(hits[best]),
                 float(hits[best] / days), low, high, float(rates[place, hours].max()),
             )  # fmt: skip
             found.append(
@@ -161,14 +173,21 @@ def _peaks(busy: dict[str, NDArray[np.float64]], window: Window) -> Iterator[lis
     yield found
 
 
-def _ways(moves: dict[tuple[str, str], list[tuple[int, int]]], window: Window) -> list[Pattern]:
+def _around(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(24,) what an hour is expected to hold: the mean of the day, or of the hours around it."""
+    near = np.mean([np.roll(counts, shift) for shift in range(-_AROUND, _AROUND + 1)], axis=0)
+    found: NDArray[np.float64] = np.maximum(near, counts.mean())
+    return found
+
+
+def _ways(moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Window) -> list[Pattern]:
     """Ways that are taken more often than the rooms' own share would give."""
     rooms = sorted({room for way in moves for room in way})
     place = {room: number for number, room in enumerate(rooms)}
     table = [
-        (day, place[way[0]], place[way[1]], count)
+        (day * 24 + hour // _BLOCK_H * _BLOCK_H, place[way[0]], place[way[1]], count)
         for way, told in sorted(moves.items())
-        for day, count in told
+        for day, hour, count in told
     ]
     if not table:
         return []
@@ -202,7 +221,7 @@ def _ways(moves: dict[tuple[str, str], list[tuple[int, int]]], window: Window) -
         low, high = wilson(count, trials)
         effect = log_odds(count, trials, float(expected[one, to]))
         if rate <= _RATE and low >= _LEAST_MOVE_LOW and effect >= _LEAST_EFFECT:
-            days = sorted(day for day, _ in moves[rooms[one], rooms[to]])
+            days = sorted({day for day, _, _ in moves[rooms[one], rooms[to]]})
             found.append(
                 Pattern(
                     key=f"room_based|way|{rooms[one]}|{rooms[to]}",

@@ -1,7 +1,8 @@
-"""Sequences: what comes next after what came last, over rooms and devices.
+"""Sequences: what comes next after what came last, whatever else happens in between.
 
-A variable-order Markov model (Buehlmann and Wyner 1999): a longer context stands only where it says more about what
-comes next than the context without its oldest step. Chance is the same acts in another order within four hours.
+A sparse variable-order Markov model (Buehlmann and Wyner 1999), over acts with gaps: a step follows another when it
+comes within five minutes, and a longer context stands where the next step keeps following all of it. Chance is the
+same acts, each moved by its own random half hour at most, so that the rhythm of the day remains.
 """
 
 from __future__ import annotations
@@ -15,255 +16,280 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acts import Acts, Cast, Day
-from ..chance import log_odds, q_values, shuffled, surprise, wilson
+from ..chance import log_odds, q_values, surprise, uniforms, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
 from ..window import Row, Window, acts_of, name_of, opportunities
 from .co_occurrence import WINDOW_S as PAIR_S
 
+GAP_S = 300
 LONGEST = 4
-GAP_S = 600
-_PERMUTATIONS = 10
+_GAP_MS = GAP_S * 1000
+_JITTER_MS = 30 * 60_000
+_PERMUTATIONS = 8
 _ROWS = 600
 _DAYS = 56
+_DAY_MS = 30 * 3_600_000
 _RATE = 0.05
 _LEAST = 6
 _LEAST_DAYS = 5
 _LEAST_LOW = 0.3
-_LEAST_EFFECT = 1.5
+_LEAST_EFFECT = 1.2
 _REACTION_S = 0.5
 _MOST_AUTOMATIC = 0.34
-_BLOCK_MS = 4 * 3_600_000
+# The busiest of more kinds of acts are left out: what happens all the time is no step of anything.
+_MOST_TOKENS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """Acts by hand and arrivals in the order they came, an act that repeats itself once; (n,) each."""
+    """Acts by hand, and arrivals, of many days in order: (n,) milliseconds with the days far apart, (n,) tokens."""
 
-    token: NDArray[np.int64]
     at_ms: NDArray[np.int64]
+    token: NDArray[np.int64]
     minute: NDArray[np.int64]
+    size: int
+
+    def of(self, token: int) -> NDArray[np.int64]:
+        """Times of one kind of act."""
+        return self.at_ms[self.token == token]
 
 
 class Sequence:
-    """Chains of two to four acts, each within ten minutes of the one before. Pairs in quick succession are not its own."""
+    """Chains of two to four acts, each within five minutes of the one before."""
 
     pattern_type = PatternType.SEQUENCE
     table = "sequence_daily"
 
     def daily(self, day: Day, window: Window) -> list[Row]:
-        """One row for each chain of the day that ends with somebody's hand."""
-        stream = _stream(day.acts)
-        hand = _hands(day.acts.tokens, window.cast)
+        """One row for each chain of two acts of the day of which the second was somebody's hand."""
+        acts = day.acts
+        done = ~acts.automatic
+        stream = _Stream(acts.at_ms[done], acts.token[done], acts.minute[done], len(acts.tokens))
+        allowed = _allowed(acts.tokens, window.cast)
+        first, then, lasted = _follows(stream)
+        kept = allowed[stream.token[first], then]
+        first, then, lasted = first[kept], then[kept], lasted[kept]
+        pair = stream.token[first] * max(stream.size, 1) + then
+        often = np.bincount(stream.token, minlength=stream.size)
         rows: list[Row] = []
-        for length in range(LONGEST, 1, -1):
-            starts = _chains(stream, length)
-            starts = starts[hand[stream.token[starts + length - 1]]] if len(starts) else starts
-            if not len(starts):
-                continue
-            chains = stream.token[starts[:, None] + np.arange(length)]
-            lasted = (stream.at_ms[starts + length - 1] - stream.at_ms[starts]) / 1000
-            minutes = stream.minute[starts + length - 1]
-            before = _count(stream.token[_chains(stream, length - 1)[:, None] + np.arange(length - 1)])
-            unique, back = np.unique(chains, axis=0, return_inverse=True)
-            for number, chain in enumerate(unique.tolist()):
-                mine = back.reshape(-1) == number
-                steps = [[day.acts.tokens[t].entity_id, day.acts.tokens[t].state] for t in chain]
-                rows.append(
-                    {
-                        "sequence_id": _digest(steps),
-                        "sequence": steps,
-                        "frequency": int(mine.sum()),
-                        "avg_duration_seconds": float(lasted[mine].mean()),
-                        "confidence": int(mine.sum()) / before[tuple(chain[:-1])],
-                        "minutes": minutes[mine][:24].tolist(),
-                    }
-                )
-        rows.sort(key=lambda row: (-row["frequency"], -len(row["sequence"]), row["sequence_id"]))
-        return rows[:_ROWS]
+        unique, back, counts = np.unique(pair, return_inverse=True, return_counts=True)
+        for number in np.argsort(-counts, kind="stable")[:_ROWS].tolist():
+            one, other = divmod(int(unique[number]), stream.size)
+            mine = back == number
+            steps = [[acts.tokens[n].entity_id, acts.tokens[n].state] for n in (one, other)]
+            rows.append(
+                {
+                    "sequence_id": _digest(steps),
+                    "sequence": steps,
+                    "frequency": int(counts[number]),
+                    "avg_duration_seconds": float(lasted[mine].mean() / 1000),
+                    "confidence": float(counts[number] / often[one]),
+                    "minutes": stream.minute[first[mine]][:24].tolist(),
+                }
+            )
+        return rows
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
-        """Chains whose last step follows the others more often than chance has it."""
+        """Links that chance does not explain, and the chains they make."""
         window = window.last(_DAYS)
-        numbers: dict[Act, int] = {}
-        streams: list[_Stream] = []
-        for day in acts_of(window):
-            known = np.array(
-                [numbers.setdefault(act, len(numbers)) for act in day.acts.tokens], dtype=np.int64
-            )
-            stream = _stream(day.acts)
-            ours = np.array([act.entity_id in window.cast for act in day.acts.tokens], dtype=np.bool_)
-            kept = ours[stream.token] if len(ours) else np.zeros(0, dtype=np.bool_)
-            token = known[stream.token[kept]] if len(known) else stream.token
-            streams.append(_Stream(token, stream.at_ms[kept], stream.minute[kept]))
-            yield None
-        tokens = tuple(numbers)
-        hand = _hands(tokens, window.cast)
         _, automatic = opportunities(window)
-        busy = np.array([automatic.get(act, 0.0) > _MOST_AUTOMATIC for act in tokens], dtype=np.bool_)
-        counts: list[dict[tuple[int, ...], int]] = []
-        for length in range(1, LONGEST + 1):
-            counts.append(_all_chains(streams, length))
+        days: list[Acts] = []
+        for day in acts_of(window):
+            days.append(day.acts)
             yield None
-        total = sum(counts[0].values())
-        told = self._told(window, numbers)
+        stream, tokens = _joined(days, window.cast, automatic)
+        if len(stream.token) < _LEAST:
+            yield []
+            return
+        allowed = _allowed(tokens, window.cast)
+        often = np.bincount(stream.token, minlength=stream.size)
+        counts = _counts(stream, allowed)
         yield None
-        kept_chains = [
-            chain
-            for table in counts[1:]
-            for chain, count in sorted(table.items())
-            if count >= _LEAST
-            and hand[chain[-1]]
-            and not busy[list(chain)].any()
-            and chain in told
-            and len(told[chain].days) >= _LEAST_DAYS
-            and not _repeats(chain, tokens, window.cast)
-        ]
-        scores = [_score(chain, counts, total) for chain in kept_chains]
+        chances = []
+        for seed in range(_PERMUTATIONS):
+            chances.append(_counts(_moved(stream, seed), allowed))
+            yield None
+        chance = np.stack(chances)
+        total = chance.sum(axis=0)
+        trials = np.repeat(np.maximum(often, 1)[:, None], stream.size, axis=1).astype(np.float64)
+        expected = total / _PERMUTATIONS + 0.5
+        kept = np.flatnonzero(((counts >= _LEAST) | (chance >= _LEAST).any(axis=0)).ravel())
+        flat = trials.ravel()[kept]
+        scores = surprise(counts.ravel()[kept], flat, expected.ravel()[kept])
         null = []
-        for permutation in range(_PERMUTATIONS):
-            mixed = [
-                _Stream(stream.token[shuffled(permutation * 1000 + n, stream.at_ms // _BLOCK_MS)], stream.at_ms,
-                        stream.minute)
-                for n, stream in enumerate(streams)
-            ]  # fmt: skip
-            by_chance = [_all_chains(mixed, length) for length in range(1, LONGEST + 1)]
+        for each in chance:
+            others = (total - each) / (_PERMUTATIONS - 1) + 0.5
+            null.append(surprise(each.ravel()[kept], flat, others.ravel()[kept]))
+        rates = np.ones(stream.size**2)
+        rates[kept] = q_values(scores, np.array(null).reshape(_PERMUTATIONS, -1))
+        yield None
+        links = _links(counts, often, expected, rates.reshape(counts.shape))
+        # What a context of several steps must surpass is what the weakest link surpassed.
+        bar = min((float(surprise(counts[a, b], often[a], expected[a, b])) for a, b in links), default=0.0)
+        found: list[Pattern] = []
+        for first, then in links:
+            rate = float(rates[first * stream.size + then])
+            for chain in _grow([first, then], stream, expected, often, allowed, bar, tokens, window.cast):
+                pattern = _pattern(chain, stream, expected, often, tokens, rate, window)
+                if pattern is not None:
+                    found.append(pattern)
             yield None
-            best = [
-                _score(chain, by_chance, total)
-                for table in by_chance[1:]
-                for chain, count in table.items()
-                if count >= _LEAST and hand[chain[-1]] and not _repeats(chain, tokens, window.cast)
-            ]
-            null.append(best)
-            yield None
-        rates = q_values(scores, _padded(null))
-        found: dict[tuple[int, ...], Pattern] = {}
-        for chain, rate in zip(kept_chains, rates.tolist(), strict=True):
-            pattern = _pattern(chain, rate, counts, total, tokens, told[chain], window)
-            if pattern is not None and _says_more(chain, counts, found):
-                found[chain] = pattern
-        yield list(found.values())
-
-    def _told(self, window: Window, numbers: dict[Act, int]) -> dict[tuple[int, ...], _Told]:
-        """Days, durations and minutes of each chain, from the stored aggregates."""
-        told: dict[tuple[int, ...], _Told] = {}
-        columns = ("date", "sequence", "frequency", "avg_duration_seconds", "minutes")
-        for day, steps, frequency, lasted, minutes in window.read(self.table, columns):
-            acts = [Act(*step) for step in json.loads(steps)]
-            if all(act in numbers for act in acts):
-                chain = tuple(numbers[act] for act in acts)
-                entry = told.setdefault(chain, _Told([], 0.0, 0, []))
-                entry.days.append(day)
-                entry.lasted += lasted * frequency
-                entry.count += frequency
-                entry.minutes += json.loads(minutes)
-        return told
+        yield _longest(found)
 
 
-@dataclass(slots=True)
-class _Told:
-    days: list[str]
-    lasted: float
-    count: int
-    minutes: list[int]
+def _joined(days: list[Acts], cast: Cast, automatic: dict[Act, float]) -> tuple[_Stream, tuple[Act, ...]]:
+    """All days as one stream of the acts that may be steps."""
+    often: dict[Act, int] = {}
+    for acts in days:
+        for act, count in zip(acts.tokens, np.bincount(acts.token, minlength=len(acts.tokens)).tolist(), strict=True):
+            if act.entity_id in cast and automatic.get(act, 0.0) <= _MOST_AUTOMATIC:
+                often[act] = often.get(act, 0) + count
+    tokens = tuple(sorted(sorted(often, key=lambda act: (often[act], act))[:_MOST_TOKENS]))
+    number = {act: place for place, act in enumerate(tokens)}
+    at_ms, token, minute = [], [], []
+    for place, acts in enumerate(days):
+        known = np.array([number.get(act, -1) for act in acts.tokens], dtype=np.int64)
+        mine = known[acts.token] if len(known) else acts.token
+        kept = (mine >= 0) & ~acts.automatic
+        at_ms.append(acts.at_ms[kept] + place * _DAY_MS)
+        token.append(mine[kept])
+        minute.append(acts.minute[kept])
+    empty = np.zeros(0, dtype=np.int64)
+    return (
+        _Stream(
+            np.concatenate([empty, *at_ms]), np.concatenate([empty, *token]), np.concatenate([empty, *minute]),
+            len(tokens),
+        ),
+        tokens,
+    )  # fmt: skip
 
 
-def _stream(acts: Acts) -> _Stream:
-    done = ~acts.automatic
-    token, at_ms, minute = acts.token[done], acts.at_ms[done], acts.minute[done]
-    kept = np.ones(len(token), dtype=np.bool_)
-    kept[1:] = token[1:] != token[:-1]
-    return _Stream(token[kept], at_ms[kept], minute[kept])
+def _moved(stream: _Stream, seed: int) -> _Stream:
+    """The same acts, each at another time within half an hour."""
+    moved = stream.at_ms + ((2 * uniforms(2000 + seed, len(stream.at_ms)) - 1) * _JITTER_MS).astype(np.int64)
+    order = np.argsort(moved, kind="stable")
+    return _Stream(moved[order], stream.token[order], stream.minute[order], stream.size)
 
 
-def _hands(tokens: tuple[Act, ...], cast: Cast) -> NDArray[np.bool_]:
-    return np.array(
-        [act.entity_id in cast and not cast.sees(act.entity_id) for act in tokens], dtype=np.bool_
-    )
+def _follows(stream: _Stream) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Which act (index) is followed by which token within the gap, each token once, and after how many milliseconds."""
+    firsts, thens, lasted = [], [], []
+    index = np.arange(len(stream.token))
+    for step in range(1, len(stream.token)):
+        gap = stream.at_ms[step:] - stream.at_ms[:-step]
+        near = gap <= _GAP_MS
+        if not near.any():
+            break
+        firsts.append(index[:-step][near])
+        thens.append(stream.token[step:][near])
+        lasted.append(gap[near])
+    if not firsts:
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing, nothing
+    first, then, took = np.concatenate(firsts), np.concatenate(thens), np.concatenate(lasted)
+    # Steps grow, so the first of each pair is the soonest.
+    _, soonest = np.unique(first * max(stream.size, 1) + then, return_index=True)
+    return first[soonest], then[soonest], took[soonest]
 
 
-def _chains(stream: _Stream, length: int) -> NDArray[np.int64]:
-    """Where chains of a length start: each step within the gap of the one before."""
-    count = len(stream.token) - length + 1
-    if count <= 0:
-        return np.zeros(0, dtype=np.int64)
-    close = np.diff(stream.at_ms) <= GAP_S * 1000
-    kept = np.ones(count, dtype=np.bool_)
-    for step in range(length - 1):
-        kept &= close[step : step + count]
-    return np.flatnonzero(kept)
+def _counts(stream: _Stream, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(tokens, tokens): how many of the first were followed by the second."""
+    first, then, _ = _follows(stream)
+    pairs = stream.token[first] * stream.size + then
+    counts = np.bincount(pairs, minlength=stream.size**2).reshape(stream.size, stream.size)
+    return np.where(allowed, counts, 0)
 
 
-def _count(chains: NDArray[np.int64]) -> dict[tuple[int, ...], int]:
-    unique, counts = np.unique(chains, axis=0, return_counts=True)
-    return {tuple(chain): count for chain, count in zip(unique.tolist(), counts.tolist(), strict=True)}
+def _allowed(tokens: tuple[Act, ...], cast: Cast) -> NDArray[np.bool_]:
+    """(tokens, tokens): what may follow what: a hand, and not the same thing; a sensor's sight in its own room."""
+    found = np.zeros((len(tokens), len(tokens)), dtype=np.bool_)
+    sees = [cast.sees(act.entity_id) for act in tokens]
+    rooms = [cast.room(act.entity_id) for act in tokens]
+    for one, first in enumerate(tokens):
+        for other, then in enumerate(tokens):
+            near = not sees[one] or (rooms[one] is not None and rooms[one] == rooms[other])
+            found[one, other] = not sees[other] and near and not cast.siblings(first.entity_id, then.entity_id)
+    return found
 
 
-def _all_chains(streams: list[_Stream], length: int) -> dict[tuple[int, ...], int]:
-    """How often each chain occurs over all days."""
-    parts = [s.token[_chains(s, length)[:, None] + np.arange(length)] for s in streams]
-    filled = [part for part in parts if len(part)]
-    return _count(np.concatenate(filled)) if filled else {}
+def _links(
+    counts: NDArray[np.int64], often: NDArray[np.int64], expected: NDArray[np.float64], rates: NDArray[np.float64]
+) -> list[tuple[int, int]]:
+    """Pairs of steps that hold."""
+    found = []
+    for first, then in zip(*np.nonzero((rates <= _RATE) & (counts >= _LEAST)), strict=True):
+        count, trials = int(counts[first, then]), int(often[first])
+        strong = log_odds(count, trials, float(expected[first, then])) >= _LEAST_EFFECT
+        if strong and wilson(count, trials)[0] >= _LEAST_LOW:
+            found.append((int(first), int(then)))
+    return found
 
 
-def _expected(
-    chain: tuple[int, ...], counts: list[dict[tuple[int, ...], int]], total: int
-) -> tuple[int, float]:
-    """How often the context came, and how often the last step would have followed by chance."""
-    context = counts[len(chain) - 2][chain[:-1]]
-    return context, context * counts[0][chain[-1:]] / max(total, 1)
+def _ends(chain: list[int], stream: _Stream) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts and ends of the occurrences of a chain: each step is the soonest after the one before."""
+    start = end = stream.of(chain[0])
+    for token in chain[1:]:
+        times = np.append(stream.of(token), np.iinfo(np.int64).max // 2)
+        follows = times[np.searchsorted(times, end, side="right")]
+        kept = follows - end <= _GAP_MS
+        start, end = start[kept], follows[kept]
+    return start, end
 
 
-def _score(chain: tuple[int, ...], counts: list[dict[tuple[int, ...], int]], total: int) -> float:
-    context, expected = _expected(chain, counts, total)
-    return float(surprise(counts[len(chain) - 1][chain], context, expected))
-
-
-def _padded(null: list[list[float]]) -> NDArray[np.float64]:
-    """Scores of permutations of different lengths as one array, filled with 0."""
-    width = max((len(each) for each in null), default=0)
-    return np.array([each + [0.0] * (width - len(each)) for each in null]).reshape(len(null), width)
-
-
-def _repeats(chain: tuple[int, ...], tokens: tuple[Act, ...], cast: Cast) -> bool:
-    """Whether a thing stands in it twice."""
-    ids = [tokens[step].entity_id for step in chain]
-    return any(cast.siblings(one, other) for n, one in enumerate(ids) for other in ids[:n])
-
-
-def _says_more(
-    chain: tuple[int, ...], counts: list[dict[tuple[int, ...], int]], found: dict[tuple[int, ...], Pattern]
-) -> bool:
-    """Whether the oldest step makes the last one clearly more probable than without it."""
-    shorter = chain[1:]
-    if len(chain) == 2 or shorter not in found:
-        return True
-    with_it = counts[len(chain) - 1][chain] / counts[len(chain) - 2][chain[:-1]]
-    without = counts[len(shorter) - 1][shorter] / counts[len(shorter) - 2][shorter[:-1]]
-    return with_it > without + 0.1
+def _grow(
+    chain: list[int],
+    stream: _Stream,
+    expected: NDArray[np.float64],
+    often: NDArray[np.int64],
+    allowed: NDArray[np.bool_],
+    bar: float,
+    tokens: tuple[Act, ...],
+    cast: Cast,
+) -> Iterator[list[int]]:
+    """The chain itself, and every longer one whose next step follows the whole of it."""
+    yield chain
+    if len(chain) == LONGEST:
+        return
+    _, end = _ends(chain, stream)
+    last = chain[-1]
+    for token in range(stream.size):
+        if not allowed[last, token] or any(cast.siblings(tokens[token].entity_id, tokens[n].entity_id) for n in chain):
+            continue
+        times = np.append(stream.of(token), np.iinfo(np.int64).max // 2)
+        count = int((times[np.searchsorted(times, end, side="right")] - end <= _GAP_MS).sum())
+        chance = len(end) * float(expected[last, token]) / max(int(often[last]), 1)
+        if (
+            count >= _LEAST
+            and float(surprise(count, len(end), chance)) >= bar
+            and wilson(count, len(end))[0] >= _LEAST_LOW
+        ):
+            yield from _grow([*chain, token], stream, expected, often, allowed, bar, tokens, cast)
 
 
 def _pattern(
-    chain: tuple[int, ...],
-    rate: float,
-    counts: list[dict[tuple[int, ...], int]],
-    total: int,
+    chain: list[int],
+    stream: _Stream,
+    expected: NDArray[np.float64],
+    often: NDArray[np.int64],
     tokens: tuple[Act, ...],
-    told: _Told,
+    rate: float,
     window: Window,
 ) -> Pattern | None:
-    count = counts[len(chain) - 1][chain]
-    context, expected = _expected(chain, counts, total)
-    low, high = wilson(count, context)
-    effect = log_odds(count, context, expected)
-    lasted = told.lasted / max(told.count, 1)
-    if rate > _RATE or low < _LEAST_LOW or effect < _LEAST_EFFECT or lasted < _REACTION_S:
+    """The pattern of a chain; its rate is how often the first step leads to the last."""
+    start, end = _ends(chain, stream)
+    count, trials = len(start), int(often[chain[0]])
+    days = np.unique(start // _DAY_MS)
+    if count < _LEAST or len(days) < _LEAST_DAYS:
         return None
-    if len(chain) == 2 and lasted <= PAIR_S:
+    lasted = float(np.median(end - start)) / 1000
+    low, high = wilson(count, trials)
+    chance = float(trials)
+    for one, other in zip(chain, chain[1:], strict=False):
+        chance *= min(float(expected[one, other]) / max(int(often[one]), 1), 1.0)
+    if low < _LEAST_LOW or lasted < _REACTION_S or (len(chain) == 2 and lasted <= PAIR_S):
         return None
-    steps = tuple(tokens[step] for step in chain)
-    minutes = np.array(told.minutes, dtype=np.int64)
-    hours = tuple(int(h) for h in np.unique(minutes // 60))
+    steps = tuple(tokens[token] for token in chain)
+    mine = np.isin(stream.at_ms, start) & (stream.token == chain[0])
     return Pattern(
         key="sequence|" + "|".join(f"{act.entity_id}={act.state}" for act in steps),
         pattern_type=PatternType.SEQUENCE,
@@ -272,16 +298,31 @@ def _pattern(
         action=steps[-1],
         trigger=steps[-2],
         steps=steps,
-        statistics=Statistics(effect, count, context, len(told.days), count / context, low, high, rate),
-        when=When(hours=hours),
-        first_seen=told.days[0],
-        last_seen=told.days[-1],
+        statistics=Statistics(
+            log_odds(count, trials, chance), count, trials, len(days), count / trials, low, high, rate
+        ),
+        when=When(hours=tuple(np.unique(stream.minute[mine] // 60).tolist())),
+        first_seen=window.days[int(days[0])].isoformat(),
+        last_seen=window.days[int(days[-1])].isoformat(),
         parameters={"duration_s": lasted, "gap_s": GAP_S},
         description=(
-            " -> ".join(name_of(act) for act in steps)
-            + f" ({count} of {context} times, over {lasted / 60:.1f} minutes)"
+            ", then ".join(name_of(act) for act in steps)
+            + f" ({count} of {trials} times, within {lasted / 60:.0f} minutes)"
         ),
     )
+
+
+def _longest(found: list[Pattern]) -> list[Pattern]:
+    """Without chains that are a part of a longer one."""
+
+    def inside(short: tuple[Act, ...], long: tuple[Act, ...]) -> bool:
+        return any(long[n : n + len(short)] == short for n in range(len(long) - len(short) + 1))
+
+    return [
+        one
+        for one in found
+        if not any(len(other.steps) > len(one.steps) and inside(one.steps, other.steps) for other in found)
+    ]
 
 
 def _digest(steps: list[list[str]]) -> str:

@@ -27,6 +27,8 @@ _RATE = 0.05
 _LEAST_DAYS = 5
 _LEAST_LOW = 0.35
 _NEAR_MIN = 60
+# A room that is busy for longer is not the place of a session.
+_LONGEST_S = 6 * 3600.0
 
 
 class Session:
@@ -96,6 +98,8 @@ class Session:
                 for _, minute, seconds in told[kind]
                 if abs((minute - time.minute + 720) % 1440 - 720) <= _NEAR_MIN
             ]
+            if kind != HOME and float(np.median(near)) > _LONGEST_S:
+                continue
             used = [entity_id for entity_id, _ in devices[kind].most_common(5) if entity_id in window.cast]
             seen = [days[index].isoformat() for index in time.hits.tolist()]
             what = "The home wakes up or comes to life" if kind == HOME else f"Activity in {kind} begins"
