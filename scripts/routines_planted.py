@@ -13,14 +13,22 @@ import tempfile
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines import Pattern
 from scripts.routines_home import found_in, turned
-from tests.simulator.planted import FOLLOWS, KINDS, Planted, PlantedHome, Strength, planted_home, seasonal_home
+from tests.simulator.planted import (
+    FOLLOWS,
+    KINDS,
+    Planted,
+    PlantedHome,
+    Strength,
+    planted_home,
+    seasonal_home,
+)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="scripts/routines planted", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="how many homes")
-    parser.add_argument("--days", type=int, default=56)
+    parser.add_argument("--days", type=int, default=59)
     parser.add_argument("--false", action="store_true", dest="show", help="print what was found and is false")
     parser.add_argument("--missed", action="store_true", help="print what was not found")
     parser.add_argument("--json", action="store_true")
@@ -41,7 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{'kind':14s} {'strong':>12s} {'middling':>12s} {'weak':>12s} {'precision':>14s}")
     for row in score.table():
         cells = [f"{row[s.value][0]}/{row[s.value][1]}" for s in Strength]
-        print(f"{row['kind']:14s} {cells[0]:>12s} {cells[1]:>12s} {cells[2]:>12s} {row['true']}/{row['found']:>10d}")
+        print(
+            f"{row['kind']:14s} {cells[0]:>12s} {cells[1]:>12s} {cells[2]:>12s} {row['true']}/{row['found']:>10d}"
+        )
     print(f"on turned days: {score.by_chance} patterns, on the days as they were: {score.turned_kinds()}")
     if given.show:
         print("false:", *score.false, sep="\n  ")
@@ -75,7 +85,10 @@ def is_true(pattern: Pattern, planted: Planted) -> bool:
     if kind in ("room_based", "session"):
         return pattern.room_id == planted.room_id and pattern.parameters.get("kind", "busy") == "busy"
     if kind in ("co_occurrence", "sequence"):
-        order = [planted.entities.index(s.entity_id) if s.entity_id in planted.entities else -1 for s in pattern.steps]
+        order = [
+            planted.entities.index(s.entity_id) if s.entity_id in planted.entities else -1
+            for s in pattern.steps
+        ]
         return order == sorted(order) and order[0] >= 0
     told = {"context": "context", "season": "season", "date": "date", "day_type": "day_type"}
     given = planted.parameters or {}

@@ -127,7 +127,7 @@ class _Garden:
                 minute += rng.expovariate(per_day) * (end - begin)
 
 
-def planted_home(days: int, seed: int, *, each: int = 2, start: date = date(2026, 2, 2)) -> PlantedHome:
+def planted_home(days: int, seed: int, *, each: int = 2, start: date = date(2026, 2, 1)) -> PlantedHome:
     """All kinds but the seasonal one, `each` of every strength, in a home with people and a cat.
 
     Args:
@@ -200,7 +200,9 @@ def _pairs(changes: list[tuple[int, str]]) -> list[tuple[tuple[int, str], tuple[
     return list(zip(changes[::2], changes[1::2], strict=True))
 
 
-def _plant(garden: _Garden, kind: str, strength: Strength, *entities: str, room: str | None = None, **more: object) -> None:
+def _plant(
+    garden: _Garden, kind: str, strength: Strength, *entities: str, room: str | None = None, **more: object
+) -> None:
     garden.planted.append(Planted(kind, strength, entities, room, more))
 
 

@@ -128,7 +128,9 @@ def _peaks(busy: dict[str, NDArray[np.float64]], window: Window) -> Iterator[lis
     for seed, room in enumerate(rooms):
         grid = busy[room]
         share = _around(grid.sum(axis=0))
-        turns = np.floor((2 * uniforms(7000 + seed, _PERMUTATIONS, days) - 1) * (_AROUND + 1)).astype(np.int64)
+        turns = np.floor((2 * uniforms(7000 + seed, _PERMUTATIONS, days) - 1) * (_AROUND + 1)).astype(
+            np.int64
+        )
         index = (np.arange(24) + turns[:, :, None]) % 24
         counts = grid[np.arange(days)[None, :, None], index].sum(axis=1)  # (permutations, hours)
         scores.append(surprise(grid.sum(axis=0), np.full(24, days), share))
@@ -196,22 +198,20 @@ def _ways(moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Wind
     steps = steps[np.argsort(steps[:, 0], kind="stable")]
     size = len(rooms)
 
-    def scored(to: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    def counted(to: NDArray[np.int64]) -> NDArray[np.float64]:
         counts = np.zeros((size, size))
         apart = steps[:, 1] != to
         np.add.at(counts, (steps[apart, 1], to[apart]), 1)
-        leaves = counts.sum(axis=1, keepdims=True)
-        arrives = counts.sum(axis=0, keepdims=True)
-        # Nobody goes where he is.
-        others = np.maximum(arrives.sum() - arrives.T, 1.0)
-        expected = leaves * arrives / others
-        scores = surprise(counts, np.broadcast_to(np.maximum(leaves, 1), counts.shape), expected)
-        return np.where(counts >= _LEAST_MOVES, scores, 0.0), counts, leaves[:, 0], expected
+        return counts
 
-    scores, counts, leaves, expected = scored(steps[:, 2])
-    null = np.stack(
-        [scored(steps[shuffled(8000 + n, steps[:, 0]), 2])[0].ravel() for n in range(_PERMUTATIONS)]
-    )
+    counts = counted(steps[:, 2])
+    chance = np.stack([counted(steps[shuffled(8000 + n, steps[:, 0]), 2]) for n in range(_PERMUTATIONS)])
+    leaves = np.maximum(counts.sum(axis=1), 1.0)
+    expected = chance.mean(axis=0) + 0.5
+    trials = np.repeat(leaves[:, None], size, axis=1)
+    scores = np.where(counts >= _LEAST_MOVES, surprise(counts, trials, expected), 0.0)
+    others = (chance.sum(axis=0) - chance) / (_PERMUTATIONS - 1) + 0.5
+    null = surprise(chance, trials, others).reshape(_PERMUTATIONS, -1)
     ways = np.flatnonzero(scores.ravel() > 0)
     rates = q_values(scores.ravel()[ways], null)
     found = []

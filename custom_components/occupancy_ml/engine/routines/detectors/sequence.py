@@ -141,7 +141,9 @@ def _joined(days: list[Acts], cast: Cast, automatic: dict[Act, float]) -> tuple[
     """All days as one stream of the acts that may be steps."""
     often: dict[Act, int] = {}
     for acts in days:
-        for act, count in zip(acts.tokens, np.bincount(acts.token, minlength=len(acts.tokens)).tolist(), strict=True):
+        for act, count in zip(
+            acts.tokens, np.bincount(acts.token, minlength=len(acts.tokens)).tolist(), strict=True
+        ):
             if act.entity_id in cast and automatic.get(act, 0.0) <= _MOST_AUTOMATIC:
                 often[act] = often.get(act, 0) + count
     tokens = tuple(sorted(sorted(often, key=lambda act: (often[act], act))[:_MOST_TOKENS]))
@@ -208,12 +210,17 @@ def _allowed(tokens: tuple[Act, ...], cast: Cast) -> NDArray[np.bool_]:
     for one, first in enumerate(tokens):
         for other, then in enumerate(tokens):
             near = not sees[one] or (rooms[one] is not None and rooms[one] == rooms[other])
-            found[one, other] = not sees[other] and near and not cast.siblings(first.entity_id, then.entity_id)
+            found[one, other] = (
+                not sees[other] and near and not cast.siblings(first.entity_id, then.entity_id)
+            )
     return found
 
 
 def _links(
-    counts: NDArray[np.int64], often: NDArray[np.int64], expected: NDArray[np.float64], rates: NDArray[np.float64]
+    counts: NDArray[np.int64],
+    often: NDArray[np.int64],
+    expected: NDArray[np.float64],
+    rates: NDArray[np.float64],
 ) -> list[tuple[int, int]]:
     """Pairs of steps that hold."""
     found = []
@@ -253,7 +260,9 @@ def _grow(
     _, end = _ends(chain, stream)
     last = chain[-1]
     for token in range(stream.size):
-        if not allowed[last, token] or any(cast.siblings(tokens[token].entity_id, tokens[n].entity_id) for n in chain):
+        if not allowed[last, token] or any(
+            cast.siblings(tokens[token].entity_id, tokens[n].entity_id) for n in chain
+        ):
             continue
         times = np.append(stream.of(token), np.iinfo(np.int64).max // 2)
         count = int((times[np.searchsorted(times, end, side="right")] - end <= _GAP_MS).sum())
