@@ -471,6 +471,7 @@ class Engine:
         self._chores: tuple[Chore, ...] = (
             Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
             Chore("forecasts", self.forecasts.night),
+            Chore("routines", self.routines.night),
         )
         saved = None if fresh else self._restore(home, now_us)
         self.tracker = saved or Tracker(home, now_us)

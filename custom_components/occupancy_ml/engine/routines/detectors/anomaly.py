@@ -160,8 +160,8 @@ def _score(count: int, past: NDArray[np.float64]) -> float:
         return 0.0
     # A tenth of a day of one act more: an entity that never did anything may begin to.
     mean = (float(past.sum()) + 0.5) / (len(past) + 0.5)
-    # The spread of few days is itself unsure; half as much again is allowed for.
-    variance = max(float(past.var(ddof=1)) * 1.5, mean * 1.2)
+    # The spread of few days is itself unsure; a quarter more is allowed for.
+    variance = max(float(past.var(ddof=1)) * 1.25, mean * 1.1)
     size = mean * mean / (variance - mean)
     chances = _negative_binomial(np.arange(max(count, int(mean * 4)) + 2), mean, size)
     lower = float(chances[: count + 1].sum())

@@ -21,7 +21,7 @@ _PERMUTATIONS = 60
 _RATE = 0.05
 _LEAST_DAYS = 6
 _LEAST_OF_TYPE = 4
-_LEAST_LOW = 0.3
+_LEAST_LOW = 0.25
 # Twice as often as on other days.
 _LEAST_EFFECT = math.log(2)
 _MOST_AUTOMATIC = 0.34

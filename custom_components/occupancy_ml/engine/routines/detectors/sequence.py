@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 import json
 import zlib
 
@@ -293,7 +294,7 @@ def _pattern(
     lasted = float(np.median(end - start)) / 1000
     low, high = wilson(count, trials)
     chance = float(trials)
-    for one, other in zip(chain, chain[1:], strict=False):
+    for one, other in pairwise(chain):
         chance *= min(float(expected[one, other]) / max(int(often[one]), 1), 1.0)
     if low < _LEAST_LOW or lasted < _REACTION_S or (len(chain) == 2 and lasted <= PAIR_S):
         return None
