@@ -38,7 +38,7 @@ MAY_USE = {
     "adaptation": {*GROUND, "features", "occupancy", "store"},
     "forecast": {*GROUND, "features", "store", "adaptation"},
     "timeline": {"events", "features"},
-    "monitoring": {"events", "localtime"},
+    "monitoring": {"events", "localtime", "store"},
     "export": {"events", "home", "features", "store"},
     "pets": {*GROUND, "senses"},
     "sensor_health": {*GROUND, "senses"},
