@@ -1,0 +1,146 @@
+"""A pattern -> the automations that could stand for it, the simplest first. The back-test chooses among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...home import Home, Role
+from ..patterns import Life, Pattern, PatternType
+from .proposal import Action, AtTime, Becomes, HomeBecomes, Proposal, RoomBecomes
+
+# Where an automation acts, and the states it can bring about; see `compose`.
+_SETTABLE = {
+    "light": {"on", "off"},
+    "switch": {"on", "off"},
+    "fan": {"on", "off"},
+    "input_boolean": {"on", "off"},
+    "humidifier": {"on", "off"},
+    "siren": {"on", "off"},
+    "media_player": {"on", "off", "playing", "paused"},
+    "cover": {"open", "closed"},
+    "valve": {"open", "closed"},
+    "lock": {"locked", "unlocked"},
+    "climate": {"off", "heat", "cool", "heat_cool", "auto", "dry", "fan_only"},
+    "vacuum": {"cleaning"},
+    "alarm_control_panel": {"armed_home", "armed_away", "armed_night"},
+}
+SUN = "sun.sun"
+_DAY_MIN = 24 * 60
+# How far around its usual time a person may do something for it to count as the same habit.
+_LEAST_WITHIN_S, _MOST_WITHIN_S = 20 * 60, 90 * 60
+# How soon after a trigger a person must act, at least and at most, for it to count as the same.
+_LEAST_FOLLOW_S, _MOST_FOLLOW_S = 2 * 60, 15 * 60
+_SUN_WITHIN_S = 60 * 60
+
+
+def is_settable(action: Action) -> bool:
+    """Whether an automation can bring an entity into a state."""
+    return action.state in _SETTABLE.get(action.domain, ())
+
+
+def candidates(pattern: Pattern, home: Home) -> list[Proposal]:
+    """The automations that could stand for a pattern, the simplest first; none where it is no habit to act on."""
+    if pattern.life not in (Life.EMERGING, Life.STABLE):
+        return []
+    watched = {sensor.entity_id for sensor in home.sensors}
+    found = [p for p in _plain(pattern) if is_settable(p.action) and p.entity_ids <= watched | {SUN}]
+    variants = [variant for proposal in found for variant in _variants(proposal, pattern, home)]
+    unique: list[Proposal] = []
+    for proposal in (*found, *variants):
+        if proposal not in unique:
+            unique.append(proposal)
+    return unique
+
+
+def _plain(pattern: Pattern) -> Iterator[Proposal]:
+    if pattern.action is None:
+        return
+    action = Action(pattern.action.entity_id, pattern.action.state)
+    kind = pattern.pattern_type
+    if kind is PatternType.TIME_OF_DAY and pattern.when.minute is not None:
+        yield from _at_times(pattern, action)
+    elif kind in (PatternType.CO_OCCURRENCE, PatternType.SEQUENCE) and pattern.trigger is not None:
+        if pattern.trigger.entity_id != action.entity_id:
+            yield Proposal(
+                Becomes(pattern.trigger.entity_id, pattern.trigger.state), action, _follow_s(pattern)
+            )
+    elif kind is PatternType.DURATION and action.state == "on":
+        yield from _after_a_while(pattern, action)
+    elif kind is PatternType.CONTEXTUAL:
+        context = pattern.parameters.get("context")
+        if context == "dark":
+            yield Proposal(Becomes(SUN, "below_horizon"), action, _SUN_WITHIN_S)
+        elif context in ("home", "away"):
+            yield Proposal(HomeBecomes(context == "home"), action, _MOST_FOLLOW_S)
+
+
+def _at_times(pattern: Pattern, action: Action) -> Iterator[Proposal]:
+    """At the usual time, or somewhat before: most days it then comes before the person does."""
+    assert pattern.when.minute is not None
+    spread = pattern.when.spread or 0.0
+    within_s = int(min(max(2 * spread * 60, _LEAST_WITHIN_S), _MOST_WITHIN_S))
+    days = frozenset(pattern.when.weekdays)
+    for share in (0.0, 0.5, 1.0):
+        # People read a clock in fives.
+        minute = round((pattern.when.minute - share * spread) / 5) * 5 % _DAY_MIN
+        yield Proposal(AtTime(minute), action, within_s, days)
+
+
+def _follow_s(pattern: Pattern) -> int:
+    gaps = pattern.parameters.get("gaps_s") or [0]
+    usual = pattern.parameters.get("delay_s") or gaps[-1]
+    return int(min(max(4 * float(usual), _LEAST_FOLLOW_S), _MOST_FOLLOW_S))
+
+
+def _after_a_while(pattern: Pattern, action: Action) -> Iterator[Proposal]:
+    """It is turned off after about the same while each time: where that varies, no automation can know."""
+    median_s, late_s = (float(pattern.parameters.get(name) or 0) for name in ("median_s", "p90_s"))
+    within_s = max(late_s - median_s, _LEAST_FOLLOW_S)
+    if median_s >= 60 and within_s <= median_s / 2:
+        yield Proposal(
+            Becomes(action.entity_id, action.state, int(median_s)),
+            Action(action.entity_id, "off"),
+            int(within_s),
+        )
+
+
+def _variants(proposal: Proposal, pattern: Pattern, home: Home) -> Iterator[Proposal]:
+    """The same with a condition, or with the room instead of one of its sensors."""
+    trigger = proposal.trigger
+    if any(sensor.role is Role.PERSON for sensor in home.sensors) and not isinstance(trigger, HomeBecomes):
+        if proposal.action.state not in ("off", "closed"):
+            yield replace(proposal, someone_home=True)
+    if not isinstance(trigger, Becomes) or trigger.entity_id == SUN:
+        return
+    proposals = [proposal]
+    sensors = {sensor.entity_id: sensor for sensor in home.sensors}
+    sensor = sensors.get(trigger.entity_id)
+    if (
+        sensor is not None
+        and sensor.room_id is not None
+        and sensor.role in (Role.MOTION, Role.PRESENCE)
+        and trigger.state in ("on", "off")
+        and trigger.held_s == 0
+    ):
+        room = RoomBecomes(sensor.room_id, trigger.state == "on")
+        proposals.append(replace(proposal, trigger=room))
+        yield proposals[-1]
+    span = span_of_hours(pattern.when.hours)
+    for each in proposals:
+        if SUN in sensors and proposal.action.state not in ("off", "closed"):
+            yield replace(each, given=((SUN, "below_horizon"),))
+        if span is not None:
+            yield replace(each, hours=span)
+
+
+def span_of_hours(hours: tuple[int, ...]) -> tuple[int, int] | None:
+    """The shortest span of the clock, in minutes of the day, that holds all hours; None where it saves little."""
+    held = sorted(set(hours))
+    if not held:
+        return None
+    gaps = [((held[(i + 1) % len(held)] - hour - 1) % 24, i) for i, hour in enumerate(held)]
+    longest, index = max(gaps)
+    if longest < 8:
+        return None
+    return held[(index + 1) % len(held)] * 60, (held[index] + 1) % 24 * 60

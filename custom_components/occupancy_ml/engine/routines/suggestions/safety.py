@@ -1,0 +1,142 @@
+"""How much harm an automation could do when it is wrong: a class and a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+import re
+
+from .proposal import Action, AtTime, Proposal
+
+SAFE_ENOUGH = 60
+"""Below this score, a proposal is made only where the user allows its class."""
+
+
+class SafetyClass(StrEnum):
+    """What kind of thing is moved. Those after `SWITCH` are risky: the user allows them one by one."""
+
+    LIGHT = "light"
+    MEDIA = "media"
+    FAN = "fan"
+    BLIND = "blind"
+    SWITCH = "switch"
+    HEATING = "heating"
+    WATER = "water"
+    OPENING = "opening"
+    GARAGE = "garage"
+    LOCK = "lock"
+    ALARM = "alarm"
+    ESSENTIAL = "essential"
+    OTHER = "other"
+
+
+RISKY = tuple(SafetyClass)[5:]
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """A class, and 0 (never without being asked) to 100 (nothing to lose)."""
+
+    safety_class: SafetyClass
+    score: int
+
+    def allows(self, allowed: frozenset[str]) -> bool:
+        """Whether it may be proposed to a user who allows these classes."""
+        return self.score >= SAFE_ENOUGH or self.safety_class.value in allowed
+
+
+# What a switch or a fan is called says what hangs on it. English only: a name that says nothing keeps the score
+# of a plain switch.
+_WORDS = (
+    (SafetyClass.LOCK, re.compile(r"lock|latch|strike")),
+    (SafetyClass.GARAGE, re.compile(r"garage|gate")),
+    (SafetyClass.ALARM, re.compile(r"alarm|siren|security|camera")),
+    (
+        SafetyClass.HEATING,
+        re.compile(
+            r"heat|boiler|oven|stove|hob|cooker|kettle|iron|toaster|sauna|furnace|radiator|thermostat|fire"
+            r"|grill|blanket|dryer|charger"
+        ),
+    ),
+    (SafetyClass.WATER, re.compile(r"water|valve|pump|sprinkler|irrigation|pool|tap|faucet")),
+    (
+        SafetyClass.ESSENTIAL,
+        re.compile(r"fridge|freezer|aquarium|server|router|modem|network|nas|cpap|oxygen|medical|smoke"),
+    ),
+)
+_WORD_BREAK = re.compile(r"[^a-z]+")
+
+# (class, score when it goes on or opens, score when it goes off or closes). A light can be wrong and no harm
+# is done; a heater that is left on, a door that opens, or a freezer that goes off cannot be taken back.
+_SCORES = {
+    SafetyClass.LIGHT: (100, 95),
+    SafetyClass.MEDIA: (85, 90),
+    SafetyClass.FAN: (85, 90),
+    SafetyClass.BLIND: (80, 80),
+    SafetyClass.SWITCH: (70, 80),
+    SafetyClass.HEATING: (20, 70),
+    SafetyClass.WATER: (10, 70),
+    SafetyClass.OPENING: (20, 40),
+    SafetyClass.GARAGE: (0, 20),
+    SafetyClass.LOCK: (0, 40),
+    SafetyClass.ALARM: (30, 0),
+    SafetyClass.ESSENTIAL: (50, 10),
+    SafetyClass.OTHER: (30, 30),
+}
+_DOMAINS = {
+    "light": SafetyClass.LIGHT,
+    "media_player": SafetyClass.MEDIA,
+    "fan": SafetyClass.FAN,
+    "switch": SafetyClass.SWITCH,
+    "input_boolean": SafetyClass.SWITCH,
+    "climate": SafetyClass.HEATING,
+    "water_heater": SafetyClass.HEATING,
+    "humidifier": SafetyClass.SWITCH,
+    "valve": SafetyClass.WATER,
+    "lock": SafetyClass.LOCK,
+    "alarm_control_panel": SafetyClass.ALARM,
+    "siren": SafetyClass.ALARM,
+}
+_BLINDS = frozenset({"awning", "blind", "curtain", "shade", "shutter"})
+_GARAGES = frozenset({"door", "garage", "gate"})
+_CALMING = frozenset({"off", "closed", "locked", "paused", "idle", "docked", "disarmed"})
+_NIGHT = (23 * 60, 6 * 60)
+
+
+def assess(proposal: Proposal, device_class: str | None) -> Safety:
+    """The class and the score of a proposal.
+
+    Args:
+        proposal: what is to be done, and when.
+        device_class: Home Assistant's class of the entity that is moved, where it has one.
+    """
+    action = proposal.action
+    found = safety_class(action, device_class)
+    active, calming = _SCORES[found]
+    calms = action.state in _CALMING
+    score = calming if calms else active
+    trigger = proposal.trigger
+    if isinstance(trigger, AtTime) and not calms:
+        if trigger.minute >= _NIGHT[0] or trigger.minute < _NIGHT[1]:
+            score -= 10  # it may wake somebody
+        if not proposal.someone_home:
+            score -= 5  # it may run with nobody there to notice
+    return Safety(found, max(0, score))
+
+
+def safety_class(action: Action, device_class: str | None) -> SafetyClass:
+    """What kind of thing an action moves, from its domain, its device class and the words of its id."""
+    domain = action.domain
+    if domain == "cover":
+        if device_class in _BLINDS:
+            return SafetyClass.BLIND
+        return SafetyClass.GARAGE if device_class in _GARAGES else SafetyClass.OPENING
+    found = _DOMAINS.get(domain, SafetyClass.OTHER)
+    if found in (SafetyClass.SWITCH, SafetyClass.FAN):
+        words = [word for word in _WORD_BREAK.split(action.entity_id.partition(".")[2]) if word]
+        # A lamp in the garage is a lamp.
+        if not {"light", "lights", "lamp", "lamps"} & set(words):
+            for risky, pattern in _WORDS:
+                if any(pattern.match(word) for word in words):
+                    return risky
+    return found
