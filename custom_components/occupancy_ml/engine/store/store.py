@@ -29,6 +29,7 @@ from .runs import ClrRuns
 from .salvage import NOTHING, Salvaged
 from .schema import MIGRATIONS, Migration
 from .scores import DailyScores
+from .suggestions import Suggestions
 
 _LAST_TRIM = "last_trim_at"
 _MOST_AT_ONCE_US = 3 * DAY_US
@@ -72,6 +73,7 @@ class Store:
         jobs: processing jobs.
         aggregates: days, weeks and months as the detectors of routines keep them.
         patterns: routines that were found.
+        suggestions: automations proposed from them, and what became of them.
         checkpoints: state of the engine's parts.
         metadata: facts about the file.
         recovered_from: where a damaged file was set aside at this opening, else None.
@@ -108,6 +110,7 @@ class Store:
         self.jobs = Jobs(database)
         self.aggregates = Aggregates(database, entities, rooms)
         self.patterns = PatternTable(database)
+        self.suggestions = Suggestions(database)
         self._open = True
 
     @property

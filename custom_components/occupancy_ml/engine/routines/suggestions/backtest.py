@@ -6,9 +6,8 @@ left it; after one that was wrong, it counts as put right when the time to follo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 import math
 from typing import Any
 
@@ -16,8 +15,8 @@ import numpy as np
 
 from ...events import DAY_US, MICROSECONDS, to_us
 from ...localtime import LocalClock
-from .past import Past, Track
-from .proposal import AtTime, Becomes, HomeBecomes, Proposal, RoomBecomes
+from .past import Flags, Past, Times, Track
+from .proposal import ALL_DAYS, AtTime, Becomes, Proposal, RoomBecomes
 
 _LEAST_FIRINGS = 6
 _LEAST_DAYS = 4
@@ -130,29 +129,43 @@ def backtest(proposal: Proposal, past: Past, clock: LocalClock, since_us: int | 
         since_us: from when on its numbers were fixed; None where they are of today.
     """
     acted = past.track(proposal.action.entity_id)
-    target = proposal.action.state
     within_us = proposal.within_s * MICROSECONDS
+    moments = _triggered(proposal, past, clock)
+    moments = moments[(moments >= past.start_us) & (moments + within_us <= past.end_us)]
+    moments = moments[_may_fire(proposal, past, clock, moments)]
+    is_so = acted.stands_at(moments, proposal.action.state)
+    already = int(np.count_nonzero(is_so))
+    moments = moments[acted.known_at(moments) & ~is_so]
+
+    done = np.flatnonzero(acted.is_state(proposal.action.state))
+    done_us = acted.times_us[done]
+    following = np.searchsorted(done_us, moments, side="right")
+    # The sentinel lies beyond every time allowed.
+    followed_us = np.append(done_us, np.iinfo(np.int64).max)[following]
+    by_automation = np.append(acted.automated[done], False)[following]
+    lost_us = acted.times_us[acted.codes == 0]
+    is_known = np.searchsorted(lost_us, moments, side="right") == np.searchsorted(
+        lost_us, moments + within_us, side="right"
+    )
+
     right: list[int] = []
     wrong: list[int] = []
-    automated = already = 0
+    automated = 0
     free_us = past.start_us
-    for moment in _triggered(proposal, past, clock):
-        if moment + within_us > past.end_us or not _may_fire(proposal, past, clock, moment):
+    counted_us = -1
+    for moment, then_us, was_automated, known in zip(
+        moments.tolist(), followed_us.tolist(), by_automation.tolist(), is_known.tolist(), strict=True
+    ):
+        # What was brought about once is so until the hand that followed; it fires no second time before.
+        if moment < free_us or then_us == counted_us:
             continue
-        index = acted.index_at(moment)
-        if index < 0 or not acted.states[index]:
-            continue
-        if acted.states[index] == target:
-            already += 1
-            continue
-        if moment < free_us:
-            continue
-        followed = _next(acted, index, target, moment + within_us)
-        if followed is None:
-            if _is_known(acted, index, moment + within_us):
+        if then_us > moment + within_us:
+            if known:
                 wrong.append(moment)
             free_us = moment + within_us
-        elif acted.automated[followed]:
+            continue
+        counted_us = then_us
+        if was_automated:
             automated += 1
         else:
             right.append(moment)
@@ -168,79 +181,61 @@ def backtest(proposal: Proposal, past: Past, clock: LocalClock, since_us: int | 
     )
 
 
-def _triggered(proposal: Proposal, past: Past, clock: LocalClock) -> Iterator[int]:
+def _triggered(proposal: Proposal, past: Past, clock: LocalClock) -> Times:
     """The moments of the trigger, in order, conditions aside."""
     trigger = proposal.trigger
     if isinstance(trigger, AtTime):
-        yield from _daily(trigger.minute, past, clock)
-    elif isinstance(trigger, Becomes):
-        yield from _becomes(past.track(trigger.entity_id), trigger.state, trigger.held_s, past)
-    elif isinstance(trigger, RoomBecomes):
-        state = "on" if trigger.occupied else "off"
-        yield from _becomes(past.room(trigger.room_id), state, trigger.held_s, past)
-    else:
-        yield from _home_becomes(trigger, past)
+        return _daily(trigger.minute, past, clock)
+    if isinstance(trigger, Becomes):
+        return _becomes(past.track(trigger.entity_id), trigger.state, trigger.held_s)
+    if isinstance(trigger, RoomBecomes):
+        return _becomes(past.room(trigger.room_id), "on" if trigger.occupied else "off", trigger.held_s)
+    moments = np.unique(
+        np.concatenate([np.empty(0, np.int64), *(past.track(p).times_us for p in past.persons)])
+    )
+    home = past.someone_home(moments)
+    turned: Times = moments[1:][(home[1:] != home[:-1]) & (home[1:] == trigger.occupied)]
+    return turned
 
 
-def _daily(minute: int, past: Past, clock: LocalClock) -> Iterator[int]:
-    day, last = clock.at(past.start_us).date(), clock.at(past.end_us).date()
-    while day <= last:
-        moment = _moment(day, minute, clock)
-        if past.start_us <= moment < past.end_us:
-            yield moment
-        day += timedelta(days=1)
-
-
-def _moment(day: date, minute: int, clock: LocalClock) -> int:
+def _daily(minute: int, past: Past, clock: LocalClock) -> Times:
+    first, last = clock.at(past.start_us).date(), clock.at(past.end_us).date()
+    at = time(minute // 60, minute % 60)
     # A time that the clock skips is the moment after the jump; one that it repeats is the first.
-    return to_us(datetime.combine(day, time(minute // 60, minute % 60), clock.zone).astimezone(UTC))
+    return np.array(
+        [
+            to_us(datetime.combine(first + timedelta(days=number), at, clock.zone).astimezone(UTC))
+            for number in range((last - first).days + 1)
+        ],
+        np.int64,
+    )
 
 
-def _becomes(track: Track, state: str, held_s: int, past: Past) -> Iterator[int]:
+def _becomes(track: Track, state: str, held_s: int) -> Times:
     """When a real state gives way to this one, and this one is held; what (re)appears is no change."""
-    held_us = held_s * MICROSECONDS
-    for index in range(1, len(track.states)):
-        if track.states[index] != state or not track.states[index - 1]:
-            continue
-        moment = int(track.times_us[index]) + held_us
-        is_held = index + 1 == len(track.states) or int(track.times_us[index + 1]) >= moment
-        if is_held and past.start_us <= moment < past.end_us:
-            yield moment
+    index = np.flatnonzero(track.is_state(state)[1:] & (track.codes[:-1] != 0)) + 1
+    moments = track.times_us[index] + held_s * MICROSECONDS
+    ends = np.append(track.times_us, np.iinfo(np.int64).max)[index + 1]
+    held: Times = moments[ends >= moments]
+    return held
 
 
-def _home_becomes(trigger: HomeBecomes, past: Past) -> Iterator[int]:
-    moments = sorted({int(moment) for person in past.persons for moment in past.track(person).times_us})
-    before: bool | None = None
-    for moment in moments:
-        home = past.someone_home(moment)
-        if before is not None and home != before and home == trigger.occupied and moment >= past.start_us:
-            yield moment
-        before = home
-
-
-def _may_fire(proposal: Proposal, past: Past, clock: LocalClock, moment: int) -> bool:
-    local = clock.at(moment)
-    if local.weekday() not in proposal.days:
-        return False
+def _may_fire(proposal: Proposal, past: Past, clock: LocalClock, moments: Times) -> Flags:
+    """(m,) whether the conditions hold. Hours are looked at by the half hour."""
+    may = np.ones(len(moments), np.bool_)
+    days, half_hours = clock.days_and_half_hours(moments)
+    if proposal.days != ALL_DAYS:
+        # The first day of the proleptic calendar was a Monday.
+        may &= np.isin((days - 1) % 7, sorted(proposal.days))
     if proposal.hours is not None:
         begin, end = proposal.hours
-        minute = local.hour * 60 + local.minute
-        if not (begin <= minute < end if begin < end else minute >= begin or minute < end):
-            return False
-    if any(past.track(entity_id).state_at(moment) != state for entity_id, state in proposal.given):
-        return False
-    return not proposal.someone_home or past.someone_home(moment)
-
-
-def _next(track: Track, index: int, state: str, until_us: int) -> int | None:
-    """The first change to a state after an index, up to a time."""
-    for later in range(index + 1, int(np.searchsorted(track.times_us, until_us, side="right"))):
-        if track.states[later] == state:
-            return later
-    return None
-
-
-def _is_known(track: Track, index: int, until_us: int) -> bool:
-    """Whether the entity told its state all the time from an index up to a time."""
-    last = int(np.searchsorted(track.times_us, until_us, side="right"))
-    return all(track.states[index:last])
+        minutes = half_hours * 30
+        if begin < end:
+            may &= (minutes >= begin) & (minutes < end)
+        else:
+            may &= (minutes >= begin) | (minutes < end)
+    for entity_id, state in proposal.given:
+        may &= past.track(entity_id).stands_at(moments, state)
+    if proposal.someone_home:
+        may &= past.someone_home(moments)
+    return may

@@ -108,9 +108,10 @@ def _after_a_while(pattern: Pattern, action: Action) -> Iterator[Proposal]:
 def _variants(proposal: Proposal, pattern: Pattern, home: Home) -> Iterator[Proposal]:
     """The same with a condition, or with the room instead of one of its sensors."""
     trigger = proposal.trigger
-    if any(sensor.role is Role.PERSON for sensor in home.sensors) and not isinstance(trigger, HomeBecomes):
-        if proposal.action.state not in ("off", "closed"):
-            yield replace(proposal, someone_home=True)
+    has_persons = any(sensor.role is Role.PERSON for sensor in home.sensors)
+    starts = proposal.action.state not in ("off", "closed")
+    if has_persons and starts and not isinstance(trigger, HomeBecomes):
+        yield replace(proposal, someone_home=True)
     if not isinstance(trigger, Becomes) or trigger.entity_id == SUN:
         return
     proposals = [proposal]
@@ -128,7 +129,7 @@ def _variants(proposal: Proposal, pattern: Pattern, home: Home) -> Iterator[Prop
         yield proposals[-1]
     span = span_of_hours(pattern.when.hours)
     for each in proposals:
-        if SUN in sensors and proposal.action.state not in ("off", "closed"):
+        if SUN in sensors and starts:
             yield replace(each, given=((SUN, "below_horizon"),))
         if span is not None:
             yield replace(each, hours=span)

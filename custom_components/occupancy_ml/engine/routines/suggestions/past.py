@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,40 +10,89 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...events import DAY_US, MINUTE_US, NO_STATE, Cause, Event
-from ...store import Store
+from ...store import PredictionSeries, Store
 
 # A quarter of a day at a time: a slice of some milliseconds also in a home of 200,000 events a day.
 _SLICE_US = DAY_US // 4
+_MISSED_US = 15 * MINUTE_US
 
 
-@dataclass(frozen=True, slots=True)
+type Times = NDArray[np.int64]
+type Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """The states of one entity by time, real ones and gaps alike.
 
     Attributes:
         times_us: (n,) int64, ascending.
-        states: n states; the empty text where there was none.
+        codes: (n,) uint16, 0 where there was no state, else an index into `words`.
         automated: (n,) bool, whether an automation caused the change.
+        words: the states by code; the first is the empty text.
     """
 
-    times_us: NDArray[np.int64]
-    states: tuple[str, ...]
-    automated: NDArray[np.bool_]
+    times_us: Times
+    codes: NDArray[np.uint16]
+    automated: Flags
+    words: tuple[str, ...] = ("",)
 
-    def index_at(self, time_us: int) -> int:
-        """Which state stood at a time, -1 before the first."""
-        return int(np.searchsorted(self.times_us, time_us, side="right")) - 1
+    def is_state(self, state: str) -> Flags:
+        """(n,) whether each entry is this state."""
+        if state not in self.words[1:]:
+            return np.zeros(len(self.codes), np.bool_)
+        flags: Flags = self.codes == self.words.index(state, 1)
+        return flags
 
-    def state_at(self, time_us: int) -> str:
-        """The state at a time; the empty text where none is known."""
-        index = self.index_at(time_us)
-        return self.states[index] if index >= 0 else ""
+    def stands_at(self, moments_us: Times, state: str) -> Flags:
+        """(m,) whether the entity is in this state at (m,) moments."""
+        return self._look_up(moments_us, self.is_state(state))
+
+    def known_at(self, moments_us: Times) -> Flags:
+        """(m,) whether the entity has any state at (m,) moments."""
+        return self._look_up(moments_us, self.codes != 0)
+
+    def _look_up(self, moments_us: Times, flags: Flags) -> Flags:
+        index = np.searchsorted(self.times_us, moments_us, side="right")
+        found: Flags = np.append(False, flags)[index]
+        return found
 
 
-_NOTHING = Track(np.empty(0, np.int64), (), np.empty(0, np.bool_))
+class TrackBuilder:
+    """Collects the events of one entity, in order, in a few bytes each; those that repeat the state say nothing."""
+
+    def __init__(self) -> None:
+        self._times = array("q")
+        self._codes = array("H")
+        self._automated = bytearray()
+        self._words: dict[str, int] = {"": 0}
+        self._last = -1
+
+    def add(self, time_us: int, state: str, automated: bool) -> None:
+        """Add one event."""
+        word = "" if state in NO_STATE else state
+        # Numbers and titles may have any number of states; what follows the 65,000th is all one.
+        code = self._words.setdefault(word, len(self._words)) if len(self._words) < 65_000 else 65_000
+        if code != self._last:
+            self._last = code
+            self._times.append(time_us)
+            self._codes.append(code)
+            self._automated.append(automated)
+
+    def build(self) -> Track:
+        """The track of all that was added."""
+        return Track(
+            np.array(self._times, np.int64),
+            np.array(self._codes, np.uint16),
+            np.frombuffer(bytes(self._automated), np.bool_),
+            tuple(self._words),
+        )
 
 
-@dataclass(frozen=True, slots=True)
+_NOTHING = TrackBuilder().build()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Past:
     """What happened in [start, end), with the states as they stood at the start.
 
@@ -66,9 +116,12 @@ class Past:
         """What was shown of a room."""
         return self.rooms.get(room_id, _NOTHING)
 
-    def someone_home(self, time_us: int) -> bool:
-        """Whether any person was home at a time."""
-        return any(self.track(person).state_at(time_us) == "home" for person in self.persons)
+    def someone_home(self, moments_us: Times) -> Flags:
+        """(m,) whether any person was home at (m,) moments."""
+        home = np.zeros(len(moments_us), np.bool_)
+        for person in self.persons:
+            home |= self.track(person).stands_at(moments_us, "home")
+        return home
 
 
 def read_past(
@@ -86,62 +139,38 @@ def read_past(
     """
     people = tuple(persons)
     wanted = sorted({*entity_ids, *people})
-    events: dict[str, list[Event]] = {entity_id: [] for entity_id in wanted}
+    builders = {entity_id: TrackBuilder() for entity_id in wanted}
+
+    def add(event: Event) -> None:
+        builders[event.entity_id].add(event.time_us, event.state, event.cause is Cause.AUTOMATION)
+
     if wanted:
-        for entity_id, event in store.events.last_before(start_us, wanted).items():
-            events[entity_id].append(event)
+        for event in store.events.last_before(start_us, wanted).values():
+            add(event)
         yield 0.0
         for begin_us in range(start_us, end_us, _SLICE_US):
             until_us = min(begin_us + _SLICE_US, end_us)
-            for batch in store.events.read(begin_us, until_us, wanted, 2000):
+            for batch in store.events.read(begin_us, until_us, wanted, 500):
                 for event in batch:
-                    events[event.entity_id].append(event)
+                    add(event)
                 yield (begin_us - start_us) / (end_us - start_us)
             yield (until_us - start_us) / (end_us - start_us)
     rooms = {}
     for room_id in room_ids:
-        rooms[room_id] = _shown(store, room_id, start_us, end_us)
+        rooms[room_id] = shown_track(store.predictions.series(room_id, start_us, end_us))
         yield 1.0
-    tracks = {entity_id: track_of(found) for entity_id, found in events.items()}
+    tracks = {entity_id: builder.build() for entity_id, builder in builders.items()}
     return Past(start_us, end_us, tracks, rooms, people)
 
 
-def track_of(events: Iterable[Event]) -> Track:
-    """The track of one entity's events, in order; those that repeat the state say nothing."""
-    times: list[int] = []
-    states: list[str] = []
-    automated: list[bool] = []
-    for event in events:
-        state = "" if event.state in NO_STATE else event.state
-        if not states or state != states[-1]:
-            times.append(event.time_us)
-            states.append(state)
-            automated.append(event.cause is Cause.AUTOMATION)
-    return Track(np.array(times, np.int64), tuple(states), np.array(automated, np.bool_))
-
-
-def _shown(store: Store, room_id: str, start_us: int, end_us: int) -> Track:
-    """What was shown of a room every five minutes; a gap where nothing was."""
-    series = store.predictions.series(room_id, start_us, end_us)
-    times = series.time_us
-    if not len(times):
-        return _NOTHING
-    changed = np.flatnonzero(np.append(True, np.diff(series.occupied)))
-    states = ["on" if series.occupied[index] else "off" for index in changed]
-    moments = [int(times[index]) for index in changed]
-    # Two rows far apart: Home Assistant did not run, and a change in between was not seen.
-    gaps = np.flatnonzero(np.diff(times) > 15 * MINUTE_US)
-    for gap in gaps:
-        moments += [int(times[gap]) + 5 * MINUTE_US, int(times[gap + 1])]
-        states += ["", "on" if series.occupied[gap + 1] else "off"]
-    order = np.argsort(np.array(moments), kind="stable")
-    # A change found right after a gap stands there twice: the same state twice is one.
-    kept: list[int] = []
-    for index in order:
-        if not kept or states[index] != states[kept[-1]]:
-            kept.append(int(index))
-    return Track(
-        np.array([moments[index] for index in kept], np.int64),
-        tuple(states[index] for index in kept),
-        np.zeros(len(kept), np.bool_),
-    )
+def shown_track(series: PredictionSeries) -> Track:
+    """What was shown of a room every five minutes, "on" or "off"; a gap where nothing was."""
+    builder = TrackBuilder()
+    before_us = None
+    for time_us, occupied in zip(series.time_us.tolist(), series.occupied.tolist(), strict=True):
+        # Two rows far apart: Home Assistant did not run, and a change in between was not seen.
+        if before_us is not None and time_us - before_us > _MISSED_US:
+            builder.add(before_us + _MISSED_US, "", False)
+        builder.add(time_us, "on" if occupied else "off", False)
+        before_us = time_us
+    return builder.build()

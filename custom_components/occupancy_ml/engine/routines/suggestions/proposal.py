@@ -72,7 +72,8 @@ class Proposal:
         action: what it does; it never fires where that is so already.
         within_s: a person who does the same within so many seconds would have done it anyway.
         days: weekdays on which it may fire, Monday is 0.
-        hours: local minutes of the day [from, to) in which it may fire; past midnight where from > to.
+        hours: local minutes of the day [from, to), whole half hours, in which it may fire; past midnight where
+            from >= to.
         given: states that other entities must be in.
         someone_home: whether somebody must be home.
     """
