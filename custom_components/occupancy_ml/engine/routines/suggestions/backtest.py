@@ -88,7 +88,7 @@ class Backtest:
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
         return {
-            "days": round(self.days, 2),
+            "days": self.days,
             "fired": self.fired,
             "right": list(self.right_us),
             "wrong": list(self.wrong_us),
