@@ -35,6 +35,7 @@ from .outlook import Outlook
 from .payload import PayloadError
 from .rebuilding import AHEAD_US, catch_up, drain, rebuilt
 from .routines import Routines
+from .routines.suggestions import Suggester
 from .snapshot import Snapshot
 from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
 from .store.labels import Label, LabelSource
@@ -157,6 +158,7 @@ class Engine:
         """An entity has another id now; its history goes on under it."""
         with self.store.transaction():
             self.routines.rename(old, new)
+            self.store.suggestions.rename(old, new)
             self.store.events.rename(old, new)
             self.store.scores.rename(f"{RIVAL}{old}", f"{RIVAL}{new}")
 
@@ -456,6 +458,7 @@ class Engine:
         self.predictor = Predictor(home)
         self.predictor.baselines = load(self.store, home)
         self.routines = Routines(self.store, home, self.clock)
+        self.suggestions = Suggester(self.store, home, self.clock, self.routines.patterns)
         self._archive.forget_expected()
         self.store.features.set_names(FEATURE_SET_VERSION, FEATURE_NAMES)
         self.store.metadata.set("feature_set_version", str(FEATURE_SET_VERSION))
@@ -472,6 +475,7 @@ class Engine:
             Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
             Chore("forecasts", self.forecasts.night),
             Chore("routines", self.routines.night),
+            Chore("suggestions", self.suggestions.night),
         )
         saved = None if fresh else self._restore(home, now_us)
         self.tracker = saved or Tracker(home, now_us)

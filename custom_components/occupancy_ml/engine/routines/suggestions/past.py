@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -59,20 +58,19 @@ class Track:
 
 
 class TrackBuilder:
-    """Collects the events of one entity, in order, in a few bytes each; those that repeat the state say nothing."""
+    """Collects the events of one entity, in order; those that repeat the state say nothing."""
 
     def __init__(self) -> None:
-        self._times = array("q")
-        self._codes = array("H")
-        self._automated = bytearray()
+        self._times: list[int] = []
+        self._codes: list[int] = []
+        self._automated: list[bool] = []
         self._words: dict[str, int] = {"": 0}
         self._last = -1
 
     def add(self, time_us: int, state: str, automated: bool) -> None:
         """Add one event."""
         word = "" if state in NO_STATE else state
-        # Numbers and titles may have any number of states; what follows the 65,000th is all one.
-        code = self._words.setdefault(word, len(self._words)) if len(self._words) < 65_000 else 65_000
+        code = self._words.setdefault(word, len(self._words))
         if code != self._last:
             self._last = code
             self._times.append(time_us)
@@ -84,7 +82,7 @@ class TrackBuilder:
         return Track(
             np.array(self._times, np.int64),
             np.array(self._codes, np.uint16),
-            np.frombuffer(bytes(self._automated), np.bool_),
+            np.array(self._automated, np.bool_),
             tuple(self._words),
         )
 
@@ -139,28 +137,46 @@ def read_past(
     """
     people = tuple(persons)
     wanted = sorted({*entity_ids, *people})
-    builders = {entity_id: TrackBuilder() for entity_id in wanted}
-
-    def add(event: Event) -> None:
-        builders[event.entity_id].add(event.time_us, event.state, event.cause is Cause.AUTOMATION)
-
-    if wanted:
-        for event in store.events.last_before(start_us, wanted).values():
-            add(event)
-        yield 0.0
-        for begin_us in range(start_us, end_us, _SLICE_US):
-            until_us = min(begin_us + _SLICE_US, end_us)
-            for batch in store.events.read(begin_us, until_us, wanted, 500):
-                for event in batch:
-                    add(event)
-                yield (begin_us - start_us) / (end_us - start_us)
-            yield (until_us - start_us) / (end_us - start_us)
+    parts: list[tuple[Times, NDArray[np.int32], NDArray[np.int32], Flags]] = []
+    for begin_us in range(start_us, end_us, _SLICE_US) if wanted else ():
+        until_us = min(begin_us + _SLICE_US, end_us)
+        found = store.events.words(begin_us, until_us, wanted)
+        automated = found.cause == int(Cause.AUTOMATION)
+        parts.append((found.time_us, found.entity.astype(np.int32), found.state.astype(np.int32), automated))
+        yield (until_us - start_us) / (end_us - start_us)
+    before = store.events.last_before(start_us, wanted) if wanted else {}
+    yield 1.0
+    tracks = {}
+    if parts:
+        times, entities, states, flags = (np.concatenate(column) for column in zip(*parts, strict=True))
+        numbers, codes = np.unique(states, return_inverse=True)
+        words = [store.events.state_text(int(number)) for number in numbers]
+        order = np.argsort(entities, kind="stable")
+        bounds = np.searchsorted(entities[order], np.arange(len(wanted) + 1))
+        for index, entity_id in enumerate(wanted):
+            own = order[bounds[index] : bounds[index + 1]]
+            tracks[entity_id] = _track(before.get(entity_id), times[own], codes[own], flags[own], words)
+            yield 1.0
     rooms = {}
     for room_id in room_ids:
         rooms[room_id] = shown_track(store.predictions.series(room_id, start_us, end_us))
         yield 1.0
-    tracks = {entity_id: builder.build() for entity_id, builder in builders.items()}
     return Past(start_us, end_us, tracks, rooms, people)
+
+
+def _track(before: Event | None, times: Times, states: Times, automated: Flags, words: list[str]) -> Track:
+    """The track of one entity: what stood before, then its events; states are indices into the words."""
+    known = ["", *(word for word in words if word not in NO_STATE)]
+    if before is not None and before.is_real and before.state not in known:
+        known.append(before.state)
+    code_of = np.array([known.index(word) if word not in NO_STATE else 0 for word in words], np.uint16)
+    codes = code_of[states]
+    if before is not None:
+        first = known.index(before.state) if before.is_real else 0
+        times, codes = np.append(before.time_us, times), np.append(np.uint16(first), codes)
+        automated = np.append(before.cause is Cause.AUTOMATION, automated)
+    kept = np.append(True, codes[1:] != codes[:-1])[: len(codes)]
+    return Track(times[kept], codes[kept], automated[kept], tuple(known))
 
 
 def shown_track(series: PredictionSeries) -> Track:
