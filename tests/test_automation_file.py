@@ -17,7 +17,7 @@ from custom_components.occupancy_ml.automation_file import (
     AutomationFileError,
     is_included,
     is_same,
-    read_automation,
+    read_automations,
     write_automation,
 )
 
@@ -43,6 +43,10 @@ THEIRS = """\
   variables: {a: 1,
     b: 2}
 """
+
+
+def read_automation(path: Path, automation_id: str) -> str | None:
+    return read_automations(path, [automation_id]).get(automation_id)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +187,11 @@ def test_what_others_write_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest
             path.write_text(text)
         sync(number)
 
-    monkeypatch.setattr(automation_file.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     write_automation(path, "ours", OURS)
     assert [each["id"] for each in yaml.safe_load(path.read_text())] == ["other", "ours"]
 
-    monkeypatch.setattr(
-        automation_file.os, "fsync", lambda number: path.write_text(f"# {os.urandom(4).hex()}\n")
-    )
+    monkeypatch.setattr(os, "fsync", lambda number: path.write_text(f"# {os.urandom(4).hex()}\n"))
     with pytest.raises(AutomationFileError):
         write_automation(path, "ours", OURS.replace("Ours", "Theirs"))
 

@@ -24,6 +24,8 @@ from .questions import Asker
 from .registries import RegistryFollower, async_remove_ghosts
 from .runtime import OccupancyConfigEntry, Runtime
 from .services import async_setup_services
+from .suggestion_services import async_setup_suggestion_services
+from .suggestions import SuggestionKeeper
 from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -33,6 +35,7 @@ PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register actions and commands: they exist, and explain themselves, also while no home is set up."""
     async_setup_services(hass)
+    async_setup_suggestion_services(hass)
     async_setup_websocket_api(hass)
     return True
 
@@ -55,7 +58,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
         await _async_open(hass, coordinator)
         coordinator.async_listen()
         await coordinator.async_config_entry_first_refresh()
-        entry.runtime_data = Runtime(coordinator, learner, Monitor(hass, entry, coordinator))
+        keeper = SuggestionKeeper(hass, entry, coordinator)
+        entry.runtime_data = Runtime(coordinator, learner, Monitor(hass, entry, coordinator), keeper)
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     except BaseException:
         await _async_close(coordinator, learner)
@@ -80,6 +84,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
     entry.async_on_unload(FaultReporter(hass, coordinator).async_start())
     entry.async_on_unload(Asker(hass, entry, coordinator).async_start())
     entry.async_on_unload(async_send_snapshots(hass, coordinator))
+    entry.async_on_unload(keeper.async_start())
     learner.async_start()
     return True
 

@@ -7,6 +7,7 @@ reads and writes files: for the executor.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 import os
 from pathlib import Path
@@ -53,15 +54,19 @@ def is_included(config_dir: Path) -> bool:
     )
 
 
-def read_automation(path: Path, automation_id: str) -> str | None:
-    """The YAML of an automation as a mapping, without the dash of the list; None where there is none.
+def read_automations(path: Path, automation_ids: Iterable[str]) -> dict[str, str]:
+    """The YAML of some automations as mappings, without the dash of the list; those that are not there are left out.
 
     Raises:
         AutomationFileError: the file cannot be read, or is no list of automations.
     """
     text = _decoded(_read(path))
-    if (item := _find(_items(text), automation_id)) is None:
-        return None
+    items = _items(text)
+    found = {each: item for each in automation_ids if (item := _find(items, each)) is not None}
+    return {automation_id: _mapping(text, item) for automation_id, item in found.items()}
+
+
+def _mapping(text: str, item: yaml.Node) -> str:
     begin, end, column = _extent(text, item)
     lines = text.splitlines(keepends=True)[begin:end]
     lines[0] = f"{lines[0][:column]} {lines[0][column + 1 :]}"

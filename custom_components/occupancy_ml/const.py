@@ -5,7 +5,8 @@ The configuration, as it is stored:
 - `entry.data` is empty: everything about the home can be changed later, so it lies in the options.
 - `entry.options` is `{CONF_PERSONS: [entity_id], CONF_NIGHT_HOUR: int, CONF_ROUTINE_ONLY: [entity_id]}`, and where
   chosen `CONF_SLEEP: {CONF_SLEEP_START: entity_id, CONF_SLEEP_END: entity_id, CONF_SLEEP_SENSOR: entity_id}` and
-  `CONF_STORAGE: {field of Retention: int}` and `CONF_ASK_BY: str` and `CONF_PETS: True`. Of these only what is set, or differs from the default, is there.
+  `CONF_STORAGE: {field of Retention: int}`, `CONF_ASK_BY: str`, `CONF_PETS: True` and
+  `CONF_SUGGESTIONS: {CONF_BAR: int (percent), CONF_ALLOWED: [SafetyClass value], CONF_NOTIFY: bool}`. Of these only what is set, or differs from the default, is there.
 - Each room is a subentry of type `SUBENTRY_ROOM`, unique id the area id, title the area's name, data
   `{CONF_AREA_ID: str, CONF_KIND: RoomKind value, CONF_SENSORS: {Role value: [entity_id]}}`, and
   `CONF_PREFERENCE: Preference value` where it is not the balanced one; roles without an entity are left out.
@@ -36,6 +37,13 @@ CONF_SLEEP_SENSOR: Final = "sleep_sensor"
 CONF_STORAGE: Final = "storage"
 CONF_PETS: Final = "pets"
 CONF_ASK_BY: Final = "ask_by"
+CONF_SUGGESTIONS: Final = "suggestions"
+CONF_BAR: Final = "bar"
+CONF_ALLOWED: Final = "allowed"
+CONF_NOTIFY: Final = "notify"
+
+# Sent when the night's work is done and what it found may be shown.
+SIGNAL_NIGHT_OVER: Final = f"{DOMAIN}_night_over"
 
 # Asks by a notification in Home Assistant itself; every other value is the name of a notify action.
 ASK_IN_BROWSER: Final = "browser"

@@ -31,7 +31,7 @@ from .engine.pipeline import Corrected, Engine, IngestResult
 from .engine.snapshot import Learning, Snapshot
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
 from .engine.store.hold import FileHold
-from .home_builder import retention_of
+from .home_builder import policy_of, retention_of
 from .ingest import EventBuffer, LiveEvents, RawChange, convert
 from .log_lines import log_line
 from .metrics import Metrics
@@ -142,6 +142,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             self._engine = Engine.open(
                 self.path, self.home, now_us(), Breather(), retention=retention_of(self.config_entry.options)
             )
+            self._engine.suggestions.policy = policy_of(self.config_entry.options)
 
     @property
     def engine(self) -> Engine:

@@ -25,10 +25,13 @@ import voluptuous as vol
 
 from .const import (
     ASK_IN_BROWSER,
+    CONF_ALLOWED,
     CONF_AREA_ID,
     CONF_ASK_BY,
+    CONF_BAR,
     CONF_KIND,
     CONF_NIGHT_HOUR,
+    CONF_NOTIFY,
     CONF_PERSONS,
     CONF_PETS,
     CONF_PREFERENCE,
@@ -39,13 +42,15 @@ from .const import (
     CONF_SLEEP_SENSOR,
     CONF_SLEEP_START,
     CONF_STORAGE,
+    CONF_SUGGESTIONS,
     DEFAULT_NIGHT_HOUR,
     ROOM_ROLES,
 )
 from .discovery import RoomPlan
 from .engine.home import Preference, Role, RoomKind
+from .engine.routines.suggestions import RISKY
 from .engine.store.retention import Retention
-from .home_builder import retention_of
+from .home_builder import policy_of, retention_of
 
 FIELD_ROOMS = "rooms"
 FIELD_USE_PROPOSALS = "use_proposals"
@@ -146,8 +151,26 @@ def options_schema(options: Mapping[str, Any], notifiers: Sequence[str]) -> vol.
         vol.Required(name, default=getattr(kept, name)): _whole(least, unit)
         for name, (least, unit) in STORAGE_FIELDS.items()
     }
+    fields[vol.Required(CONF_SUGGESTIONS)] = section(_suggestions_schema(options), {"collapsed": True})
     fields[vol.Required(CONF_STORAGE)] = section(vol.Schema(storage), {"collapsed": True})
     return vol.Schema(fields)
+
+
+def _suggestions_schema(options: Mapping[str, Any]) -> vol.Schema:
+    stored: Mapping[str, Any] = options.get(CONF_SUGGESTIONS, {})
+    risky = SelectSelectorConfig(
+        options=[each.value for each in RISKY],
+        multiple=True,
+        mode=SelectSelectorMode.DROPDOWN,
+        translation_key="safety_class",
+    )
+    return vol.Schema(
+        {
+            vol.Required(CONF_BAR, default=round(100 * policy_of(options).bar)): _whole(50, "%", most=100),
+            _suggest(CONF_ALLOWED, stored.get(CONF_ALLOWED, [])): SelectSelector(risky),
+            vol.Required(CONF_NOTIFY, default=stored.get(CONF_NOTIFY, False)): BooleanSelector(),
+        }
+    )
 
 
 def filled_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,8 +180,10 @@ def filled_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
     storage = {
         key: value for key, value in user_input[CONF_STORAGE].items() if value != getattr(default, key)
     }
+    usual = {CONF_BAR: round(100 * policy_of({}).bar), CONF_ALLOWED: [], CONF_NOTIFY: False}
+    suggestions = {key: value for key, value in user_input[CONF_SUGGESTIONS].items() if value != usual[key]}
     asked = {key: user_input.get(key) for key in (CONF_ASK_BY, CONF_PETS)}
-    found = {CONF_SLEEP: sleep, CONF_STORAGE: storage, **asked}
+    found = {CONF_SLEEP: sleep, CONF_SUGGESTIONS: suggestions, CONF_STORAGE: storage, **asked}
     return {key: value for key, value in found.items() if value}
 
 
@@ -236,9 +261,9 @@ _HOUR = vol.All(
 )
 
 
-def _whole(least: int, unit: str) -> vol.All:
+def _whole(least: int, unit: str, most: int = 100_000) -> vol.All:
     selector = NumberSelectorConfig(
-        min=least, max=100_000, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=unit
+        min=least, max=most, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=unit
     )
     return vol.All(NumberSelector(selector), vol.Coerce(int))
 

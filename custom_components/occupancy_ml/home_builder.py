@@ -1,4 +1,4 @@
-"""The configuration entry -> the engine's `Home` and `Retention`."""
+"""The configuration entry -> the engine's `Home`, `Retention` and `Policy`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from .const import (
+    CONF_ALLOWED,
     CONF_AREA_ID,
+    CONF_BAR,
     CONF_KIND,
     CONF_PERSONS,
     CONF_PETS,
@@ -20,10 +22,12 @@ from .const import (
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
     CONF_STORAGE,
+    CONF_SUGGESTIONS,
     ROOM_ROLES,
     SUBENTRY_ROOM,
 )
 from .engine.home import Home, Preference, Role, Room, RoomKind, Sensor
+from .engine.routines.suggestions import Policy
 from .engine.store.retention import Retention
 
 # Where stored data names an entity twice in a room, what the user calls the truth must not become an input.
@@ -59,6 +63,16 @@ def retention_of(options: Mapping[str, Any]) -> Retention:
     """How long what is kept, by the options; the defaults where they say nothing."""
     stored: Mapping[str, int] = options.get(CONF_STORAGE, {})
     return Retention(**{f.name: stored[f.name] for f in fields(Retention) if f.name in stored})
+
+
+def policy_of(options: Mapping[str, Any]) -> Policy:
+    """What the user wants of suggestions, by the options; the defaults where they say nothing."""
+    stored: Mapping[str, Any] = options.get(CONF_SUGGESTIONS, {})
+    default = Policy()
+    return Policy(
+        bar=stored[CONF_BAR] / 100 if CONF_BAR in stored else default.bar,
+        allowed=frozenset(stored.get(CONF_ALLOWED, ())),
+    )
 
 
 def _stored(entry: ConfigEntry, rooms: dict[str, Room]) -> Iterator[tuple[str, Role, str | None]]:

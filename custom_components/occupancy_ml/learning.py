@@ -15,12 +15,13 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_track_utc_time_change
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
 from . import history, issues, marks as marks_module
-from .const import CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR, DOMAIN
+from .const import CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR, DOMAIN, SIGNAL_NIGHT_OVER
 from .coordinator import BATCH, Coordinator, Work, now_us
 from .engine.events import Event, from_us
 from .engine.pipeline import IngestResult, Step, TrainingReport
@@ -47,6 +48,7 @@ _STEPS = {
     "changepoints": "Looking for changes.",
     "scores": "Scoring what was predicted.",
     "switches": "Learning when to switch.",
+    "suggestions": "Testing suggestions on the past.",
     "maintenance": "Tidying up.",
 }
 
@@ -323,6 +325,7 @@ class Learner:
         self._log_report(report, cause, rooms)
         await self._async_note_night(rooms)
         coordinator.async_request_cycle()
+        async_dispatcher_send(self._hass, SIGNAL_NIGHT_OVER)
         return report
 
     def _log_report(self, report: TrainingReport, cause: str, rooms: Sequence[str] | None) -> None:

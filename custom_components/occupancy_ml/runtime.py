@@ -9,6 +9,7 @@ from homeassistant.config_entries import ConfigEntry
 from .coordinator import Coordinator
 from .learning import Learner
 from .monitor import Monitor
+from .suggestions import SuggestionKeeper
 
 type OccupancyConfigEntry = ConfigEntry[Runtime]
 
@@ -20,3 +21,4 @@ class Runtime:
     coordinator: Coordinator
     learner: Learner
     monitor: Monitor
+    suggestions: SuggestionKeeper

@@ -36,11 +36,13 @@ from .forecast_sensors import (
 )
 from .report_sensors import ROOM_MERITS, RoomMerit
 from .runtime import OccupancyConfigEntry
+from .suggestions import SuggestionKeeper
 
 PARALLEL_UPDATES = 0
 
 ATTR_PROGRESS = "progress"
 ATTR_REASON = "reason"
+ATTR_SUGGESTIONS = "suggestions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ async def async_setup_entry(
     async_add_entities(
         [
             LearningStatus(coordinator),
+            OpenSuggestions(coordinator, entry.runtime_data.suggestions),
             *(HomeSensor(coordinator, each) for each in HOME_SENSORS),
             *(HomeNextChange(coordinator, each) for each in HOME_CHANGES),
             *(HomeNextChange(coordinator, each) for each in SLEEP_CHANGES if sleeps),
@@ -161,6 +164,28 @@ class LearningStatus(HomeEntity, SensorEntity):
         self._attr_native_value = home.learning.value
         self._attr_extra_state_attributes = {ATTR_REASON: home.learning_reason, ATTR_PROGRESS: progress}
         return (home.learning, home.learning_reason, progress)
+
+
+class OpenSuggestions(HomeEntity, SensorEntity):
+    """How many suggestions wait for an answer, and what they say."""
+
+    _attr_state_class = SensorStateClass.MEASUREMENT
+    _unrecorded_attributes = frozenset({ATTR_SUGGESTIONS})
+
+    def __init__(self, coordinator: Coordinator, keeper: SuggestionKeeper) -> None:
+        super().__init__(coordinator, "open_suggestions")
+        self._keeper = keeper
+
+    async def async_added_to_hass(self) -> None:
+        """Follow the suggestions beside the snapshots."""
+        self.async_on_remove(self._keeper.async_add_listener(self._handle_coordinator_update))
+        await super().async_added_to_hass()
+
+    def _shown(self) -> tuple[Any, ...]:
+        told = tuple(each.description for each in self._keeper.open)
+        self._attr_native_value = len(told)
+        self._attr_extra_state_attributes = {ATTR_SUGGESTIONS: list(told)}
+        return told
 
 
 class HomeSensor(HomeEntity, SensorEntity):

@@ -192,7 +192,7 @@ def test_days_after_the_numbers_were_fixed_are_told_apart(store: Store) -> None:
     assert (tested.new_right, tested.new_wrong) == (7, 1)
 
 
-def slow(proposal: Proposal, past: Past, triggers: list[int]) -> tuple[list[int], list[int], int]:
+def one_by_one(proposal: Proposal, past: Past, triggers: list[int]) -> tuple[list[int], list[int], int]:
     """The rules, one event after the other."""
     target, within = proposal.action.state, proposal.within_s * MICROSECONDS
     track = past.track(proposal.action.entity_id)
@@ -236,8 +236,8 @@ def slow(proposal: Proposal, past: Past, triggers: list[int]) -> tuple[list[int]
 )
 def test_it_agrees_with_the_rules_taken_one_by_one(told: list[tuple[int, str, bool, bool]]) -> None:
     builders = {MOTION: TrackBuilder(), LAMP: TrackBuilder()}
-    for moment, state, automated, is_lamp in sorted(told):
-        builders[LAMP if is_lamp else MOTION].add(moment * MICROSECONDS, state, automated)
+    for moment, state, by_automation, is_lamp in sorted(told):
+        builders[LAMP if is_lamp else MOTION].add(moment * MICROSECONDS, state, by_automation)
     past = Past(0, 500 * MICROSECONDS, {key: builder.build() for key, builder in builders.items()})
     proposal = Proposal(Becomes(MOTION, "on"), LAMP_ON, within_s=40)
     motion = past.track(MOTION)
@@ -246,7 +246,7 @@ def test_it_agrees_with_the_rules_taken_one_by_one(told: list[tuple[int, str, bo
         int(motion.times_us[n]) for n in range(1, len(words)) if words[n] == "on" and words[n - 1] != ""
     ]
     tested = backtest(proposal, past, CLOCK)
-    right, wrong, automated = slow(proposal, past, triggers)
+    right, wrong, automated = one_by_one(proposal, past, triggers)
     assert (list(tested.right_us), list(tested.wrong_us), tested.automated) == (right, wrong, automated)
 
 
@@ -262,5 +262,3 @@ def test_the_bound_is_wilsons() -> None:
     grid = np.linspace(0.0, 1.0, 2_000_001)
     reached = grid + 1.2816 * np.sqrt(grid * (1 - grid) / 28)
     assert tested.lower == pytest.approx(float(grid[np.argmax(reached >= 25 / 28)]), abs=2e-6)
-
-

@@ -62,7 +62,10 @@ LAMP = Action("light.lamp", "on")
             Proposal(HomeBecomes(False), Action("climate.den", "off"), 60),
             "When the last person leaves, turn off den.",
         ),
-        (Proposal(Becomes("sun.sun", "below_horizon"), LAMP, 60), "When the sun has set, turn on Reading lamp."),
+        (
+            Proposal(Becomes("sun.sun", "below_horizon"), LAMP, 60),
+            "When the sun has set, turn on Reading lamp.",
+        ),
     ],
 )
 def test_sentences(proposal: Proposal, words: str) -> None:

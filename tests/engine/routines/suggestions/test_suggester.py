@@ -147,9 +147,7 @@ def test_risky_things_need_leave(store: Store, entity_id: str) -> None:
 
 def test_an_allowed_class_that_is_forbidden_again_takes_the_draft_away(store: Store) -> None:
     store.events.append(swap(every_evening(DOOR), "open", "closed"), {DOOR: (Role.ROUTINE_ONLY, None)})
-    desk = suggester(
-        store, [pattern(action=Act(DOOR, "open"))], policy=Policy(allowed=frozenset({"garage"}))
-    )
+    desk = suggester(store, [pattern(action=Act(DOOR, "open"))], policy=Policy(allowed=frozenset({"garage"})))
     night(desk)
     assert len(offer(desk)) == 1
     desk.policy = Policy()
@@ -182,9 +180,7 @@ def test_few_at_a_time_the_best_first(store: Store) -> None:
     things = ["light.a", "light.b", "light.c", "light.d"]
     home = replace(HOME, sensors=tuple(Sensor(each, Role.LIGHT, "living") for each in things))
     for rank, each in enumerate(things):
-        store.events.append(
-            every_evening(each, skipped=tuple(range(rank))), {each: (Role.LIGHT, "living")}
-        )
+        store.events.append(every_evening(each, skipped=tuple(range(rank))), {each: (Role.LIGHT, "living")})
     desk = suggester(store, [pattern(action=Act(each, "on"), entities=(each,)) for each in things], home)
     night(desk)
     offered = offer(desk)
@@ -254,9 +250,7 @@ def test_answers_change_the_order(store: Store) -> None:
     lights = [f"light.l{n}" for n in range(6)]
     media = [f"media_player.m{n}" for n in range(6)]
     things = [each for pair in zip(media, lights, strict=True) for each in pair]
-    sensors = tuple(
-        Sensor(each, Role.LIGHT if each in lights else Role.MEDIA, "living") for each in things
-    )
+    sensors = tuple(Sensor(each, Role.LIGHT if each in lights else Role.MEDIA, "living") for each in things)
     for each in things:
         # Media are the surer habit, so that without taste they come first.
         skipped = () if each in media else (3, 9)

@@ -322,6 +322,12 @@ class Suggester:
             self._note(suggestion_id, "rolled_back", None, now_us)
             self.rerank()
 
+    def reinstate(self, suggestion_id: int, automation_yaml: str, now_us: int) -> None:
+        """Its automation runs again, in an earlier version."""
+        self._move(
+            suggestion_id, SuggestionStatus.ACCEPTED, now_us, automation_yaml=automation_yaml, outcomes=""
+        )
+
     def disable(self, suggestion_id: int, reason: str, now_us: int) -> None:
         """Its automation was turned off, since it was corrected again and again."""
         with self._store.transaction():

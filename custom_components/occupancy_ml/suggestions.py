@@ -1,0 +1,475 @@
+"""Suggestions in Home Assistant: validated before they are offered, put into the file on one tap, watched after.
+
+The engine drafts them at night and keeps their life; here is what needs Home Assistant. A change is first in the
+file, then in the store: what a crash leaves between the two is found and noted at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+import logging
+from typing import Any
+
+from homeassistant.components import persistent_notification
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_ID, Platform
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import area_registry as ar, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.translation import async_get_translations
+
+from .automation_file import is_same
+from .automation_watch import AutomationWatch, Watched, is_too_often
+from .automations import (
+    AutomationEditor,
+    AutomationFileError,
+    InvalidAutomationError,
+    NotLoadedError,
+    as_yaml,
+)
+from .const import CONF_NOTIFY, CONF_SUGGESTIONS, DOMAIN, SIGNAL_NIGHT_OVER
+from .coordinator import Coordinator, now_us
+from .engine.events import DAY_US
+from .engine.routines.suggestions import Reason
+from .engine.routines.suggestions.compose import CannotComposeError, Names, automation, sentence
+from .engine.routines.suggestions.proposal import Proposal
+from .engine.store import StoreError
+from .engine.store.suggestions import Suggestion, SuggestionStatus, Version
+
+_LOGGER = logging.getLogger(__name__)
+
+EVENT_AUTOMATION_RELOADED = "automation_reloaded"
+# Snoozed suggestions come back by the hour.
+_LOOK_AGAIN = timedelta(hours=1)
+_NOTIFY_EVERY_US = 7 * DAY_US
+_NOTIFIED = "suggestions_notified_at"
+_TAG = f"{DOMAIN}_suggestions"
+
+_OPEN = (SuggestionStatus.OFFERED, SuggestionStatus.SNOOZED)
+_RUNNING = (SuggestionStatus.ACCEPTED, SuggestionStatus.DISABLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a suggestion that was accepted.
+
+    Attributes:
+        automation_id: its id in the file, None where the file cannot be written and the YAML is to be copied.
+        entity_id: its entity, where it runs.
+        automation_yaml: the automation, as one that the user can paste.
+    """
+
+    automation_id: str | None
+    entity_id: str | None
+    automation_yaml: str
+
+
+class SuggestionKeeper:
+    """The suggestions of one home, and the automations made from them."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], coordinator: Coordinator) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self._editor = AutomationEditor(hass)
+        self._watch = AutomationWatch(hass, self._on_outcome)
+        self._lock = asyncio.Lock()
+        self._listeners: list[Callable[[], None]] = []
+        self.open: tuple[Suggestion, ...] = ()
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Begin once Home Assistant has started; returns what ends it."""
+        removers = [
+            self._watch.async_start(),
+            async_at_started(self._hass, self._on_started),
+            async_dispatcher_connect(self._hass, SIGNAL_NIGHT_OVER, self._on_night_over),
+            self._hass.bus.async_listen(EVENT_AUTOMATION_RELOADED, self._on_reloaded),
+            async_track_time_interval(self._hass, self._on_time, _LOOK_AGAIN, cancel_on_shutdown=True),
+        ]
+
+        @callback
+        def stop() -> None:
+            for remove in removers:
+                remove()
+
+        return stop
+
+    @callback
+    def async_add_listener(self, update: Callable[[], None]) -> CALLBACK_TYPE:
+        """Have `update` called when what is open changes; returns what ends it."""
+        self._listeners.append(update)
+
+        @callback
+        def remove() -> None:
+            self._listeners.remove(update)
+
+        return remove
+
+    @callback
+    def _on_started(self, _hass: HomeAssistant) -> None:
+        self._spawn(self.async_offer)
+
+    @callback
+    def _on_night_over(self) -> None:
+        self._spawn(self.async_offer)
+
+    @callback
+    def _on_reloaded(self, _event: Event) -> None:
+        # Our own changes reload too; what they changed is noted when they are done.
+        if not self._lock.locked():
+            self._spawn(self.async_reconcile)
+
+    @callback
+    def _on_time(self, _now: datetime) -> None:
+        self._spawn(self._async_update)
+
+    @callback
+    def _spawn(self, work: Callable[[], Any]) -> None:
+        async def run() -> None:
+            try:
+                await work()
+            except (HomeAssistantError, StoreError) as error:
+                _LOGGER.warning("Suggestions could not be looked after for now: %s", error)
+
+        self._entry.async_create_background_task(self._hass, run(), f"{DOMAIN} suggestions")
+
+    # Offering
+
+    async def async_offer(self) -> None:
+        """Validate what the night drafted and offer what is sound, as long as there is room; then notify, if wanted."""
+        async with self._lock:
+            await self._async_reconcile()
+            desk = self._coordinator.engine.suggestions
+            for draft in await self._coordinator.run(desk.due, now_us()):
+                try:
+                    config, words = await self._async_sound(draft)
+                except InvalidAutomationError as error:
+                    _LOGGER.debug("A suggestion is not sound: %s", error)
+                    await self._coordinator.run(desk.refuse, draft.suggestion_id, str(error), now_us())
+                    continue
+                await self._coordinator.run(desk.offer, draft.suggestion_id, words, as_yaml(config), now_us())
+        await self._async_update()
+        await self._async_notify()
+
+    async def _async_sound(self, suggestion: Suggestion) -> tuple[dict[str, Any], str]:
+        """The automation of a suggestion and its sentence, validated by Home Assistant.
+
+        Raises:
+            InvalidAutomationError: it would not run.
+        """
+        proposal = Proposal.from_json(suggestion.proposal)
+        names = self._names(proposal)
+        try:
+            config = automation(proposal, names)
+        except CannotComposeError as error:
+            raise InvalidAutomationError(str(error)) from error
+        await self._editor.async_validate(config, proposal.entity_ids | _entities_of(config))
+        return config, sentence(proposal, names)
+
+    @callback
+    def _names(self, proposal: Proposal) -> Names:
+        entities, areas = er.async_get(self._hass), ar.async_get(self._hass)
+        shown = {
+            entity_id: state.name
+            for entity_id in proposal.entity_ids
+            if (state := self._hass.states.get(entity_id)) is not None
+        }
+        rooms, occupancy = {}, {}
+        for room in self._coordinator.home.rooms:
+            if (area := areas.async_get_area(room.room_id)) is not None:
+                rooms[room.room_id] = area.name
+            found = entities.async_get_entity_id(
+                Platform.BINARY_SENSOR, DOMAIN, f"room_{room.room_id}_occupancy"
+            )
+            if found is not None:
+                occupancy[room.room_id] = found
+        return Names(shown, rooms, occupancy)
+
+    async def _async_update(self) -> None:
+        """Read what is open and what runs, and tell those who show it."""
+        desk = self._coordinator.engine.suggestions
+        found = tuple(await self._coordinator.run(desk.open, now_us()))
+        running = await self._coordinator.run(desk.read, (SuggestionStatus.ACCEPTED,))
+        watched = {}
+        for each in running:
+            entity_id = self._editor.entity_id(each.automation_id or "")
+            if entity_id is not None and each.suggestion_id is not None:
+                action = Proposal.from_json(each.proposal).action
+                watched[entity_id] = Watched(each.suggestion_id, action.entity_id, action.state)
+        self._watch.async_watch(watched)
+        if found != self.open:
+            self.open = found
+            for update in tuple(self._listeners):
+                update()
+
+    async def _async_notify(self) -> None:
+        """At most once a week, where the user wants it: what is open, in one notification of Home Assistant."""
+        if not self._entry.options.get(CONF_SUGGESTIONS, {}).get(CONF_NOTIFY, False):
+            return
+        if not self.open:
+            persistent_notification.async_dismiss(self._hass, _TAG)
+            return
+        metadata = self._coordinator.engine.store.metadata
+        last = await self._coordinator.run(metadata.get_us, _NOTIFIED)
+        if last is not None and 0 <= now_us() - last < _NOTIFY_EVERY_US:
+            return
+        await self._coordinator.run(metadata.set_us, _NOTIFIED, now_us())
+        lines = "\n".join(f"- {each.description}" for each in self.open)
+        await self._async_tell(_TAG, "suggestions", suggestions=lines)
+
+    async def _async_tell(self, tag: str, key: str, **values: str) -> None:
+        texts = await async_get_translations(self._hass, self._hass.config.language, "common", [DOMAIN])
+        prefix = f"component.{DOMAIN}.common.{key}"
+        persistent_notification.async_create(
+            self._hass, texts[f"{prefix}_message"].format(**values), texts[f"{prefix}_title"], tag
+        )
+
+    # The user's answers
+
+    async def async_accept(self, suggestion_id: int) -> Accepted:
+        """Have an open suggestion run, or where the file cannot be written, give its YAML to copy.
+
+        Raises:
+            ServiceValidationError: it is not open, or no longer sound.
+            HomeAssistantError: the file cannot be edited.
+        """
+        async with self._lock:
+            desk = self._coordinator.engine.suggestions
+            suggestion = await self._async_open(suggestion_id)
+            try:
+                config, _ = await self._async_sound(suggestion)
+            except InvalidAutomationError as error:
+                await self._coordinator.run(desk.refuse, suggestion_id, str(error), now_us())
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="suggestion_not_sound",
+                    translation_placeholders={"error": str(error)},
+                ) from error
+            automation_id = automation_id_of(suggestion)
+            mapping = as_yaml({CONF_ID: automation_id, **config})
+            written = await self._editor.async_can_write() and await self._async_written(
+                automation_id, mapping
+            )
+            if written:
+                await self._coordinator.run(self._note_created, suggestion, mapping)
+            else:
+                await self._coordinator.run(desk.accept, suggestion_id, None, mapping, now_us())
+        await self._async_update()
+        return Accepted(
+            automation_id if written else None,
+            self._editor.entity_id(automation_id) if written else None,
+            as_yaml(config),
+        )
+
+    async def _async_written(self, automation_id: str, mapping: str | None) -> bool:
+        """Write the file; False where Home Assistant does not load what stands there."""
+        try:
+            await self._editor.async_write(automation_id, mapping)
+        except NotLoadedError:
+            return False
+        except AutomationFileError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="automations_file",
+                translation_placeholders={"error": str(error)},
+            ) from error
+        return True
+
+    def _note_created(self, suggestion: Suggestion, mapping: str) -> None:
+        """In the executor: it runs now."""
+        assert suggestion.suggestion_id is not None
+        engine = self._coordinator.engine
+        automation_id = automation_id_of(suggestion)
+        with engine.store.transaction():
+            engine.suggestions.accept(suggestion.suggestion_id, automation_id, mapping, now_us())
+            self._add_version(suggestion, mapping, "created")
+
+    def _add_version(self, suggestion: Suggestion, mapping: str, reason: str) -> None:
+        self._coordinator.engine.store.suggestions.add_version(
+            Version(
+                automation_id_of(suggestion),
+                suggestion.suggestion_id,
+                mapping,
+                now_us(),
+                suggestion.safety_score,
+                reason,
+            )
+        )
+
+    async def async_dismiss(self, suggestion_id: int, reason: Reason) -> None:
+        """The user does not want it."""
+        async with self._lock:
+            await self._async_open(suggestion_id)
+            desk = self._coordinator.engine.suggestions
+            await self._coordinator.run(desk.dismiss, suggestion_id, reason, now_us())
+        # Its place is free for the next.
+        await self.async_offer()
+
+    async def async_snooze(self, suggestion_id: int, days: int) -> None:
+        """The user wants to see it later."""
+        async with self._lock:
+            await self._async_open(suggestion_id)
+            desk = self._coordinator.engine.suggestions
+            until_us = now_us() + days * DAY_US
+            await self._coordinator.run(desk.snooze, suggestion_id, until_us, now_us())
+        await self.async_offer()
+
+    async def _async_open(self, suggestion_id: int) -> Suggestion:
+        try:
+            suggestion = await self._coordinator.run(self._coordinator.engine.suggestions.get, suggestion_id)
+        except LookupError:
+            suggestion = None
+        if suggestion is None or suggestion.status not in _OPEN:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="suggestion_not_open",
+                translation_placeholders={"suggestion": str(suggestion_id)},
+            )
+        return suggestion
+
+    async def async_roll_back(self, automation_id: str, version_id: int | None = None) -> Version:
+        """Bring an automation made here back to a version, to the one before the last where none is named.
+
+        What the user wrote meanwhile is kept as a version of its own first. Before its first version it did not
+        exist: going back there takes it out of the file.
+
+        Raises:
+            ServiceValidationError: there is no such automation or version, or it is not sound any more.
+            HomeAssistantError: the file cannot be edited.
+        """
+        async with self._lock:
+            await self._async_reconcile()
+            versions, suggestion = await self._coordinator.run(self._history, automation_id)
+            target = _target(versions, version_id)
+            if target is None or suggestion is None or suggestion.suggestion_id is None:
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="no_such_version",
+                    translation_placeholders={"automation": automation_id},
+                )
+            mapping = target.yaml_content or None
+            if not await self._async_written(automation_id, mapping):
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="suggestion_not_sound",
+                    translation_placeholders={"error": automation_id},
+                )
+            await self._coordinator.run(self._note_rolled_back, suggestion, mapping)
+        await self._async_update()
+        return target
+
+    def _history(self, automation_id: str) -> tuple[list[Version], Suggestion | None]:
+        """In the executor: the versions of an automation, and the suggestion it came from."""
+        table = self._coordinator.engine.store.suggestions
+        versions = table.versions(automation_id)
+        number = next((v.suggestion_id for v in versions if v.suggestion_id is not None), None)
+        return versions, None if number is None else table.get(number)
+
+    def _note_rolled_back(self, suggestion: Suggestion, mapping: str | None) -> None:
+        """In the executor."""
+        assert suggestion.suggestion_id is not None
+        engine = self._coordinator.engine
+        with engine.store.transaction():
+            self._add_version(suggestion, mapping or "", "rolled_back")
+            if mapping is None:
+                engine.suggestions.roll_back(suggestion.suggestion_id, now_us())
+            else:
+                engine.suggestions.reinstate(suggestion.suggestion_id, mapping, now_us())
+
+    # What the user does in the editor of Home Assistant, and by hand
+
+    async def async_reconcile(self) -> None:
+        """Note what was changed in the file by others: edited, taken out, put back."""
+        async with self._lock:
+            await self._async_reconcile()
+        await self._async_update()
+
+    async def _async_reconcile(self) -> None:
+        desk = self._coordinator.engine.suggestions
+        known = await self._coordinator.run(desk.read, (*_OPEN, *_RUNNING, SuggestionStatus.ROLLED_BACK))
+        if not known:
+            return
+        try:
+            present = await self._editor.async_read(automation_id_of(each) for each in known)
+        except AutomationFileError as error:
+            # What cannot be read was not taken out.
+            _LOGGER.debug("The automations cannot be read for now: %s", error)
+            return
+        await self._coordinator.run(self._note_present, known, present)
+
+    def _note_present(self, known: list[Suggestion], present: dict[str, str]) -> None:
+        """In the executor: what the file says now, against what was noted."""
+        engine = self._coordinator.engine
+        for suggestion in known:
+            automation_id = automation_id_of(suggestion)
+            mapping = present.get(automation_id)
+            if suggestion.status not in _RUNNING:
+                # A crash came between the file and the store, or a backup brought it back.
+                if mapping is not None:
+                    self._note_created(suggestion, mapping)
+            elif mapping is None:
+                with engine.store.transaction():
+                    self._add_version(suggestion, "", "removed")
+                    engine.suggestions.roll_back(suggestion.suggestion_id or 0, now_us())
+            else:
+                versions = engine.store.suggestions.versions(automation_id)
+                if not versions or not is_same(versions[-1].yaml_content, mapping):
+                    self._add_version(suggestion, mapping, "edited")
+
+    @callback
+    def _on_outcome(self, suggestion_id: int, corrected: bool) -> None:
+        async def note() -> None:
+            await self._async_note_outcome(suggestion_id, corrected)
+
+        self._spawn(note)
+
+    async def _async_note_outcome(self, suggestion_id: int, corrected: bool) -> None:
+        """Keep how a firing ended; turn the automation off when it is put right again and again."""
+        async with self._lock:
+            desk = self._coordinator.engine.suggestions
+            outcomes = await self._coordinator.run(desk.note_outcome, suggestion_id, corrected, now_us())
+            suggestion = await self._coordinator.run(desk.get, suggestion_id)
+            if suggestion.status is not SuggestionStatus.ACCEPTED or not is_too_often(outcomes):
+                return
+            automation_id = automation_id_of(suggestion)
+            await self._editor.async_turn_off(automation_id)
+            await self._coordinator.run(desk.disable, suggestion_id, "corrected", now_us())
+        await self._async_tell(
+            f"{_TAG}_{suggestion_id}", "automation_disabled", suggestion=suggestion.description
+        )
+        await self._async_update()
+
+
+def automation_id_of(suggestion: Suggestion) -> str:
+    """The id of the automation made of a suggestion, in the file; the same again after a crash."""
+    return (
+        suggestion.automation_id or f"{DOMAIN}_{suggestion.created_at_us // 1000}_{suggestion.suggestion_id}"
+    )
+
+
+def _target(versions: list[Version], version_id: int | None) -> Version | None:
+    """The version to go back to; the empty one before the first stands for the automation's absence."""
+    if not versions:
+        return None
+    if version_id is not None:
+        return next((version for version in versions if version.version_id == version_id), None)
+    if len(versions) > 1:
+        return versions[-2]
+    first = versions[0]
+    return Version(first.automation_id, first.suggestion_id, "", first.deployed_at_us, first.safety_score, "")
+
+
+def _entities_of(config: dict[str, Any]) -> set[str]:
+    """The entities that triggers and conditions of a composed automation name."""
+    found = set()
+    for part in (*config["triggers"], *config["conditions"]):
+        if isinstance(entity_id := part.get("entity_id"), str):
+            found.add(entity_id)
+    return found
