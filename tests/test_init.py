@@ -68,6 +68,7 @@ async def test_each_room_and_the_home_get_their_entities(hass: HomeAssistant) ->
         "sensor.home_learning_status",
         "sensor.home_model_quality",
         "sensor.home_last_training",
+        "sensor.home_open_suggestions",
         "button.home_retrain",
         *(f"sensor.{room}_occupancy_{key}" for room in ROOMS for key in ("log_loss", "skill", "trainings")),
         *(

@@ -214,7 +214,11 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
     result = await flows.async_init(entry.entry_id)
     await said(hass, result, "options", "options")
     kept = {"raw_events": 30, "features": 84, "predictions": 60, "episodes": 1095, "daily_scores": 1095}
-    sections: dict[str, Any] = {"sleep": {}, "storage": {**kept, "size_mb": 500}}
+    sections: dict[str, Any] = {
+        "sleep": {},
+        "suggestions": {"bar": 80, "allowed": [], "notify": False},
+        "storage": {**kept, "size_mb": 500},
+    }
     assert suggested(result) == {**OPTIONS, **sections}
     for answer, error in (
         ({"persons": ["person.nobody"], "night_hour": 2}, "entity_missing"),

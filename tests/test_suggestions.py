@@ -10,6 +10,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.auth.models import User
 from homeassistant.components import automation
 from homeassistant.core import Context, HomeAssistant, ServiceCall
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
@@ -31,6 +32,7 @@ from custom_components.occupancy_ml.engine.store.suggestions import SuggestionSt
 from custom_components.occupancy_ml.suggestions import SuggestionKeeper
 from tests.a_home import coordinator_of, make_entry, settle
 from tests.engine.routines.suggestions.planted import pattern
+from tests.flow_pages import suggested
 from tests.house import build_house
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
@@ -448,6 +450,24 @@ async def test_once_a_week_one_notification_where_wanted(
     freezer.move_to(NOW + timedelta(days=7, minutes=1))
     await keeper_of(entry).async_offer()
     assert len(shown) == 1
+
+
+async def test_the_options_say_what_is_suggested(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    flows = hass.config_entries.options
+    result = await flows.async_init(entry.entry_id)
+    filled = suggested(result)
+    wanted = {"bar": 65, "allowed": ["garage", "heating"], "notify": True}
+    result = await flows.async_configure(result["flow_id"], {**filled, "suggestions": wanted})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await settle(hass)
+    assert entry.options["suggestions"] == wanted
+    policy = coordinator_of(entry).engine.suggestions.policy
+    assert (policy.bar, policy.allowed) == (0.65, {"garage", "heating"})
+    result = await flows.async_init(entry.entry_id)
+    assert suggested(result)["suggestions"] == wanted
+    await flows.async_configure(result["flow_id"], filled)
+    await settle(hass)
+    assert "suggestions" not in entry.options
 
 
 async def test_only_administrators_change_automations(
