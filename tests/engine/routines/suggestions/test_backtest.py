@@ -65,8 +65,9 @@ def test_every_planted_evening_is_counted_with_its_date(store: Store) -> None:
     assert tested.right_us == tuple(local(day, 19) for day in range(DAYS) if day not in (3, 17, 27))
     assert (tested.already, tested.automated) == (0, 0)
     assert tested.precision == pytest.approx(25 / 28)
-    assert tested.passes(0.85)
-    assert not tested.passes(0.95)
+    # 25 of 28 leave it open whether it is 0.85 in truth.
+    assert tested.passes(0.75)
+    assert not tested.passes(0.85)
 
 
 def test_it_does_not_fire_where_the_hand_was_faster(store: Store) -> None:

@@ -86,10 +86,10 @@ def test_a_habit_becomes_one_draft_before_the_hand(store: Store) -> None:
 
 def test_below_the_bar_nothing_is_drafted(store: Store) -> None:
     fill(store, every_evening(skipped=tuple(range(0, 28, 4))))
-    desk = suggester(store, [pattern()], policy=Policy(bar=0.8))
+    desk = suggester(store, [pattern()], policy=Policy(bar=0.7))
     night(desk)
     assert desk.read() == []
-    desk.policy = Policy(bar=0.7)
+    desk.policy = Policy(bar=0.6)
     night(desk)
     assert only(desk).status is SuggestionStatus.DRAFT
 

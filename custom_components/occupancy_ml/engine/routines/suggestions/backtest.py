@@ -80,10 +80,13 @@ class Backtest:
         return self.automated > _MOST_AUTOMATED * (self.fired + self.automated)
 
     def passes(self, bar: float) -> bool:
-        """Whether it was right often enough, on enough days, and nothing does it already."""
+        """Whether it is right often enough, with 90 % certainty, on enough days, and nothing does it already.
+
+        The plain share flatters: candidates are chosen among many by how they did on the very same days.
+        """
         days = len({moment // DAY_US for moment in (*self.right_us, *self.wrong_us)})
         enough = self.fired >= _LEAST_FIRINGS and days >= _LEAST_DAYS
-        return enough and self.precision >= bar and not self.is_automated
+        return enough and self.lower >= bar and not self.is_automated
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""

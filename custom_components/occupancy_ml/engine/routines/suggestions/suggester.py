@@ -42,12 +42,12 @@ class Policy:
     """What the user wants of suggestions.
 
     Attributes:
-        bar: the share of firings in the back-test that must have been right, in [0, 1].
+        bar: the share of right firings, in [0, 1], that the back-test must make certain (to 90 %).
         allowed: risky classes that may be suggested all the same.
         most_open: how many wait for an answer at once.
     """
 
-    bar: float = 0.8
+    bar: float = 0.75
     allowed: frozenset[str] = frozenset()
     most_open: int = 3
 
