@@ -462,7 +462,7 @@ async def test_the_options_say_what_is_suggested(hass: HomeAssistant, entry: Moc
     await settle(hass)
     assert entry.options["suggestions"] == wanted
     policy = coordinator_of(entry).engine.suggestions.policy
-    assert (policy.bar, policy.allowed) == (0.65, {"garage", "heating"})
+    assert (policy.bar, policy.allowed) == (0.65, frozenset({"garage", "heating"}))
     result = await flows.async_init(entry.entry_id)
     assert suggested(result)["suggestions"] == wanted
     await flows.async_configure(result["flow_id"], filled)

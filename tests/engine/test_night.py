@@ -25,7 +25,17 @@ from tests.engine.store.helpers import query
 from tests.simulator import demo_home, simulate
 
 HOUR_US = 60 * MINUTE_US
-STEPS = ("labels", "training", "changepoints", "scores", "switches", "forecasts", "routines", "suggestions", "maintenance")
+STEPS = (
+    "labels",
+    "training",
+    "changepoints",
+    "scores",
+    "switches",
+    "forecasts",
+    "routines",
+    "suggestions",
+    "maintenance",
+)
 SIMULATED = simulate(demo_home(), date(2026, 3, 2), 5, 4)
 NIGHT_US = SIMULATED.start_us + 99 * HOUR_US
 
