@@ -17,6 +17,7 @@ from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfInformation, U
 
 from .coordinator import Coordinator
 from .entity import HomeEntity, OccupancyEntity, RoomEntity
+from .forecast_scores import over_both_directions
 from .monitor import Json, Monitor
 
 
@@ -50,6 +51,11 @@ def _latency(key: str, of: str, which: str) -> ReadinessDescription:
 def _retrains(room: Json) -> dict[str, int]:
     """How often the room was trained, by cause."""
     return {cause: sum(ended.values()) for cause, ended in sorted(room["retrains"].items())}
+
+
+def _forecasts(room: Json, key: str) -> float | None:
+    share = over_both_directions(room.get("forecasts"), key)
+    return None if share is None else round(100 * share, 1)
 
 
 HOME_READINESS = (
@@ -87,6 +93,18 @@ ROOM_READINESS = (
         key="retrains",
         value_fn=lambda room: sum(_retrains(room).values()),
         attributes_fn=_retrains,
+    ),
+    ReadinessDescription(
+        key="forecast_skill",
+        native_unit_of_measurement=PERCENTAGE,
+        suggested_display_precision=0,
+        value_fn=lambda room: _forecasts(room, "skill"),
+    ),
+    ReadinessDescription(
+        key="forecast_coverage",
+        native_unit_of_measurement=PERCENTAGE,
+        suggested_display_precision=0,
+        value_fn=lambda room: _forecasts(room, "coverage_80"),
     ),
 )
 

@@ -16,6 +16,7 @@ from .engine.events import MINUTE_US
 from .engine.localtime import LocalClock
 from .engine.monitoring import progress
 from .engine.store import Store, StoreError
+from .forecast_scores import async_forecast_scores
 from .history import unrecorded
 
 type Json = dict[str, Any]
@@ -24,6 +25,9 @@ _LOGGER = logging.getLogger(__name__)
 
 INTERVAL = timedelta(minutes=5)
 
+# As long as the report card looks back.
+FORECAST_DAYS = 14
+
 # Three windows without a row: not one that was a little late.
 _FEATURES_LATE_US = 15 * MINUTE_US
 
@@ -31,7 +35,7 @@ _FEATURES_LATE_US = 15 * MINUTE_US
 async def async_readiness(coordinator: Coordinator) -> Json:
     """All of it, as JSON; times in microseconds UTC, sizes in bytes, durations in milliseconds.
 
-    Reads through a connection of its own: neither waits for the engine nor keeps it waiting.
+    Reads through a connection of its own; only the scores of forecasts are asked of the engine.
 
     Raises:
         HomeAssistantError: the entry is not loaded.
@@ -39,6 +43,9 @@ async def async_readiness(coordinator: Coordinator) -> Json:
     """
     store = coordinator.engine.store
     told = await coordinator.hass.async_add_executor_job(_read, store, coordinator, now_us())
+    for process, scores in (await async_forecast_scores(coordinator, FORECAST_DAYS)).items():
+        if process in told["rooms"]:
+            told["rooms"][process]["forecasts"] = scores
     counts = coordinator.counts
     failing = coordinator.failing_since
     told["ingest"] = {

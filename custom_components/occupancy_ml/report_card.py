@@ -8,7 +8,8 @@ from typing import Any
 from .coordinator import Coordinator, now_us
 from .engine.adaptation.report import report_card
 from .engine.localtime import LocalClock
-from .engine.snapshot import HOME
+from .engine.snapshot import HOME, SLEEP
+from .forecast_scores import async_forecast_scores
 
 type Json = dict[str, Any]
 
@@ -18,7 +19,7 @@ async def async_report_card(
 ) -> Json:
     """How right what was shown was over the last days, as `docs/report_card.md` explains.
 
-    Neither waits for the engine nor keeps it waiting.
+    Only the scores of forecasts are asked of the engine, in a turn of their own.
 
     Args:
         coordinator: of the home.
@@ -41,7 +42,14 @@ async def async_report_card(
             )
 
     cards = await coordinator.hass.async_add_executor_job(read)
+    for process, scores in (await async_forecast_scores(coordinator, days)).items():
+        if process in cards:
+            cards[process]["forecasts"] = scores
+        elif with_home and process == SLEEP:
+            cards[SLEEP] = {"forecasts": scores}
     told: Json = {"days": days}
     if with_home:
         told["home"] = cards.pop(HOME)
+        if SLEEP in cards:
+            told["sleep"] = cards.pop(SLEEP)
     return {**told, "rooms": cards}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 import logging
@@ -97,14 +98,31 @@ class Life:
                 )
             self._freezer.move_to(self.now)
             async_fire_time_changed(self.hass, self.now)
-            await self.hass.async_block_till_done(wait_background_tasks=self.now.minute % 15 == 1)
+            await self._settle(background=self.now.minute % 15 == 1)
             for look in self.minutely:
                 look()
+
+    async def _settle(self, *, background: bool) -> None:
+        """Wait for all that is going on, but not for automations that wait for somebody themselves."""
+        await asyncio.sleep(0)
+        while True:
+            tasks = {*self.hass._tasks, *(self.hass._background_tasks if background else ())}
+            busy = [task for task in tasks if not _is_automation(task)]
+            if not busy:
+                break
+            await asyncio.wait(busy)
 
     def _heard(self, until_us: int) -> Iterator[Event]:
         while self._next is not None and self._next.time_us < until_us:
             yield self._next
             self._next = next(self._events)
+
+
+def _is_automation(task: asyncio.Future[Any]) -> bool:
+    if task is asyncio.current_task():
+        return True
+    coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
+    return any(name in getattr(coroutine, "__qualname__", "") for name in ("Automation", "Script"))
 
 
 def _context(event: Event) -> Context:

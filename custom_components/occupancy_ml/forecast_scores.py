@@ -1,0 +1,50 @@
+"""How the forecasts did: for the report card, for monitoring, and for two sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from .coordinator import Coordinator, now_us
+from .engine.snapshot import ForecastReport
+
+type Json = dict[str, Any]
+
+TO_OCCUPIED, TO_VACANT = "to_occupied", "to_vacant"
+
+
+async def async_forecast_scores(coordinator: Coordinator, days: int) -> dict[str, Json]:
+    """The scores of the last days, by process and then by direction; see `engine.snapshot.ForecastReport`.
+
+    Raises:
+        HomeAssistantError: the entry is not loaded.
+        StoreError: subclasses; the file cannot be read.
+    """
+    reports: Sequence[ForecastReport] = await coordinator.run(
+        coordinator.engine.forecasts.report, days, now_us()
+    )
+    told: dict[str, Json] = {}
+    for report in reports:
+        direction = TO_OCCUPIED if report.to_occupied else TO_VACANT
+        told.setdefault(report.process, {})[direction] = score_as_json(report)
+    return told
+
+
+def score_as_json(report: ForecastReport) -> Json:
+    """A score as actions and commands tell it."""
+    told = asdict(report)
+    for known in ("process", "to_occupied"):
+        del told[known]
+    told["within"] = {str(minutes): share for minutes, share in report.within.items()}
+    told["brier"] = {str(minutes): list(scores) for minutes, scores in report.brier.items()}
+    told["confidence"] = [list(each) for each in report.confidence]
+    return told
+
+
+def over_both_directions(scores: Mapping[str, Json] | None, name: str) -> float | None:
+    """The mean of a score over the directions of a process, weighted by their changes; None without any."""
+    parts = [] if scores is None else [(each[name], each["events"]) for each in scores.values()]
+    known = [(value, events) for value, events in parts if value is not None and events]
+    total = sum(events for _, events in known)
+    return sum(value * events for value, events in known) / total if total else None

@@ -1,0 +1,79 @@
+"""Weeks of a home by the clock, whose routine moves two hours in the middle, with an automation of each blueprint."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+import os
+from pathlib import Path
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, ServiceCall, callback
+from homeassistant.setup import async_setup_component
+
+from scripts.demo_home.automations import automations, copy_blueprints
+from tests.a_home import coordinator_of
+from tests.played.life import Life
+from tests.simulator import alarm_clock_home
+
+ROOT = Path(__file__).parent.parent.parent
+START = datetime(2026, 3, 2, tzinfo=UTC)
+DAYS = int(os.environ.get("DAYS", "44"))
+CHANGE = int(os.environ.get("CHANGE", "28"))
+
+
+async def test_automations_follow_a_life_and_its_change(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    change = (START + timedelta(days=CHANGE)).date()
+    life = Life(hass, freezer, alarm_clock_home(routine_change_day=change), seed=3)
+    entry = await life.begin(START, {})
+    happened: list[str] = []
+
+    def note(what: str) -> None:
+        happened.append(f"{life.now.astimezone(life.config.zone):%H:%M} {what}")
+
+    async def act(call: ServiceCall) -> None:
+        if call.domain == "vacuum":
+            hass.states.async_set("vacuum.robot", {"start": "cleaning"}.get(call.service, "docked"))
+        note(f"{call.domain}.{call.service} {call.data.get('temperature', '')}".strip())
+
+    hass.states.async_set("vacuum.robot", "docked")
+    for domain, service in (
+        ("climate", "set_temperature"),
+        ("vacuum", "start"),
+        ("vacuum", "return_to_base"),
+        ("light", "turn_on"),
+        ("light", "turn_off"),
+        ("persistent_notification", "create"),
+    ):
+        hass.services.async_register(domain, service, act)
+    await hass.async_add_executor_job(copy_blueprints, Path(hass.config.config_dir), ROOT)
+    made: list[dict[str, Any]] = automations()["automation"]
+    assert await async_setup_component(hass, "automation", {"automation": made})
+
+    @callback
+    def moved(event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == "person.ada" and event.data["new_state"] is not None:
+            note(f"ADA {event.data['new_state'].state}")
+
+    hass.bus.async_listen("state_changed", moved)
+    for day in range(1, DAYS + 1):
+        await life.live(START + timedelta(days=day))
+        snapshot = coordinator_of(entry).data
+        published = [process for process, told in snapshot.forecasts.items() if told.published]
+        print(
+            f"day {day}: {len(published)} of {len(snapshot.forecasts)} published; {'; '.join(happened)}",
+            flush=True,
+        )
+        if snapshot.routine_change is not None:
+            print(f"        routine changed: {snapshot.routine_change}", flush=True)
+        happened.clear()
+    fired = {
+        each["id"]: hass.states.get(f"automation.{each['alias'].lower().replace(' ', '_')}") for each in made
+    }
+    print({name: state and state.attributes["last_triggered"] for name, state in fired.items()})
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+    await asyncio.sleep(0)
+    assert all(state is not None and state.attributes["last_triggered"] for state in fired.values())
