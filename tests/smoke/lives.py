@@ -15,16 +15,23 @@ import sqlite3
 import sys
 import threading
 import traceback
+from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, __version__
-from homeassistant.core import EVENT_STATE_CHANGED, HomeAssistant
+from homeassistant.core import EVENT_STATE_CHANGED, Context, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+from homeassistant.helpers import (
+    area_registry as ar,
+    condition,
+    device_registry as dr,
+    entity_registry as er,
+    trigger,
+)
 from homeassistant.loader import async_get_integration
 from homeassistant.util import dt as dt_util
 
-from tests.smoke.bare import Complaints, no_network, running, until
+from tests.smoke.bare import PATIENCE_S, Complaints, no_network, running, until
 from tests.smoke.proposals import proposed
 
 DOMAIN = "occupancy_ml"
@@ -141,7 +148,33 @@ async def first(report: Report, config_dir: Path, hass: HomeAssistant) -> None:
         await until(hass, HOME[3], lambda state: state.state not in ("importing", STATE_UNKNOWN))
 
     async def follows() -> None:
+        fired = asyncio.Event()
+
+        async def act(_variables: dict[str, Any], _context: Context | None = None) -> None:
+            fired.set()
+
+        crossed = {
+            "platform": f"{DOMAIN}.probability_crossed",
+            "target": {"area_id": "kitchen"},
+            "options": {"above": 50},
+        }
+        config = await trigger.async_validate_trigger_config(hass, [crossed])
+        remove = await trigger.async_initialize_triggers(
+            hass, config, act, DOMAIN, "smoke", logging.getLogger(__name__).log
+        )
+        assert remove is not None
         await move(hass)
+        await asyncio.wait_for(fired.wait(), PATIENCE_S)
+        remove()
+
+    async def explains_itself_to_the_editor() -> None:
+        for kind, described in (
+            ("triggers", await trigger.async_get_all_descriptions(hass)),
+            ("conditions", await condition.async_get_all_descriptions(hass)),
+        ):
+            ours = {key: each for key, each in described.items() if key.startswith(f"{DOMAIN}.")}
+            assert len(ours) >= 5, (kind, described)
+            assert all(ours.values()), (kind, ours)
 
     async def is_corrected() -> None:
         now = dt_util.now()
@@ -157,6 +190,10 @@ async def first(report: Report, config_dir: Path, hass: HomeAssistant) -> None:
     async def answers() -> None:
         answer = await hass.services.async_call(
             DOMAIN, "get_predictions", {}, blocking=True, return_response=True
+        )
+        assert "kitchen" in str(answer), answer
+        answer = await hass.services.async_call(
+            DOMAIN, "get_forecast", {}, blocking=True, return_response=True
         )
         assert "kitchen" in str(answer), answer
 
@@ -176,7 +213,8 @@ async def first(report: Report, config_dir: Path, hass: HomeAssistant) -> None:
         return  # without a home nothing else can be seen
     await report.check("has its entities", has_entities)
     await report.check("gets over the import of history", learns_what_it_can)
-    await report.check("follows a motion", follows)
+    await report.check("follows a motion, and so does an automation", follows)
+    await report.check("offers triggers and conditions", explains_itself_to_the_editor)
     await report.check("takes a correction at once", is_corrected)
     await report.check("answers an action", answers)
     await report.check("takes a room in without a restart", grows_a_room)
