@@ -200,6 +200,7 @@ async def test_clean_when_away_long_enough(
     assert said(calls) == [("return_to_base", None)]
     # Once a day is enough.
     hass.states.async_set("vacuum.robot", "docked")
+    await turn(hass)
     for _ in range(3):
         await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
         await wait(hass, freezer, timedelta(minutes=10))
@@ -230,6 +231,24 @@ async def test_goodnight_routine(
     await tell(hass, entry, forecast(SLEEP, False, UNLIKELY), True)
     await tell(hass, entry, forecast(SLEEP, False, LIKELY), True)
     assert said(calls) == []
+
+
+async def test_a_cleaner_that_is_done_is_left_alone(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-03-05 08:58:00+00:00")
+    calls = record(hass, "vacuum.start", "vacuum.return_to_base")
+    hass.states.async_set("vacuum.robot", "docked")
+    await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
+    await use(hass, "clean_when_away", vacuum="vacuum.robot", pause=1)
+    for _ in range(2):
+        await wait(hass, freezer, timedelta(minutes=10))
+        assert said(calls) == [("start", None)]
+        hass.states.async_set("vacuum.robot", "cleaning")
+        await wait(hass, freezer, timedelta(hours=1))
+        hass.states.async_set("vacuum.robot", "docked")
+        await turn(hass)
+        assert said(calls) == []
 
 
 def links() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 import os
 from pathlib import Path
@@ -12,12 +13,14 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, ServiceCall, callback
 from homeassistant.setup import async_setup_component
 
+from custom_components.occupancy_ml.forecasts import chance_of_change
 from scripts.demo_home.automations import automations, copy_blueprints
 from tests.a_home import coordinator_of
 from tests.played.life import Life
 from tests.simulator import alarm_clock_home
 
 ROOT = Path(__file__).parent.parent.parent
+CLEANING = timedelta(hours=1)
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = int(os.environ.get("DAYS", "44"))
 CHANGE = int(os.environ.get("CHANGE", "28"))
@@ -34,8 +37,12 @@ async def test_automations_follow_a_life_and_its_change(
     def note(what: str) -> None:
         happened.append(f"{life.now.astimezone(life.config.zone):%H:%M} {what}")
 
+    done: datetime | None = None
+
     async def act(call: ServiceCall) -> None:
+        nonlocal done
         if call.domain == "vacuum":
+            done = life.now + CLEANING
             hass.states.async_set("vacuum.robot", {"start": "cleaning"}.get(call.service, "docked"))
         note(f"{call.domain}.{call.service} {call.data.get('temperature', '')}".strip())
 
@@ -59,6 +66,18 @@ async def test_automations_follow_a_life_and_its_change(
             note(f"ADA {event.data['new_state'].state}")
 
     hass.bus.async_listen("state_changed", moved)
+    likeliest: Counter[str] = Counter()
+
+    def look() -> None:
+        if done is not None and life.now >= done:
+            hass.states.async_set("vacuum.robot", "docked")
+        snapshot = coordinator_of(entry).data
+        for process, told in snapshot.forecasts.items():
+            if told.published:
+                chance = chance_of_change(told, 30, snapshot.time_us)
+                likeliest[process] = max(likeliest[process], round(100 * chance))
+
+    life.minutely.append(look)
     for day in range(1, DAYS + 1):
         await life.live(START + timedelta(days=day))
         snapshot = coordinator_of(entry).data
@@ -67,6 +86,9 @@ async def test_automations_follow_a_life_and_its_change(
             f"day {day}: {len(published)} of {len(snapshot.forecasts)} published; {'; '.join(happened)}",
             flush=True,
         )
+        shut = {process: told.reason for process, told in snapshot.forecasts.items() if not told.published}
+        print(f"        likeliest within 30 minutes: {dict(likeliest)}; shut: {shut}", flush=True)
+        likeliest.clear()
         if snapshot.routine_change is not None:
             print(f"        routine changed: {snapshot.routine_change}", flush=True)
         happened.clear()
