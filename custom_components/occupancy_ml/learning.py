@@ -47,6 +47,7 @@ _STEPS = {
     "training": "Training the rooms.",
     "changepoints": "Looking for changes.",
     "scores": "Scoring what was predicted.",
+    "routine_changes": "Looking for changes of routine.",
     "switches": "Learning when to switch.",
     "suggestions": "Testing suggestions on the past.",
     "maintenance": "Tidying up.",

@@ -18,6 +18,7 @@ from homeassistant.const import PERCENTAGE, EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_AREA_ID, CONF_SLEEP, DOMAIN, SUBENTRY_ROOM
 from .coordinator import Coordinator
@@ -83,6 +84,7 @@ async def async_setup_entry(
         [
             LearningStatus(coordinator),
             OpenSuggestions(coordinator, entry.runtime_data.suggestions),
+            LastRoutineChange(coordinator),
             *(HomeSensor(coordinator, each) for each in HOME_SENSORS),
             *(HomeNextChange(coordinator, each) for each in HOME_CHANGES),
             *(HomeNextChange(coordinator, each) for each in SLEEP_CHANGES if sleeps),
@@ -186,6 +188,21 @@ class OpenSuggestions(HomeEntity, SensorEntity):
         self._attr_native_value = len(told)
         self._attr_extra_state_attributes = {ATTR_SUGGESTIONS: list(told)}
         return told
+
+
+class LastRoutineChange(HomeEntity, SensorEntity):
+    """The day from which on a routine is no longer what it was."""
+
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        super().__init__(coordinator, "last_routine_change")
+
+    def _shown(self) -> tuple[Any, ...]:
+        changes = self.coordinator.data.day_changes
+        day = None if not changes else dt_util.parse_date(changes[-1].day)
+        self._attr_native_value = None if day is None else dt_util.start_of_local_day(day)
+        return (self._attr_native_value,)
 
 
 class HomeSensor(HomeEntity, SensorEntity):

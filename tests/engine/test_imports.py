@@ -40,6 +40,7 @@ MAY_USE = {
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime", "store"},
     "export": {"events", "home", "features", "store"},
+    "routine_changes": {*GROUND, "changepoint", "store"},
     "pets": {*GROUND, "senses"},
     "sensor_health": {*GROUND, "senses"},
     "tracker": {*GROUND, "senses", "sensor_health", "pets", "features", "whereabouts", "changepoint"},

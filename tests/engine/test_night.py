@@ -30,6 +30,7 @@ STEPS = (
     "training",
     "changepoints",
     "scores",
+    "routine_changes",
     "switches",
     "forecasts",
     "routines",

@@ -34,9 +34,10 @@ from .occupancy.training import RoomReport
 from .outlook import Outlook
 from .payload import PayloadError
 from .rebuilding import AHEAD_US, catch_up, drain, rebuilt
+from .routine_changes import RoutineChanges
 from .routines import Routines
 from .routines.suggestions import Suggester
-from .snapshot import Snapshot
+from .snapshot import HOME, SLEEP, Snapshot
 from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
 from .store.labels import Label, LabelSource
 from .tracker import FeatureRow, Tracker
@@ -103,6 +104,7 @@ class Engine:
         self._judged_window = now_us // WINDOW_US
         self._retention = retention
         self._archive = Archive(store)
+        self.routine_changes = RoutineChanges(store)
         self._sleep = SleepCapture(store)
         self._reports: dict[str, RoomReport] = {}
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
@@ -226,7 +228,9 @@ class Engine:
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors)
         told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states)
         change = self.forecasts.change_to_show(now_us)
-        snapshot = replace(snapshot, forecasts=told, routine_change=change)
+        snapshot = replace(
+            snapshot, forecasts=told, routine_change=change, day_changes=self.routine_changes.announced
+        )
         self._judge(now_us)
         try:
             self._keep(snapshot)
@@ -235,6 +239,10 @@ class Engine:
         except StoreError as error:
             self.unsaved = error
         return snapshot
+
+    def _look_for_changes(self, now_us: int) -> Iterator[float]:
+        """The days of the rooms, of the home and of sleep."""
+        return self.routine_changes.look([*self._room_ids, HOME, SLEEP], self.clock, now_us)
 
     def _judge(self, now_us: int) -> None:
         """Let reference entities judge what is shown, once a window."""
@@ -472,6 +480,7 @@ class Engine:
                 self.predictor.use(room_id, model, artifact.created_us)
         self.forecasts = Forecaster(self.store, home)
         self._chores: tuple[Chore, ...] = (
+            Chore("routine_changes", self._look_for_changes),
             Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
             Chore("forecasts", self.forecasts.night),
             Chore("routines", self.routines.night),

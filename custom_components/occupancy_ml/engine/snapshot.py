@@ -236,6 +236,23 @@ class RoutineChange:
 
 
 @dataclass(frozen=True, slots=True)
+class DayChange:
+    """From a day on, the days of a process are no longer what they were.
+
+    Attributes:
+        process: room id, `HOME` or `SLEEP`.
+        day: the first local date (ISO) of the new routine.
+        probability: how sure the detector was at its surest.
+        announced_us: when it was announced.
+    """
+
+    process: str
+    day: str
+    probability: float
+    announced_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class ForecastReport:
     """How the forecasts of one process and direction did over some days, all of them made before what they tell.
 
@@ -305,6 +322,7 @@ class Snapshot:
         routine_change: the last one noticed, for two weeks.
         merits: by room, where anything was scored.
         faults: sensors that are not believed for now.
+        day_changes: changes of routines that were announced, the last one last.
     """
 
     time_us: int
@@ -314,3 +332,4 @@ class Snapshot:
     routine_change: RoutineChange | None = None
     merits: Mapping[str, Merit] = field(default_factory=dict)
     faults: tuple[SensorFault, ...] = ()
+    day_changes: tuple[DayChange, ...] = ()

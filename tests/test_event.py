@@ -1,0 +1,48 @@
+"""A changed routine is an event, once, and the day of the last one a sensor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from homeassistant.core import HomeAssistant, State
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, DayChange
+from tests.a_home import coordinator_of, set_up
+from tests.house import build_house
+
+EVENT, SENSOR = "event.home_routine_changed", "sensor.home_last_routine_change"
+
+
+def state(hass: HomeAssistant, entity_id: str) -> State:
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found
+
+
+def show(entry: MockConfigEntry, *announced: DayChange) -> None:
+    coordinator = coordinator_of(entry)
+    data = coordinator.data
+    coordinator.async_publish(replace(data, time_us=data.time_us + 1, day_changes=announced))
+
+
+async def test_each_change_happens_once(hass: HomeAssistant) -> None:
+    build_house(hass)
+    entry = await set_up(hass)
+    assert (state(hass, EVENT).state, state(hass, SENSOR).state) == ("unknown", "unknown")
+    kitchen = DayChange("kitchen", "2026-10-05", 0.93, 1_000)
+    show(entry, kitchen)
+    told = state(hass, EVENT)
+    assert told.attributes["event_type"] == "routine_changed"
+    assert (told.attributes["kind"], told.attributes["room"]) == ("room", "Kitchen")
+    assert (told.attributes["date"], told.attributes["probability"]) == ("2026-10-05", 93)
+    day = dt_util.parse_date("2026-10-05")
+    assert day is not None
+    assert dt_util.parse_datetime(state(hass, SENSOR).state) == dt_util.start_of_local_day(day)
+    show(entry, kitchen)
+    assert state(hass, EVENT) == told
+    for process, kind in ((HOME, "home"), (SLEEP, "sleep")):
+        show(entry, kitchen, DayChange(process, "2026-11-01", 0.8, 2_000 + len(kind)))
+        assert state(hass, EVENT).attributes["kind"] == kind
+        assert state(hass, EVENT).attributes["room"] is None
