@@ -28,10 +28,10 @@ def cdf_of(hazard: Floats) -> Floats:
 
 
 def hazard_of(cdf: Floats) -> Floats:
-    """(n, BINS) hazards of distributions; 1 where everything has come already."""
+    """(n, BINS) hazards of distributions; 1 where everything has come already, nan where nothing is known."""
     before = np.concatenate([np.zeros((*cdf.shape[:-1], 1)), cdf[..., :-1]], axis=-1)
     left = 1.0 - before
-    return np.where(left > 1e-12, np.clip((cdf - before) / np.maximum(left, 1e-12), 0.0, 1.0), 1.0)
+    return np.where(~(left <= 1e-12), np.clip((cdf - before) / np.maximum(left, 1e-12), 0.0, 1.0), 1.0)
 
 
 def quantiles(cdf: Floats, levels: Floats) -> Floats:

@@ -1,0 +1,131 @@
+"""Stacking, conformal intervals and the gate: optimal, calibrated, honest."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings, strategies as st
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from custom_components.occupancy_ml.engine.forecast.bins import (
+    BINS,
+    CAP,
+    HORIZONS,
+    LEVELS,
+    cdf_of,
+    quantiles,
+    residuals,
+)
+from custom_components.occupancy_ml.engine.forecast.gate import Gate, pinball
+from custom_components.occupancy_ml.engine.forecast.intervals import Conformal
+from custom_components.occupancy_ml.engine.forecast.stacking import Stack, simplex_weights
+
+RNG = np.random.default_rng(9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 6), st.integers(0, 10_000))
+def test_weights_solve_the_quadratic_programme(size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(size, 12))
+    gram = factor @ factor.T / 12
+    found = simplex_weights(gram, 0.0)
+    best = minimize(
+        lambda w: w @ gram @ w,
+        np.full(size, 1 / size),
+        bounds=[(0, 1)] * size,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
+        method="SLSQP",
+        options={"ftol": 1e-12, "maxiter": 500},
+    )
+    assert found.sum() == pytest.approx(1.0)
+    assert (found >= 0).all()
+    # Weights too small to matter are left out, which costs a little.
+    assert found @ gram @ found <= best.fun * 1.03 + 1e-4
+
+
+def test_held_strongly_weights_are_equal() -> None:
+    gram = np.diag([1.0, 4.0, 9.0])
+    assert simplex_weights(gram, 1e6) == pytest.approx(np.full(3, 1 / 3), abs=1e-3)
+    assert simplex_weights(gram, 0.0).argmax() == 0
+
+
+def test_the_better_member_earns_weight_and_a_silent_one_is_passed_over() -> None:
+    stack = Stack(3)
+    waits = RNG.exponential(100, (30, 60))
+    members = [cdf_of(np.full((60, BINS), 1 - np.exp(-5 / mean))) for mean in (100, 600, 20)]
+    for day in waits:
+        stack.learn(np.stack([residuals(cdf, np.minimum(day, CAP)) for cdf in members]))
+    assert stack.weights.argmax() == 0
+    silent = np.stack([np.full((2, 4), np.nan), np.full((2, 4), 0.5), np.full((2, 4), 0.7)])
+    pooled = stack.pool(silent)
+    assert ((pooled >= 0.5) & (pooled <= 0.7)).all()
+    other = Stack(3)
+    other.restore(stack.to_json())
+    assert np.array_equal(other.weights, stack.weights)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_intervals_of_a_wrong_model_come_to_hold_what_they_promise(factor: float) -> None:
+    conformal = Conformal()
+    inside = []
+    for day in range(400):
+        waits = np.minimum(RNG.exponential(60, 20), CAP)
+        cdf = cdf_of(np.full((20, BINS), 1 - np.exp(-5 / (60 * factor))))
+        told = quantiles(conformal.told(cdf), np.repeat(np.array(LEVELS)[None], 20, 0))
+        if day > 150:
+            inside.append(((told[:, 0] <= waits) & (waits <= told[:, -1])).mean())
+        conformal.learn(cdf, waits)
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.02)
+
+
+def test_what_is_told_stays_a_distribution() -> None:
+    conformal = Conformal()
+    for wait in (1.0, CAP, 5.0, CAP, 700.0):
+        conformal.learn(cdf_of(np.full((3, BINS), 0.01)), np.full(3, wait))
+        told = conformal.told(cdf_of(np.full((1, BINS), 0.01)))
+        assert (np.diff(told) >= 0).all()
+        assert ((told >= 0) & (told <= 1)).all()
+
+
+def test_pinball_is_the_mean_quantile_loss() -> None:
+    told = np.array([[10.0, 20.0, 30.0, 40.0, np.inf]])
+    loss = [
+        2 * max(q * (25 - v), (q - 1) * (25 - v)) for q, v in zip(LEVELS, (10, 20, 30, 40, CAP), strict=True)
+    ]
+    assert pinball(told, np.array([25.0]))[0] == pytest.approx(np.mean(loss))
+
+
+def day_of(gate: Gate, number: int, gain: float, events: int = 3) -> None:
+    base = RNG.uniform(20, 40, (4, 40))
+    squared = np.full((5, 40, len(HORIZONS)), 0.2)
+    squared[0, :, :2] = 0.1
+    gate.learn(number, events, base.min(axis=0) - gain, base, squared)
+
+
+def test_the_gate_opens_for_the_better_and_says_why_it_is_shut() -> None:
+    gate = Gate()
+    for number in range(9):
+        day_of(gate, number, 5.0)
+        assert not gate.open
+        assert "days" in str(gate.reason)
+    for number in range(9, 15):
+        day_of(gate, number, 5.0)
+    assert gate.open
+    assert gate.reason is None
+    assert gate.horizons == HORIZONS[:2]
+    for number in range(15, 50):
+        day_of(gate, number, -15.0)
+    assert not gate.open
+    assert "baseline" in str(gate.reason)
+    other = Gate()
+    other.restore(gate.to_json())
+    assert other.to_json() == gate.to_json()
+
+
+def test_where_nothing_happens_nothing_is_published() -> None:
+    gate = Gate()
+    for number in range(20):
+        day_of(gate, number, 5.0, events=0)
+    assert not gate.open
+    assert "changed fewer" in str(gate.reason)

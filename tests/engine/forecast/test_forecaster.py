@@ -1,0 +1,220 @@
+"""The whole: a home that lives by the clock, in a real store; learned at night, told by day, the same after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from custom_components.occupancy_ml.engine.adaptation.retraining import Cause
+from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
+from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
+from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
+from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
+from custom_components.occupancy_ml.engine.snapshot import (
+    HOME,
+    SLEEP,
+    HomeState,
+    Learning,
+    RoomState,
+    Snapshot,
+    Source,
+)
+from custom_components.occupancy_ml.engine.store import Episode, Store
+
+DEN = Home(
+    "UTC", (Room("den", RoomKind.LIVING),), (Sensor("binary_sensor.den", Role.MOTION, "den", "motion"),)
+)
+START_US = 20_515 * DAY_US
+DAYS = 20
+RNG = np.random.default_rng(8)
+TIMES = [(480 + int(RNG.integers(-90, 91)), 1050 + int(RNG.integers(-8, 9))) for _ in range(DAYS + 3)]
+"""Minutes of the day at which somebody leaves the den, and comes back."""
+
+
+def there(time_us: int) -> bool:
+    day, minute = divmod((time_us - START_US) // MINUTE_US, 1440)
+    out, back = TIMES[day]
+    return not out <= minute < back
+
+
+def episodes(process: str, until_us: int) -> list[Episode]:
+    edges = [START_US]
+    for day, (out, back) in enumerate(TIMES):
+        edges += [START_US + day * DAY_US + minute * MINUTE_US for minute in (out, back)]
+    edges = [edge for edge in edges if edge < until_us] + [until_us]
+    return [
+        Episode(process, a, b, number % 2 == 0, 1.0)
+        for number, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+    ]
+
+
+def shown(time_us: int) -> tuple[Snapshot, np.ndarray]:
+    here = there(time_us)
+    chance = 0.99 if here else 0.01
+    vectors = np.zeros((1, len(FEATURE_NAMES)))
+    vectors[0, 0] = 4.5 if here else -4.5
+    return (
+        Snapshot(
+            time_us,
+            HomeState(chance, here, Learning.READY),
+            {"den": RoomState("den", chance, here, Source.PRIOR)},
+        ),
+        vectors,
+    )
+
+
+def look(forecaster: Forecaster, time_us: int) -> Snapshot:
+    snapshot, vectors = shown(time_us)
+    told = forecaster.look(snapshot, vectors, {})
+    forecaster.keep()
+    return replace(snapshot, forecasts=told)
+
+
+def live(store: Store, forecaster: Forecaster, days: range) -> None:
+    """Quarters of an hour, and a night at three."""
+    for day in days:
+        for quarter in range(96):
+            now_us = START_US + day * DAY_US + quarter * 15 * MINUTE_US
+            look(forecaster, now_us)
+            if quarter == 12:
+                for process in ("den", HOME):
+                    store.episodes.replace(process, START_US, now_us, episodes(process, now_us))
+                for _ in forecaster.night(now_us):
+                    pass
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("forecasts") / "home.db"
+    store = Store.open(path, START_US)
+    live(store, Forecaster(store, DEN), range(DAYS))
+    store.close()
+    return path
+
+
+@pytest.fixture
+def store(lived: Path, tmp_path: Path) -> Iterator[Store]:
+    copy = tmp_path / "home.db"
+    copy.write_bytes(lived.read_bytes())
+    opened = Store.open(copy, START_US + DAYS * DAY_US)
+    yield opened
+    opened.close()
+
+
+NOON_US = START_US + DAYS * DAY_US + 12 * 60 * MINUTE_US
+
+
+def test_before_anything_is_learned_nothing_is_published(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "new.db", START_US)
+    forecaster = Forecaster(store, DEN)
+    told = look(forecaster, START_US).forecasts
+    assert set(told) == {"den", HOME, SLEEP}
+    assert not any(forecast.published for forecast in told.values())
+    assert {forecast.reason for forecast in told.values()} == {"nothing was learned yet"}
+    assert forecaster.curve("den", START_US) is None
+    store.close()
+
+
+def test_a_life_by_the_clock_is_forecast_to_the_minute_and_published(store: Store) -> None:
+    told = look(Forecaster(store, DEN), NOON_US).forecasts["den"]
+    assert told.published, told.reason
+    assert not told.occupied
+    assert told.median_us is not None
+    assert told.median_us == pytest.approx(START_US + DAYS * DAY_US + 1050 * MINUTE_US, abs=15 * MINUTE_US)
+    minutes = [told.quantiles[level] for level in (0.1, 0.25, 0.5, 0.75, 0.9)]
+    assert minutes == sorted(minutes, key=float)
+    assert told.confidence is not None
+    assert told.confidence > 0.7
+    assert told.none_24h < 0.1
+    assert told.alternatives[0].probability > 0.7
+    assert told.occupied_in[30] < 0.2
+
+
+def test_the_curve_goes_from_now_over_the_change(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    look(forecaster, NOON_US)
+    curve = forecaster.curve("den", NOON_US)
+    assert curve is not None
+    assert len(curve.occupied) == len(curve.changed) == len(curve.hazard) == 288
+    assert curve.occupied[2] < 0.2
+    assert curve.occupied[8 * 12] > 0.7
+    assert np.all(np.diff(curve.changed) >= -1e-12)
+    with pytest.raises(KeyError):
+        forecaster.curve("cellar", NOON_US)
+
+
+def test_the_report_is_of_forecasts_made_before(store: Store) -> None:
+    report = {(r.process, r.to_occupied): r for r in Forecaster(store, DEN).report(60, NOON_US)}
+    den = report["den", True]
+    assert den.moments > 300
+    assert den.events >= 8
+    assert den.skill is not None
+    assert den.baselines.keys() == {"kaplan_meier", "climatology", "persistence", "nearest_days"}
+    assert den.coverage_80 is not None
+    assert den.coverage_80 > 0.6
+    assert den.mean_error is not None
+    assert den.mean_error < 15
+    assert sum(den.weights.values()) == pytest.approx(1.0)
+    assert sum(said for said, _, _ in den.confidence) > 0
+
+
+def test_a_restart_changes_nothing(store: Store, tmp_path: Path) -> None:
+    first = Forecaster(store, DEN)
+    look(first, NOON_US)
+    second = Forecaster(store, DEN)
+    second.restore(first.to_json())
+    assert second.to_json() == first.to_json()
+    for minutes in (3, 5, 15, 360):
+        one = look(first, NOON_US + minutes * MINUTE_US).forecasts
+        assert look(second, NOON_US + minutes * MINUTE_US).forecasts == one
+
+
+def test_nothing_from_after_a_moment_touches_its_forecast(store: Store) -> None:
+    """The nights before noon know the same, whatever comes after."""
+    one = look(Forecaster(store, DEN), NOON_US).forecasts
+    later_us = NOON_US + 6 * 60 * MINUTE_US
+    store.episodes.replace("den", NOON_US, later_us, [Episode("den", NOON_US, later_us, True, 1.0)])
+    assert look(Forecaster(store, DEN), NOON_US).forecasts == one
+
+
+def test_between_the_five_minutes_forecasts_stay_until_something_changes(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    before = look(forecaster, NOON_US).forecasts
+    assert look(forecaster, NOON_US + MINUTE_US).forecasts is before
+    snapshot, vectors = shown(NOON_US + 2 * MINUTE_US)
+    came = replace(
+        snapshot,
+        home=replace(snapshot.home, probability=0.99, occupied=True),
+        rooms={"den": replace(snapshot.rooms["den"], probability=0.99, occupied=True)},
+    )
+    after = forecaster.look(came, vectors, {})
+    assert after["den"].occupied
+    assert after["den"].made_at_us == NOON_US + 2 * MINUTE_US
+
+
+def test_what_waits_is_fitted_in_the_next_night(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    with pytest.raises(KeyError):
+        forecaster.retrain("cellar", Cause.REQUEST)
+    forecaster.retrain("den", Cause.REQUEST)
+    shares = list(forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US))
+    assert shares == sorted(shares)
+    assert store.forecasts.runs("den")[-1][1:3] == ("completed", "request")
+    assert "den" not in forecaster.learner.queue
+
+
+def test_a_night_that_is_stopped_is_taken_up_again(store: Store) -> None:
+    night_us = START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US
+    stopped = Forecaster(store, DEN)
+    work = stopped.night(night_us)
+    next(work)
+    work.close()
+    whole = Forecaster(store, DEN)
+    for _ in whole.night(night_us):
+        pass
+    assert whole.learner.learned["den"].learned_us > 0
+    assert look(whole, NOON_US).forecasts["den"].published
