@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 import random
 import sys
@@ -23,7 +24,13 @@ _BATCH = 5000
 
 
 def main() -> int:
-    """Run the command line."""
+    """Run the command line; two more commands have modules of their own, since they need the simulator."""
+    if sys.argv[1:2] == ["planted"]:
+        planted: Callable[[Sequence[str]], int] = import_module("scripts.routines_planted").main
+        return planted(sys.argv[2:])
+    if sys.argv[1:2] == ["bench"]:
+        bench: Callable[[Sequence[str]], int] = import_module("scripts.routines_bench").main
+        return bench(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="scripts/routines", description=__doc__)
     parser.add_argument("home", type=Path, help="folder with home.json and events.csv")
     parser.add_argument("--top", type=int, default=20, help="how many to print")

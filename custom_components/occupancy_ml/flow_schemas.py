@@ -73,6 +73,9 @@ STORAGE_FIELDS: Mapping[str, tuple[int, str]] = {
     "predictions": (7, "d"),
     "episodes": (28, "d"),
     "daily_scores": (28, "d"),
+    "routine_days": (30, "d"),
+    "routine_weeks": (84, "d"),
+    "routine_months": (365, "d"),
     "size_mb": (50, "MB"),
 }
 

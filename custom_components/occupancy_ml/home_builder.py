@@ -30,6 +30,9 @@ from .engine.home import Home, Preference, Role, Room, RoomKind, Sensor
 from .engine.routines.suggestions import Policy
 from .engine.store.retention import Retention
 
+_SUN = "sun.sun"
+_WEATHER = "weather"
+
 # Where stored data names an entity twice in a room, what the user calls the truth must not become an input.
 _PRECEDENCE = (
     Role.REFERENCE,
@@ -50,13 +53,41 @@ def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
     sensors: dict[str, Sensor] = {}
     for entity_id, role, room_id in _stored(entry, rooms):
         if entity_id not in sensors:
-            sensors[entity_id] = Sensor(entity_id, role, room_id, device_class_of(hass, entity_id))
+            sensors[entity_id] = Sensor(
+                entity_id, role, room_id, device_class_of(hass, entity_id), _device_of(hass, entity_id)
+            )
+    for entity_id in _sky(hass):
+        sensors.setdefault(entity_id, Sensor(entity_id, Role.ROUTINE_ONLY))
     return Home(
         time_zone=hass.config.time_zone,
         rooms=tuple(rooms.values()),
         sensors=tuple(sensors.values()),
         pets=bool(entry.options.get(CONF_PETS)),
     )
+
+
+@callback
+def _sky(hass: HomeAssistant) -> Iterator[str]:
+    """What tells of daylight and weather: routines may hold in the dark, or in rain.
+
+    The first weather entity by id, of those that are registered: others may come late at every start, and a home
+    whose sensors change begins anew.
+    """
+    yield _SUN
+    weather = (
+        entry.entity_id
+        for entry in er.async_get(hass).entities.values()
+        if entry.domain == _WEATHER and not entry.disabled
+    )
+    if (first := min(weather, default=None)) is not None:
+        yield first
+
+
+@callback
+def _device_of(hass: HomeAssistant, entity_id: str) -> str | None:
+    """The device of an entity: what one device tells twice is no routine."""
+    entry = er.async_get(hass).async_get(entity_id)
+    return None if entry is None else entry.device_id
 
 
 def retention_of(options: Mapping[str, Any]) -> Retention:

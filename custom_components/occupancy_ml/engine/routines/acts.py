@@ -153,6 +153,21 @@ class Cast:
             return False
         return first.device_id is not None and first.device_id == second.device_id
 
+    def may_follow(self, tokens: Sequence[Act]) -> NDArray[np.bool_]:
+        """(n, n): which act may be an answer to which.
+
+        An answer is somebody's hand, not the same thing again, and what only sees people concerns its own room.
+        """
+        found = [self._of.get(act.entity_id) for act in tokens]
+        sees = np.array([sensor is not None and sensor.role in EYES for sensor in found], dtype=np.bool_)
+        entity = _codes([act.entity_id for act in tokens])
+        device = _codes([None if sensor is None else sensor.device_id for sensor in found])
+        room = _codes([None if sensor is None else sensor.room_id for sensor in found])
+        same = (entity[:, None] == entity) | ((device[:, None] == device) & (device >= 0))
+        near = ~sees[:, None] | ((room[:, None] == room) & (room >= 0))
+        allowed: NDArray[np.bool_] = near & ~sees & ~same
+        return allowed
+
     @property
     def watched(self) -> list[str]:
         """Entities whose events are read: hands, eyes and the sky; what only measures is left out."""
@@ -162,6 +177,14 @@ class Cast:
     def remembered(self) -> list[str]:
         """Entities of which the state at a day's beginning matters."""
         return sorted(e for e, s in self._of.items() if s.role in HANDS or e.startswith(_SKY))
+
+
+def _codes(names: Sequence[str | None]) -> Ints:
+    """A number for each name, the same for the same one, -1 for none."""
+    numbers = {
+        name: number for number, name in enumerate(sorted({name for name in names if name is not None}))
+    }
+    return np.array([-1 if name is None else numbers[name] for name in names], dtype=np.int64)
 
 
 def meaning(sensor: Sensor, state: str) -> str | None:

@@ -161,8 +161,8 @@ class Routines:
         until = self._store.metadata.get(_UNTIL)
         if until is not None:
             last = date.fromisoformat(until)
-            yield from self._long("weekly", _WEEK, week_of, WEEKLY, last, now_us)
-            yield from self._long("monthly", _MONTH, month_of, MONTHLY, last, now_us)
+            yield from self._long("weekly", _WEEK, week_of, WEEKLY, last, now_us, 0.85)
+            yield from self._long("monthly", _MONTH, month_of, MONTHLY, last, now_us, 0.95)
         yield 1.0
 
     def _aggregate(self, day: Day) -> Iterator[int | None]:
@@ -187,6 +187,7 @@ class Routines:
         detectors: Sequence[LongDetector],
         last: date,
         now_us: int,
+        share: float,
     ) -> Iterator[float]:
         """Weeks or months that ended and were not processed yet, in order."""
         done = self._store.metadata.get(key) or ""
@@ -207,7 +208,7 @@ class Routines:
                     if days:
                         for part in detector.aggregate(period, window):
                             found = part if part is not None else found
-                            yield 0.85
+                            yield share
                     rows.append((detector.table, found))
                 with self._store.transaction():
                     stored = sum(
@@ -215,7 +216,7 @@ class Routines:
                     )
                 detected = None
                 if period is ordered[-1]:
-                    detected = yield from _last(self._detect(detectors, last, now_us), 0.95)
+                    detected = yield from _last(self._detect(detectors, last, now_us), share)
                 self._store.metadata.set(key, period.name)
             except BaseException as error:
                 self._end(job, now_us, error)

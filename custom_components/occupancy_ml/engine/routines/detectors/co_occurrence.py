@@ -13,7 +13,7 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import Cast, Day
+from ..acts import Day
 from ..chance import log_odds, q_values, surprise, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
 from ..window import Row, Window, name_of, opportunities
@@ -21,7 +21,7 @@ from ..window import Row, Window, name_of, opportunities
 WINDOW_S = 90
 _BIN_S = 10
 _WIDTH = WINDOW_S // _BIN_S
-_LAGS_MIN = (10, 15, 20, 25, 30, 40, 50, 60)
+_LAGS_MIN = (8, 10, 12, 15, 18, 21, 25, 30, 35, 40, 50, 60)
 _LAGS = tuple(sign * minutes * 60 // _BIN_S for minutes in _LAGS_MIN for sign in (-1, 1))
 _AT_ONCE = 1440  # bins
 # The least seen of these are left out, so that a busy home's day takes no more than some 200 KB.
@@ -57,7 +57,7 @@ class CoOccurrence:
         after = np.zeros((len(hand), bins), dtype=np.float32)
         for shift in range(_WIDTH):
             after[:, : bins - shift] = np.maximum(after[:, : bins - shift], seen[hand, shift:])
-        allowed = _allowed(tokens, hand, cast)
+        allowed = cast.may_follow(tokens)[:, hand]
         counts = np.stack([_together(seen, after, lag) for lag in (0, *_LAGS)])
         counts[:, ~allowed] = 0
         chance = counts[1:].sum(axis=0)
@@ -117,7 +117,7 @@ class CoOccurrence:
         counts = np.array([pair.count for _, pair in kept], dtype=np.float64)
         chances = np.array([pair.chance for _, pair in kept]).T  # (lags, pairs)
         trials = np.array([max(often.get(acts[0], 0), pair.count) for acts, pair in kept], dtype=np.float64)
-        # Half an observation stands for what sixteen lags were too few to show.
+        # Half an observation stands for what two dozen lags were too few to show.
         expected = chances.mean(axis=0) + 0.5
         scores = surprise(counts, trials, expected)
         others = (chances.sum(axis=0) - chances) / (len(chances) - 1) + 0.5
@@ -168,19 +168,6 @@ class _Pair:
             if passed >= half:
                 return delay
         return 0.0
-
-
-def _allowed(tokens: tuple[Act, ...], hand: NDArray[np.int64], cast: Cast) -> NDArray[np.bool_]:
-    """(tokens, hands): pairs that may mean something; a sensor's sight only concerns its own room."""
-    found = np.zeros((len(tokens), len(hand)), dtype=np.bool_)
-    for one, first in enumerate(tokens):
-        sees, room = cast.sees(first.entity_id), cast.room(first.entity_id)
-        for place, other in enumerate(hand.tolist()):
-            then = tokens[other]
-            found[one, place] = not cast.siblings(first.entity_id, then.entity_id) and (
-                not sees or (room is not None and room == cast.room(then.entity_id))
-            )
-    return found
 
 
 def _together(seen: NDArray[np.float32], after: NDArray[np.float32], lag: int) -> NDArray[np.float32]:

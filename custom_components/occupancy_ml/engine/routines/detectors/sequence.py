@@ -26,7 +26,7 @@ GAP_S = 300
 LONGEST = 4
 _GAP_MS = GAP_S * 1000
 _JITTER_MS = 30 * 60_000
-_PERMUTATIONS = 8
+_PERMUTATIONS = 24
 _ROWS = 600
 _DAYS = 56
 _DAY_MS = 30 * 3_600_000
@@ -66,7 +66,7 @@ class Sequence:
         acts = day.acts
         done = ~acts.automatic
         stream = _Stream(acts.at_ms[done], acts.token[done], acts.minute[done], len(acts.tokens))
-        allowed = _allowed(acts.tokens, window.cast)
+        allowed = window.cast.may_follow(acts.tokens)
         first, then, lasted = _follows(stream)
         kept = allowed[stream.token[first], then]
         first, then, lasted = first[kept], then[kept], lasted[kept]
@@ -102,7 +102,7 @@ class Sequence:
         if len(stream.token) < _LEAST:
             yield []
             return
-        allowed = _allowed(tokens, window.cast)
+        allowed = window.cast.may_follow(tokens)
         often = np.bincount(stream.token, minlength=stream.size)
         counts = _counts(stream, allowed)
         yield None
@@ -201,20 +201,6 @@ def _counts(stream: _Stream, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
     pairs = stream.token[first] * stream.size + then
     counts = np.bincount(pairs, minlength=stream.size**2).reshape(stream.size, stream.size)
     return np.where(allowed, counts, 0)
-
-
-def _allowed(tokens: tuple[Act, ...], cast: Cast) -> NDArray[np.bool_]:
-    """(tokens, tokens): what may follow what: a hand, and not the same thing; a sensor's sight in its own room."""
-    found = np.zeros((len(tokens), len(tokens)), dtype=np.bool_)
-    sees = [cast.sees(act.entity_id) for act in tokens]
-    rooms = [cast.room(act.entity_id) for act in tokens]
-    for one, first in enumerate(tokens):
-        for other, then in enumerate(tokens):
-            near = not sees[one] or (rooms[one] is not None and rooms[one] == rooms[other])
-            found[one, other] = (
-                not sees[other] and near and not cast.siblings(first.entity_id, then.entity_id)
-            )
-    return found
 
 
 def _links(
