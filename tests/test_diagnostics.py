@@ -29,7 +29,7 @@ async def test_diagnostics_name_no_entity_room_or_person(hass: HomeAssistant) ->
     words = set(text.replace('"', " ").replace("_", " ").split())
     assert not {secret for secret in secrets if secret in text and "." in secret}
     assert not secrets & words
-    assert len(told["home"]["sensors"]) == 11
+    assert len(told["home"]["sensors"]) == 12
     assert set(told["snapshot"]["rooms"]) == {"room_1", "room_2", "room_3"}
     assert told["ingest"]["dropped"] == 0
     assert told["file_bytes"] > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import area_registry as ar, entity_registry as er
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -190,6 +190,7 @@ async def test_the_engine_gets_the_home_as_it_is_stored(hass: HomeAssistant) -> 
         Sensor("light.gone", Role.LIGHT, "kitchen"),
         Sensor("person.ada", Role.PERSON),
         Sensor("switch.street_light", Role.ROUTINE_ONLY),
+        Sensor("sun.sun", Role.ROUTINE_ONLY),
     )
 
 
@@ -208,4 +209,27 @@ async def test_an_entity_stored_in_many_places_counts_once_and_truth_is_no_input
     assert home.sensors == (
         Sensor(pad, Role.REFERENCE, "bedroom"),
         Sensor("binary_sensor.door", Role.DOOR, "bedroom"),
+        Sensor("sun.sun", Role.ROUTINE_ONLY),
     )
+
+
+async def test_devices_and_the_first_weather_entity_are_told(hass: HomeAssistant) -> None:
+    device = dr.async_get(hass).async_get_or_create(
+        config_entry_id=_an_entry(hass).entry_id, identifiers={("test", "lamp")}
+    )
+    registry = er.async_get(hass)
+    registry.async_get_or_create("light", "test", "lamp", suggested_object_id="lamp", device_id=device.id)
+    for name in ("b", "a"):
+        registry.async_get_or_create("weather", "test", name, suggested_object_id=name)
+    home = home_from_entry(hass, home_entry({CONF_PERSONS: []}, ("hall", {"light": ["light.lamp"]})))
+    assert home.sensors == (
+        Sensor("light.lamp", Role.LIGHT, "hall", device_id=device.id),
+        Sensor("sun.sun", Role.ROUTINE_ONLY),
+        Sensor("weather.a", Role.ROUTINE_ONLY),
+    )
+
+
+def _an_entry(hass: HomeAssistant) -> MockConfigEntry:
+    entry = MockConfigEntry(domain="test")
+    entry.add_to_hass(hass)
+    return entry

@@ -1,0 +1,161 @@
+"""Routines planted in a SIMULATED home are found, what is at chance is not, and what already runs is not proposed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from custom_components.occupancy_ml.engine.events import MICROSECONDS, Cause, Event
+from custom_components.occupancy_ml.engine.home import Home, Role
+from custom_components.occupancy_ml.engine.localtime import LocalClock
+from custom_components.occupancy_ml.engine.routines import Pattern, PatternType
+from scripts.routines_home import found_in, turned
+from scripts.routines_planted import TURNED, Score, is_found
+from tests.engine.routines.homes import (
+    CLOCK,
+    FIRST,
+    HOME,
+    at,
+    month_of_habits,
+    night_after,
+    ordered,
+    pulse,
+    routines_of,
+    store_with,
+)
+from tests.simulator.planted import PlantedHome, Strength, planted_home
+
+DAYS = 30
+LAST = FIRST + timedelta(days=DAYS - 1)
+
+
+@pytest.fixture(scope="module")
+def planted() -> PlantedHome:
+    return planted_home(59, 5, each=1)
+
+
+@pytest.fixture(scope="module")
+def patterns(planted: PlantedHome, tmp_path_factory: pytest.TempPathFactory) -> list[Pattern]:
+    return found_in(planted.home, planted.events, tmp_path_factory.mktemp("planted") / "home.db")
+
+
+def test_strong_routines_are_found_and_few_others(planted: PlantedHome, patterns: list[Pattern]) -> None:
+    score = Score()
+    score.add(planted, patterns)
+    strong = [p for p in planted.planted if p.strength is Strength.STRONG]
+    assert [p.kind for p in strong if not is_found(p, patterns)] == []
+    found, true = sum(score.found.values()), sum(score.true.values())
+    assert found > 20
+    assert true >= 0.95 * found, score.false
+
+
+def test_on_turned_days_there_is_next_to_nothing(
+    planted: PlantedHome, patterns: list[Pattern], tmp_path: Path
+) -> None:
+    mixed = turned(planted.events, LocalClock(planted.home.time_zone), 5)
+    by_chance = [
+        p for p in found_in(planted.home, mixed, tmp_path / "home.db") if p.pattern_type.value in TURNED
+    ]
+    real = [p for p in patterns if p.pattern_type.value in TURNED]
+    assert len(by_chance) <= 0.05 * len(real)
+
+
+def test_every_pattern_says_how_sure_it_is(patterns: list[Pattern]) -> None:
+    for pattern in patterns:
+        stats = pattern.statistics
+        assert 0 <= stats.low <= stats.rate <= stats.high <= 1
+        assert 0 < stats.q_value <= 0.05
+        assert stats.effect > 0
+        assert stats.occurrences <= stats.opportunities
+        assert pattern.first_seen <= pattern.last_seen
+        assert pattern.description
+        assert pattern.pattern_id is not None
+
+
+def found(path: Path, events: list[Event], home: Home = HOME) -> list[Pattern]:
+    store = store_with(path / "home.db", ordered(events), home)
+    for _ in routines_of(store, home).backfill(DAYS, night_after(LAST)):
+        pass
+    patterns = routines_of(store, home).patterns()
+    store.close()
+    return patterns
+
+
+def test_what_automations_do_is_no_pattern(tmp_path: Path) -> None:
+    events = [replace(event, cause=Cause.AUTOMATION) for event in month_of_habits(DAYS)]
+    assert found(tmp_path, events) == []
+
+
+def test_what_is_mostly_automatic_is_no_pattern_either(tmp_path: Path) -> None:
+    """Now and then a hand is faster than the automation; that is still nothing to propose."""
+    rng = Random(2)
+    events = [
+        replace(event, cause=Cause.AUTOMATION if rng.random() < 0.6 else event.cause)
+        for event in month_of_habits(DAYS)
+    ]
+    proposed = {PatternType.TIME_OF_DAY, PatternType.CO_OCCURRENCE, PatternType.SEQUENCE}
+    assert [p for p in found(tmp_path, events) if p.pattern_type in proposed] == []
+
+
+def twins(delay_s: float) -> list[Event]:
+    """Two switches of which the second always follows the first."""
+    rng = Random(3)
+    events: list[Event] = []
+    for number in range(DAYS):
+        for _ in range(3):
+            on_us = at(FIRST + timedelta(days=number), rng.uniform(480, 1300))
+            events += pulse("light.den", on_us, 300)
+            events += pulse("switch.den_socket", on_us + round(delay_s * MICROSECONDS), 300)
+            events += pulse("light.hall", on_us + round(delay_s * MICROSECONDS), 300)
+    return events
+
+
+def pairs(patterns: list[Pattern]) -> set[tuple[str, str]]:
+    return {
+        (p.steps[0].entity_id, p.steps[1].entity_id)
+        for p in patterns
+        if p.pattern_type is PatternType.CO_OCCURRENCE
+    }
+
+
+def test_parts_of_one_device_are_no_pair(tmp_path: Path) -> None:
+    apart = pairs(found(tmp_path, twins(12.0)))
+    assert ("light.den", "light.hall") in apart
+    assert ("light.den", "switch.den_socket") not in apart
+
+
+def test_what_no_hand_could_do_is_no_pair(tmp_path: Path) -> None:
+    assert pairs(found(tmp_path, twins(0.1))) == set()
+
+
+def test_what_only_measures_is_no_part_of_anything(tmp_path: Path) -> None:
+    events = month_of_habits(DAYS)
+    for number in range(DAYS):
+        day = FIRST + timedelta(days=number)
+        events += [Event(at(day, 420), "sensor.outside", f"{number}.5", "0.1", cause=Cause.DEVICE)]
+    for pattern in found(tmp_path, events):
+        assert "sensor.outside" not in pattern.entities
+        assert all(HOME.sensors[[s.entity_id for s in HOME.sensors].index(e)].role is not Role.ENVIRONMENT
+                   for e in pattern.entities)  # fmt: skip
+
+
+def test_entities_that_are_watched_no_more_are_in_no_new_pattern(tmp_path: Path) -> None:
+    without = Home(
+        HOME.time_zone, HOME.rooms, tuple(s for s in HOME.sensors if s.entity_id != "switch.coffee")
+    )
+    store = store_with(tmp_path / "home.db", ordered(month_of_habits(DAYS)))
+    for _ in routines_of(store).backfill(DAYS - 2, night_after(LAST - timedelta(days=1))):
+        pass
+    for _ in routines_of(store, without).night(night_after(LAST)):
+        pass
+    late = [p for p in routines_of(store, without).patterns() if p.last_seen == LAST.isoformat()]
+    assert not any("switch.coffee" in p.entities for p in late)
+    store.close()
+
+
+def test_the_clock_zone_of_the_tests_is_that_of_the_home() -> None:
+    assert CLOCK.zone.key == HOME.time_zone
