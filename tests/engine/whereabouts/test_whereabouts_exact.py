@@ -23,6 +23,7 @@ from custom_components.occupancy_ml.engine.whereabouts import (
 from custom_components.occupancy_ml.engine.whereabouts.emissions import Emissions
 from custom_components.occupancy_ml.engine.whereabouts.filter import initial_belief
 from custom_components.occupancy_ml.engine.whereabouts.model import Counts
+from custom_components.occupancy_ml.engine.whereabouts.observations import CONTEXTS
 from custom_components.occupancy_ml.engine.whereabouts.transitions import Tables, Transition
 
 Floats = NDArray[np.float64]
@@ -33,6 +34,7 @@ def tiny(rooms: int, *, door: bool = True, presence: bool = True, persons: bool 
     kinds = [RoomKind.BEDROOM, RoomKind.PASSAGE, *[RoomKind.KITCHEN] * rooms][:rooms]
     ids = [f"r{number}" for number in range(rooms)]
     sensors = [Sensor(f"binary_sensor.{room_id}", Role.MOTION, room_id) for room_id in ids]
+    sensors.append(Sensor("binary_sensor.drawer", Role.OPENING, "r0"))
     if presence:
         sensors.append(Sensor("binary_sensor.bed", Role.PRESENCE, "r0"))
     if door:
@@ -50,7 +52,7 @@ def some_parameters(layout: Layout, seed: int) -> Parameters:
         layout,
         Counts(
             rng.gamma(1, 20, (rooms, rooms)),
-            rng.gamma(1, 2000, (2, 3, rooms, 2)),
+            rng.gamma(1, 2000, (CONTEXTS, 3, 2 * rooms, 2)),
             rng.gamma(1, 50, (len(layout.presence_rooms), 2, 2)),
         ),
     )
@@ -64,13 +66,13 @@ def some_minutes(layout: Layout, count: int, seed: int) -> list[Minute]:
     for number in range(count):
         fires: list[tuple[int, int]] = []
         if number % 3 == 1:
-            fires = [(int(rng.integers(rooms)), int(rng.integers(2)))]
+            fires = [(int(rng.integers(rooms + 1)), int(rng.integers(CONTEXTS)))]
         if number % 5 == 2:
             fires.append((DOOR, 0))
         if number % 7 == 3:
-            fires += [(room, 1) for room in range(rooms)]
+            fires += [(room, 2) for room in range(rooms)]
         levels = rng.integers(-1, 2, sensors + 1).astype(np.int8)
-        found.append(Minute(1000 + number, tuple(fires), rng.integers(0, 2, rooms), levels))
+        found.append(Minute(1000 + number, tuple(fires), rng.integers(0, CONTEXTS, 2 * rooms), levels))
     return found
 
 
@@ -86,10 +88,11 @@ def moves(transition: Transition) -> Floats:
     return np.asarray(sum(weight * np.kron(first, second) for first, second, weight in transition.terms))
 
 
-def fired(layout: Layout, parameters: Parameters, room: int, context: int) -> Floats:
-    """(S^2,) P(the room fires), as a noisy or of nobody and whoever is there."""
+def fired(layout: Layout, parameters: Parameters, channel: int, context: int) -> Floats:
+    """(S^2,) P(the channel fires), as a noisy or of nobody and whoever is there."""
     rooms = len(layout.room_ids)
-    nobody, still, active = parameters.fire[context, :, room]
+    room = channel % rooms
+    nobody, still, active = parameters.fire[context, :, channel]
     out = []
     for places in itertools.product(range(2 * rooms + 1), repeat=2):
         silent = 1 - nobody
@@ -103,15 +106,16 @@ def fired(layout: Layout, parameters: Parameters, room: int, context: int) -> Fl
 
 
 def silence(layout: Layout, parameters: Parameters, minute: Minute) -> Floats:
-    """(S^2,) how much likelier than in an empty home all other rooms stayed silent, and the levels."""
+    """(S^2,) how much likelier than in an empty home all other channels stayed silent, and the levels."""
     rooms = len(layout.room_ids)
-    fires = {room for room, _ in minute.fires}
+    fires = {channel for channel, _ in minute.fires}
     weight = Emissions.LEVEL_WEIGHT
     out = []
     for places in itertools.product(range(2 * rooms + 1), repeat=2):
         chance = 1.0
-        for room in set(range(rooms)) - fires:
-            nobody, still, active = parameters.fire[minute.contexts[room], :, room]
+        for channel in set(range(2 * rooms)) - fires:
+            room = channel % rooms
+            nobody, still, active = parameters.fire[minute.contexts[channel], :, channel]
             for place in places:
                 if place == room:
                     chance *= (1 - active) / (1 - nobody)
@@ -136,11 +140,11 @@ def steps_of(
     tables = Tables(layout, parameters)
     steps, ends = [], []
     for minute in minutes:
-        for room, context in minute.fires:
-            if room == DOOR:
+        for channel, context in minute.fires:
+            if channel == DOOR:
                 steps.append((moves(tables.door(hour)), np.ones(layout.states**2)))
             else:
-                steps.append((moves(tables.fire(hour)), fired(layout, parameters, room, context)))
+                steps.append((moves(tables.fire(hour)), fired(layout, parameters, channel, context)))
         steps.append((moves(tables.quiet(hour)), silence(layout, parameters, minute)))
         ends.append(len(steps) - 1)
     return steps, ends
@@ -265,7 +269,7 @@ def test_a_silence_in_strides_is_the_same_as_minute_by_minute() -> None:
     """Steps of several minutes take the likelihood of all of them at their end: near, not equal."""
     layout = tiny(3, presence=False)
     parameters = Parameters.prior(layout)
-    quiet = np.zeros(3, dtype=np.int64)
+    quiet = np.zeros(6, dtype=np.int64)
     unknown = np.array([-1], dtype=np.int8)
     minutes = [Minute(n, ((1, 0),) if n == 20 else (), quiet, unknown) for n in range(61)]
     found = hindsight(layout, parameters, minutes)
@@ -299,9 +303,9 @@ def test_what_is_counted_adds_up(seed: int) -> None:
     minutes = some_minutes(layout, 60, seed)
     found = hindsight(layout, some_parameters(layout, seed), minutes)
     counts = found.counts
-    # Every minute of every room is counted once, in one context, heard or not.
-    assert counts.fires.sum(axis=(0, 1, 3)) == pytest.approx(np.full(3, 60.0), abs=1e-6)
-    heard = [sum(room in minute.rooms for minute in minutes) for room in range(3)]
+    # Every minute of every channel is counted once, in one context, heard or not.
+    assert counts.fires.sum(axis=(0, 1, 3)) == pytest.approx(np.full(6, 60.0), abs=1e-6)
+    heard = [sum(channel in minute.channels for minute in minutes) for channel in range(6)]
     assert counts.fires[..., 1].sum(axis=(0, 1)) == pytest.approx(heard, abs=1e-6)
     known = sum(minute.levels[0] >= 0 for minute in minutes)
     assert counts.levels[0].sum() == pytest.approx(known, abs=1e-6)
@@ -314,10 +318,10 @@ def whole_log_likelihood(
 ) -> float:
     """The smoother's, and what it leaves out: the silence of an empty home, which depends on the parameters."""
     left_out = sum(
-        float(np.log(1 - parameters.fire[minute.contexts[room], 0, room]))
+        float(np.log(1 - parameters.fire[minute.contexts[channel], 0, channel]))
         for minute in minutes
-        for room in range(len(layout.room_ids))
-        if room not in minute.rooms
+        for channel in range(2 * len(layout.room_ids))
+        if channel not in minute.channels
     )
     return found.log_likelihood + left_out
 
@@ -331,7 +335,8 @@ def test_learning_explains_a_home_better_each_time() -> None:
         if rng.random() < 0.03:
             place = int(rng.integers(3))
         rates = np.where(np.arange(3) == place, [0.1, 0.5, 0.5], [0.0005, 0.03, 0.0005])
-        contexts = (number - last <= 15).astype(np.int64)
+        contexts = np.zeros(6, dtype=np.int64)
+        contexts[:3] = (number - last[:, None] <= [15, 5, 1]).sum(axis=1)
         rooms = np.flatnonzero(rng.random(3) < rates).tolist()
         fires = tuple((room, int(contexts[room])) for room in rooms)
         minutes.append(Minute(number, fires, contexts, np.array([-1], dtype=np.int8)))

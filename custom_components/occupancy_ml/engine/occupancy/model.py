@@ -142,7 +142,7 @@ def fit_room(
     calibration = Calibration.fit(held_out, targets, worth)
     model = _fit(features, offset, targets, worth, calibration, shared)
     yield
-    chance = expit(calibration.apply(held_out))
+    chance = expit(_calibrated_by_others(held_out, targets, worth, folds))
     return Fit(
         model,
         log_loss(chance, targets, weights),
@@ -150,6 +150,16 @@ def fit_room(
         log_loss(expit(offset), targets, weights),
         log_loss(prior, targets, weights),
     )
+
+
+def _calibrated_by_others(score: Floats, targets: Floats, worth: Floats, folds: NDArray[np.int64]) -> Floats:
+    """(n,) calibrated log-odds of held-out scores; the map of a fold never saw its rows."""
+    out = score.copy()
+    for fold in np.unique(folds):
+        test = folds == fold
+        if not test.all():
+            out[test] = Calibration.fit(score[~test], targets[~test], worth[~test]).apply(score[test])
+    return out
 
 
 def log_loss(chance: Floats, targets: Floats, weights: Floats | Sequence[float]) -> float:

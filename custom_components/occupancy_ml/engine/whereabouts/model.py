@@ -22,13 +22,23 @@ Floats = NDArray[np.float64]
 
 # P(a channel fires within a minute): motion sensors of a room, and what only a hand does (doors, drawers,
 # switches); by how lately it had fired (rows: not within a quarter of an hour, within that, within five
-# minutes, in the minute before) and by who is there (columns: nobody, somebody still, somebody active). False
-# alarms come in bursts just as movements do: what a sensor says again at once tells little more than its
-# first signal did.
+# minutes, in the minute before) and by who is there (columns: nobody, somebody asleep, somebody who sits,
+# somebody active). False alarms come in bursts just as movements do: what a sensor says again at once tells
+# little more than its first signal did.
 _FIRE_PRIOR = np.array(
     [
-        [[0.004, 0.01, 0.35], [0.025, 0.05, 0.35], [0.08, 0.12, 0.45], [0.45, 0.5, 0.75]],
-        [[0.001, 0.002, 0.2], [0.006, 0.012, 0.2], [0.02, 0.04, 0.25], [0.15, 0.2, 0.4]],
+        [
+            [0.004, 0.006, 0.02, 0.35],
+            [0.025, 0.05, 0.08, 0.35],
+            [0.08, 0.12, 0.2, 0.45],
+            [0.45, 0.5, 0.55, 0.75],
+        ],
+        [
+            [0.001, 0.001, 0.005, 0.2],
+            [0.006, 0.012, 0.03, 0.2],
+            [0.02, 0.04, 0.06, 0.25],
+            [0.15, 0.2, 0.2, 0.4],
+        ],
     ]
 )
 # How many minutes of evidence that is worth, by the same rows and columns.
@@ -88,6 +98,15 @@ class Layout:
         return 2 * len(self.room_ids) + 1
 
 
+def _fire_prior(layout: Layout) -> Floats:
+    """(C, 3, 2 R): who is still in a bedroom sleeps, who is still elsewhere sits."""
+    asleep = [kind is RoomKind.BEDROOM for kind in layout.kinds]
+    columns = np.array([[0, 1 if sleeps else 2, 3] for sleeps in asleep], dtype=np.int64).reshape(-1, 3)
+    rows = _FIRE_PRIOR[:, :, columns]  # (2, C, R, 3)
+    prior: Floats = rows.transpose(1, 3, 0, 2).reshape(CONTEXTS, 3, 2 * len(asleep))
+    return prior
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Expected counts from smoothing, the statistics of an EM step.
@@ -138,7 +157,7 @@ class Parameters:
         moves = counts.moves * others + _MOVE_PRIOR / max(rooms, 1) * others
         moves /= np.maximum(moves.sum(axis=1, keepdims=True), 1e-12)
         weight = _FIRE_PRIOR_MINUTES[:, :, None]
-        prior = np.repeat(_FIRE_PRIOR, rooms, axis=0).transpose(1, 2, 0)  # (C, 3, 2 R)
+        prior = _fire_prior(layout)
         heard = counts.fires[..., 1] + weight * prior
         fire = heard / (counts.fires.sum(axis=-1) + weight)
         # Somebody there never makes a sensor fire less.

@@ -20,21 +20,23 @@ _MOVE = 0.06  # an active person goes to another room
 # long where they wash.
 _HABITS = {
     RoomKind.BEDROOM: (0.15, 0.02, 0.06),
+    RoomKind.LIVING: (0.1, 0.025, 0.06),
     RoomKind.PASSAGE: (0.02, 0.2, 0.3),
     RoomKind.BATHROOM: (0.04, 0.05, 0.12),
     RoomKind.KITCHEN: (0.04, 0.06, 0.08),
 }
 # At night people sleep in bedrooms, and do not sit still elsewhere for long.
 _NIGHT_HABITS = _HABITS | {
-    RoomKind.BEDROOM: (0.15, 0.008, 0.03),
+    RoomKind.BEDROOM: (0.15, 0.005, 0.03),
     RoomKind.LIVING: (0.05, 0.06, 0.12),
     RoomKind.OFFICE: (0.05, 0.06, 0.12),
     RoomKind.KITCHEN: (0.03, 0.06, 0.15),
 }
 
 # When a sensor fires somewhere, whoever it was may have moved and is not still.
-_MOVE_ON_FIRE = 0.3
-_RISE_ON_FIRE = 0.05
+_MOVE_ON_FIRE = 0.12
+_RISE_ON_FIRE = 0.1
+_RISE_ON_FIRE_AT_NIGHT = 0.02
 
 # With a sensor on every way out, people pass unnoticed almost never; without, now and then.
 _UNNOTICED = 3e-6
@@ -49,7 +51,7 @@ _DOOR_BY_NOBODY = 0.003
 _DOOR_FROM_STILL = 0.2
 _EXIT_ELSEWHERE = 0.3  # how much likelier the rooms at the door are than the others
 
-# How much a room draws people at night (23:00 to 07:00) and by day, by its kind.
+# How much a room draws people at night (23:00 to 08:00) and by day, by its kind.
 _DRAW = {
     RoomKind.BEDROOM: (4.0, 0.6),
     RoomKind.LIVING: (0.5, 2.0),
@@ -59,7 +61,7 @@ _DRAW = {
     RoomKind.PASSAGE: (0.5, 0.5),
     RoomKind.OTHER: (0.5, 1.0),
 }
-_NIGHT_FROM, _NIGHT_TO = 23, 7
+_NIGHT_FROM, _NIGHT_TO = 23, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Tables:
         if fired:
             settle, rise, move = (
                 np.zeros(rooms),
-                np.maximum(rise, _RISE_ON_FIRE),
+                np.maximum(rise, _RISE_ON_FIRE_AT_NIGHT if night else _RISE_ON_FIRE),
                 # Whoever keeps a sensor on has not just come or gone.
                 np.where(np.arange(rooms) == held, move, np.maximum(move, _MOVE_ON_FIRE)),
             )
