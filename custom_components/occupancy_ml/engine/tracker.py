@@ -28,6 +28,9 @@ Floats = NDArray[np.float64]
 REMEMBERED_MINUTES = 7 * 1440
 """Smoothing looks back so far: what happened a week ago no longer changes."""
 
+WHEREABOUTS_VERSION = 2
+"""To be raised when the filter's parameters or what a minute holds change: the state is then made anew."""
+
 _KIND = "tracker"
 _LIKELIHOOD_BOUND = 7.0  # log-odds beyond which the filter's certainty is not believed
 # Where nobody listened for a while, what was known fades with this time constant.
@@ -280,6 +283,7 @@ class Tracker:
 def signature(home: Home) -> list[Any]:
     """What of a home the running state depends on."""
     return [
+        WHEREABOUTS_VERSION,
         FEATURE_SET_VERSION,
         len(FEATURE_NAMES),
         home.time_zone,
