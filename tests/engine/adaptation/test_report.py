@@ -157,6 +157,18 @@ def test_a_rival_that_is_better_is_told(store: Store) -> None:
     assert told["best_baseline"] == merit.best == "motion within 5 minutes"
 
 
+def test_a_rule_without_any_error_is_told_though_no_percentage_is(store: Store) -> None:
+    day = (TODAY - timedelta(days=1)).isoformat()
+    store.scores.write(
+        [DailyScore("kitchen", day, model, "hindsight", 288, error, error, 720, 720)
+         for model, error in (("shown", 1.0), ("motion_1m", 0.0))]
+    )  # fmt: skip
+    told = card(store)
+    assert (told["better_by"], told["best_baseline"]) == (None, "motion within 1 minute")
+    assert told["says"] == ["motion within 1 minute made no error at these moments."]
+    assert merits(store.database.all, ["kitchen"], TODAY) == {}
+
+
 def test_the_few_numbers_of_the_sensors(store: Store) -> None:
     assert merits(store.database.all, ["kitchen"], TODAY) == {}
     assert quality(store.database.all, ["kitchen"], TODAY) is None

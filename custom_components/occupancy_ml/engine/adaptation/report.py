@@ -307,8 +307,11 @@ def _says(sums: Mapping[str, Sums], best: str | None) -> list[str]:
     """The comparison with the best baseline and with every rival, as sentences."""
     said = []
     for model in [best, *_rivals(sums)]:
-        gain = None if model is None else _gain(sums[model])
-        if model is None or gain is None:
+        if model is None:
+            continue
+        gain = _gain(sums[model])
+        if gain is None:
+            said.append(f"{name_of(model)} made no error at these moments.")
             continue
         if gain > 0:
             said.append(f"What was shown erred {gain:.0%} less than {name_of(model)}.")
