@@ -55,7 +55,8 @@ def sampled(rows: Rows, side: int) -> Rows:
         return rows
     periods = float((_period_of(rows.wait) + 1).mean())
     stride = max(1.0, len(rows) * periods / _MOST)
-    return rows.take(np.arange(0, len(rows), stride).astype(np.int64))
+    # Not arange up to the end: with a broken step it may give one more than there is.
+    return rows.take((np.arange(int(len(rows) / stride)) * stride).astype(np.int64))
 
 
 def person_periods(rows: Rows, half_life: float) -> PersonPeriods:
