@@ -85,7 +85,10 @@ def test_a_dropped_sensor_is_as_if_it_had_never_been(folder: Path, tmp_path: Pat
     assert not gone & {event.entity_id for event in dropped.events}
     assert len(dropped.events) < len(whole.events)
     assert dropped.home.rooms == whole.home.rooms
-    list(replay(dropped, tmp_path / "home.db"))
+    # The home was watched all the time, also before the first and after the last event that is left.
+    shown = list(replay(dropped, tmp_path / "home.db"))
+    assert shown[0].time_us - whole.events[0].time_us < MINUTE_US
+    assert whole.events[-1].time_us - shown[-1].time_us < MINUTE_US
     stored = query(tmp_path / "home.db", "SELECT entity_id FROM entities")
     assert not gone & {str(row[0]) for row in stored}
 

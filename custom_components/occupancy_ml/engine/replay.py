@@ -37,12 +37,17 @@ class CorrectionRow:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recorded home: what is watched, and what happened, in order."""
+    """A recorded home: what is watched, and what happened, in order.
+
+    Attributes:
+        span_us: first and last moment of the recording, entities left out included; that of the events by default.
+    """
 
     name: str
     home: Home
     events: tuple[Event, ...]
     corrections: tuple[CorrectionRow, ...] = ()
+    span_us: tuple[int, int] | None = None
 
 
 def load_recording(folder: Path, *, corrections: Path | None = None, drop: str | None = None) -> Recording:
@@ -82,11 +87,12 @@ def load_recording(folder: Path, *, corrections: Path | None = None, drop: str |
         )
         events = tuple(_read_events(folder / "events.csv", {s.entity_id for s in sensors}))
         given = tuple(_read_corrections(corrections)) if corrections else ()
+        span = _span(folder / "events.csv")
     except OSError as error:
         raise RecordingError(f"{error.filename} cannot be read: {error.strerror}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise RecordingError(f"{folder} is not in the form of a recorded home: {error}") from error
-    return Recording(described.get("name", folder.name), home, events, given)
+    return Recording(described.get("name", folder.name), home, events, given, span)
 
 
 def replay(
@@ -106,13 +112,14 @@ def replay(
     events = recording.events
     if not events:
         return
-    first = -(-events[0].time_us // MINUTE_US)
-    last = events[-1].time_us // MINUTE_US
+    begin_us, end_us = recording.span_us or (events[0].time_us, events[-1].time_us)
+    first = -(-begin_us // MINUTE_US)
+    last = end_us // MINUTE_US
     clock = LocalClock(recording.home.time_zone)
-    engine = Engine.open(store, recording.home, events[0].time_us, durable=False)
+    engine = Engine.open(store, recording.home, begin_us, durable=False)
     try:
         done = told = 0
-        hour = clock.hour(events[0].time_us)
+        hour = clock.hour(begin_us)
         for minute in range(first, last + 1):
             now_us = minute * MINUTE_US
             begin = done
@@ -147,6 +154,15 @@ def _read_events(path: Path, watched: set[str]) -> Iterator[Event]:
                 attributes = json.loads(row["attributes"]) if row.get("attributes") else None
                 yield Event(time_us, entity_id, state, before, Origin.IMPORT, cause, attributes)
                 previous[entity_id] = state
+
+
+def _span(path: Path) -> tuple[int, int] | None:
+    """The first and the last time of all events, also of those left out."""
+    with path.open(encoding="utf-8", newline="") as file:
+        times = [row["time"] for row in csv.DictReader(file)]
+    if not times:
+        return None
+    return to_us(datetime.fromisoformat(times[0])), to_us(datetime.fromisoformat(times[-1]))
 
 
 def _read_corrections(path: Path) -> Sequence[CorrectionRow]:
