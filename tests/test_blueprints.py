@@ -145,7 +145,7 @@ async def test_light_ahead_on_the_way(
     await use(hass, "light_ahead_on_the_way", room="binary_sensor.kitchen_occupancy", lights=[LIGHT])
     await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
     assert said(calls) == [("turn_on", 40)]
-    await wait(hass, freezer, timedelta(minutes=11))
+    await wait(hass, freezer, timedelta(minutes=16))
     assert said(calls) == [("turn_off", None)]
     await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
     await tell(hass, entry, forecast("kitchen", False, LIKELY), False)

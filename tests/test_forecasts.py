@@ -49,8 +49,15 @@ def test_the_chance_is_straight_between_quantiles() -> None:
     told = forecast("kitchen", False, (10, 20, 30, 40, 60), none_24h=0.0)
     assert chance_of_change(told, 5, 0) == pytest.approx(0.05)
     assert chance_of_change(told, 35, 0) == pytest.approx(0.625)
-    assert chance_of_change(told, 60 + 690, 0) == pytest.approx(0.95)
     assert chance_of_change(told, 1440, 0) == 1.0
+
+
+def test_beyond_the_last_quantile_the_rest_comes_at_the_last_pace() -> None:
+    told = forecast("kitchen", False, (10, 20, 30, 40, 60), none_24h=0.02)
+    # In the 20 minutes before, what was left shrank from 0.25 to 0.1; in the next 20 it does so again.
+    assert chance_of_change(told, 80, 0) == pytest.approx(1 - 0.1 * 0.4)
+    assert chance_of_change(told, 600, 0) == pytest.approx(0.98)
+    assert chance_of_change(forecast("kitchen", False, (5, 5, 5, 5, 5), none_24h=0.03), 5, 0) == 0.97
 
 
 def test_what_rather_does_not_come_within_a_day_counts_only_up_to_it() -> None:

