@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.occupancy_ml.engine.events import MINUTE_US
 from custom_components.occupancy_ml.engine.snapshot import (
     Alternative,
+    DayChange,
     Forecast,
     RoomState,
     RoutineChange,
@@ -69,6 +70,7 @@ def show(
     at_us: int | None = None,
     probability: float | None = None,
     change: RoutineChange | None = None,
+    day_changes: tuple[DayChange, ...] = (),
 ) -> int:
     """Publish these forecasts as made now, a minute after the last snapshot; returns that moment.
 
@@ -77,7 +79,8 @@ def show(
         forecasts: what is told; of all other processes nothing.
         at_us: another moment.
         probability: of the kitchen and of anyone home, as they were where None.
-        change: the routine change noticed last.
+        change: the routine change that forecasts noticed last.
+        day_changes: those that the days told.
     """
     coordinator = coordinator_of(entry)
     data = coordinator.data
@@ -88,6 +91,14 @@ def show(
         home = replace(home, probability=probability, occupied=probability > 0.5)
     told = {each.process: moved(each, now_us) for each in forecasts}
     coordinator.async_publish(
-        replace(data, time_us=now_us, rooms=rooms, home=home, forecasts=told, routine_change=change)
+        replace(
+            data,
+            time_us=now_us,
+            rooms=rooms,
+            home=home,
+            forecasts=told,
+            routine_change=change,
+            day_changes=day_changes,
+        )
     )
     return now_us

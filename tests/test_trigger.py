@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from homeassistant.components import automation
@@ -15,7 +17,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 import voluptuous as vol
 
 from custom_components.occupancy_ml.automation_targets import REARM, Crossing
-from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, RoutineChange
+from custom_components.occupancy_ml.engine.events import DAY_US, to_us
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, DayChange, RoutineChange
 from tests.a_home import BATHROOM, KITCHEN, set_up, settle
 from tests.foretold import forecast, show
 from tests.house import build_house
@@ -206,6 +209,27 @@ async def test_a_changed_routine_is_told_once(hass: HomeAssistant, entry: MockCo
     assert await ran(hass, calls) == []
     show(entry, change=RoutineChange("kitchen", "2026-03-28", "2026-03-12"))
     assert len(await ran(hass, calls)) == 1
+
+
+async def test_a_change_that_the_days_tell_fires_too(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    await hass.config.async_set_time_zone("Europe/Berlin")
+    noticed = to_us(datetime(2026, 3, 20, 23, 30, tzinfo=UTC))
+    old, new = (DayChange("kitchen", day, 0.9, noticed) for day in ("2026-01-05", "2026-03-08"))
+    old = replace(old, announced_us=noticed - 30 * DAY_US)
+    show(entry, day_changes=(old,))
+    calls = await automate(
+        hass,
+        "routine_changed",
+        {"entity_id": ROOM},
+        "{{ trigger.found_by }} {{ trigger.changed_on }} {{ trigger.since }}",
+    )
+    show(entry, day_changes=(old,))
+    assert await ran(hass, calls) == []
+    for _ in range(2):
+        show(entry, day_changes=(old, new))
+    assert await ran(hass, calls) == ["days 2026-03-21 2026-03-08"]
+    show(entry, day_changes=(old, new, DayChange(HOME, "2026-03-08", 0.9, noticed)))
+    assert await ran(hass, calls) == []
 
 
 @pytest.mark.parametrize(

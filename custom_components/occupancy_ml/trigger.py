@@ -20,6 +20,7 @@ from homeassistant.helpers.trigger import (
     TriggerNotTriggeredReporter,
 )
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .automation_targets import (
@@ -38,7 +39,7 @@ from .automation_targets import (
     with_target,
 )
 from .engine.events import from_us
-from .engine.snapshot import HOME, SLEEP, RoutineChange, Snapshot
+from .engine.snapshot import HOME, SLEEP, Snapshot
 
 
 class _SnapshotTrigger(Trigger):
@@ -189,27 +190,42 @@ class ProbabilityCrossed(_CrossingTrigger):
 
 
 class RoutineChanged(_SnapshotTrigger):
-    """It was noticed that a routine is not what it was."""
+    """It was noticed that a routine is not what it was: by forecasts that got worse, or by the days themselves."""
 
     schema = vol.Schema({vol.Required(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS): {}})
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         super().__init__(hass, config)
-        self._seen: dict[str, RoutineChange | None] = {}
+        self._seen: dict[str, set[tuple[str, str, str]]] = {}
 
     def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
-        change = snapshot.routine_change
         # Sleep has no entity of its own to be meant by.
-        if change is not None and change.process not in ((HOME, SLEEP) if process == HOME else (process,)):
-            change = None
-        before = self._seen.setdefault(process, change)
-        if change is None or change == before:
-            return None
-        self._seen[process] = change
-        return {"changed_on": change.day, "since": change.since, "why": list(change.why)}
+        meant = (HOME, SLEEP) if process == HOME else (process,)
+        found = {key: told for key, told in _changes(snapshot).items() if key[1] in meant}
+        seen = self._seen.setdefault(process, set(found))
+        news = [told for key, told in found.items() if key not in seen]
+        seen.update(found)
+        return news[-1] if news else None
 
     def _describe(self) -> str:
         return "routine changed"
+
+
+def _changes(snapshot: Snapshot) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """What actions are told of each change, by who found it, the process, and when it was noticed."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for each in snapshot.day_changes:
+        noticed = dt_util.as_local(from_us(each.announced_us)).date().isoformat()
+        told = {"found_by": "days", "changed_on": noticed, "since": each.day, "why": []}
+        found["days", each.process, noticed] = told
+    if (change := snapshot.routine_change) is not None:
+        found["forecasts", change.process, change.day] = {
+            "found_by": "forecasts",
+            "changed_on": change.day,
+            "since": change.since,
+            "why": list(change.why),
+        }
+    return found
 
 
 TRIGGERS: dict[str, type[Trigger]] = {
