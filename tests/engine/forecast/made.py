@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import itertools
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def history(days: int, changes: Callable[[int], list[int]]) -> Process:
     return Process.of(
         [
             Episode("room", begin * MINUTE_US, end * MINUTE_US, number % 2 == 1, 1.0)
-            for number, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+            for number, (begin, end) in enumerate(itertools.pairwise(edges))
         ]
     )
 

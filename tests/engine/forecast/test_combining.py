@@ -103,21 +103,25 @@ def day_of(gate: Gate, number: int, gain: float, events: int = 3) -> None:
     gate.learn(number, events, base.min(axis=0) - gain, base, squared)
 
 
+def state(gate: Gate) -> tuple[bool, str | None]:
+    return gate.open, gate.reason
+
+
 def test_the_gate_opens_for_the_better_and_says_why_it_is_shut() -> None:
     gate = Gate()
     for number in range(9):
         day_of(gate, number, 5.0)
-        assert not gate.open
-        assert "days" in str(gate.reason)
+        assert not state(gate)[0]
+        assert "days" in str(state(gate)[1])
     for number in range(9, 15):
         day_of(gate, number, 5.0)
-    assert gate.open
-    assert gate.reason is None
+    assert state(gate)[0]
+    assert state(gate)[1] is None
     assert gate.horizons == HORIZONS[:2]
     for number in range(15, 50):
         day_of(gate, number, -15.0)
-    assert not gate.open
-    assert "baseline" in str(gate.reason)
+    assert not state(gate)[0]
+    assert "baseline" in str(state(gate)[1])
     other = Gate()
     other.restore(gate.to_json())
     assert other.to_json() == gate.to_json()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+import itertools
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +50,7 @@ def episodes(process: str, until_us: int) -> list[Episode]:
     edges = [edge for edge in edges if edge < until_us] + [until_us]
     return [
         Episode(process, a, b, number % 2 == 0, 1.0)
-        for number, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        for number, (a, b) in enumerate(itertools.pairwise(edges))
     ]
 
 
@@ -126,7 +128,7 @@ def test_a_life_by_the_clock_is_forecast_to_the_minute_and_published(store: Stor
     assert told.median_us is not None
     assert told.median_us == pytest.approx(START_US + DAYS * DAY_US + 1050 * MINUTE_US, abs=15 * MINUTE_US)
     minutes = [told.quantiles[level] for level in (0.1, 0.25, 0.5, 0.75, 0.9)]
-    assert minutes == sorted(minutes, key=float)
+    assert all(one is not None and other is not None and one <= other for one, other in pairwise(minutes))
     assert told.confidence is not None
     assert told.confidence > 0.7
     assert told.none_24h < 0.1
@@ -212,7 +214,7 @@ def test_a_night_that_is_stopped_is_taken_up_again(store: Store) -> None:
     stopped = Forecaster(store, DEN)
     work = stopped.night(night_us)
     next(work)
-    work.close()
+    del work
     whole = Forecaster(store, DEN)
     for _ in whole.night(night_us):
         pass

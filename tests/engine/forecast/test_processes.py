@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ def episodes(*lengths: int, begin: bool = False, start: int = 0) -> list[Episode
     edges = start + np.concatenate([[0], np.cumsum(lengths)])
     return [
         Episode("hall", int(a) * MINUTE_US, int(b) * MINUTE_US, bool(n % 2) != begin, 1.0)
-        for n, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        for n, (a, b) in enumerate(itertools.pairwise(edges))
     ]
 
 

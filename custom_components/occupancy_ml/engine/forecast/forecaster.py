@@ -117,6 +117,7 @@ class Forecaster:
         """Make the forecasts of all processes; what they tell, in order of the layout."""
         processes = self.layout.processes
         moment = Moments.of(self.layout, np.array([now_us], dtype=np.int64), vector[None])
+        when = clock_of(self._clock, moment.time_us)
         cdfs, occupied = np.zeros((len(processes), BINS)), np.zeros((len(processes), len(HORIZONS)))
         published = np.zeros(len(processes), dtype=np.bool_)
         reasons: list[str | None] = []
@@ -129,8 +130,10 @@ class Forecaster:
             learned = self.learner.learned[process]
             gate = learned.gates[int(chance >= 0.5)]
             if learned.ready:
-                row = rows_of(self.layout, moment, self._clock, n, None)
-                answer = learned.model.predict(row)
+                row = rows_of(self.layout, moment, self._clock, n, None, when)
+                answer = learned.model.predict(row, briefly=True)
+                if not np.isfinite(answer.cdf[0, 0]):  # those with weight have nothing to say
+                    answer = learned.model.predict(row)
                 if np.isfinite(answer.cdf[0, 0]):
                     cdfs[n] = answer.cdf[0]
                     occupied[n] = np.where(np.isfinite(answer.occupied[0]), answer.occupied[0], chance)

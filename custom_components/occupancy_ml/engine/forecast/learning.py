@@ -188,7 +188,7 @@ class Learner:
         answer = Answer.joined(parts)
         past = rows.take(rows.time_us < start_us - DAY_US)
         yield
-        cdfs, guesses = baseline_cdfs(past, day)
+        cdfs, guesses = yield from baseline_cdfs(past, day)
         yield
         self._judge(process, learned, day, answer, cdfs, guesses)
         learned.model.learn(day, answer)

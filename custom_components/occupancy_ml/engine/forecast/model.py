@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -77,13 +77,22 @@ class ProcessModel:
             yield from member.update(rows, since_us) or ()
             yield
 
-    def predict(self, rows: Rows) -> Answer:
-        """Forecasts of both directions, each by what is believed."""
+    def predict(self, rows: Rows, *, briefly: bool = False) -> Answer:
+        """Forecasts of both directions, each by what is believed.
+
+        Args:
+            rows: of the moments.
+            briefly: do not ask members that have no weight.
+        """
         n = len(rows)
         kernel, near, _ = self.kernel.cdf(rows)
         climate, usual = self.climatology.cdf(rows)
-        parts = [kernel, climate, *(cdf_of(member.hazard(rows)) for member in self.members[2:])]
-        members = np.stack(parts)
+        members = np.full((len(self.members), n, BINS), np.nan)
+        members[:2] = kernel, climate
+        sides = np.unique(rows.believed).astype(np.int64)
+        for number, member in enumerate(self.members[2:], start=2):
+            if not briefly or any(self.stacks[side].weights[number] > 0 for side in sides):
+                members[number] = cdf_of(member.hazard(rows))
         pooled, told = np.full((n, BINS), np.nan), np.full((n, BINS), np.nan)
         occupied = np.full((n, len(HORIZONS)), np.nan)
         now = rows.chance[:, None] * np.ones(len(HORIZONS))
@@ -187,22 +196,28 @@ def oracle(rows: Rows) -> Rows:
     return replace(rows, believed=rows.state == 1, elapsed=np.nan_to_num(rows.held))
 
 
-def baseline_cdfs(past: Rows, rows: Rows) -> tuple[Floats, Floats]:
-    """(4, n, BINS) distributions and (4, n, len(HORIZONS)) P(occupied then) of the baselines, told the true state."""
+def baseline_cdfs(past: Rows, rows: Rows) -> Generator[None, None, tuple[Floats, Floats]]:
+    """The baselines, told the true state; learned from rows of the past.
+
+    Yields:
+        Nothing, after each. Returns (4, n, BINS) distributions and (4, n, len(HORIZONS)) P(occupied then).
+    """
     seen, known = oracle(past), oracle(rows)
     meier, climate = KaplanMeier(), Climatology()
     meier.fit(seen)
     climate.fit(seen)
-    usual, then = climate.cdf(known)
-    near, near_then = nearest_days(seen, known)
-    never = np.zeros((len(rows), BINS))
-    now = (rows.state == 1)[:, None] * np.ones(len(HORIZONS))
-    # Who lasts longer than any before lasts on; without five such days the usual ones are the nearest.
+    yield
+    # Who lasts longer than any before lasts on.
     lasting = np.nan_to_num(meier.cdf(known))
+    yield
+    usual, then = climate.cdf(known)
+    yield
+    near, near_then = nearest_days(seen, known)
+    # Without five such days the usual ones are the nearest.
     near = np.where(np.isfinite(near), near, usual)
-    return np.stack([lasting, usual, never, near]), np.stack(
-        [now, then, now, np.where(np.isfinite(near_then), near_then, then)]
-    )
+    near_then = np.where(np.isfinite(near_then), near_then, then)
+    now = (rows.state == 1)[:, None] * np.ones(len(HORIZONS))
+    return np.stack([lasting, usual, np.zeros_like(usual), near]), np.stack([now, then, now, near_then])
 
 
 __all__ = ["CAP", "Answer", "ProcessModel", "baseline_cdfs", "oracle"]

@@ -75,7 +75,12 @@ def clock_of(clock: LocalClock, time_us: Ints) -> tuple[Ints, Floats, Bools]:
 
 
 def rows_of(
-    layout: Layout, moments: Moments, clock: LocalClock, number: int, process: Process | None
+    layout: Layout,
+    moments: Moments,
+    clock: LocalClock,
+    number: int,
+    process: Process | None,
+    when: tuple[Ints, Floats, Bools] | None = None,
 ) -> Rows:
     """The rows of a process; without its history nothing is known of what came.
 
@@ -85,9 +90,10 @@ def rows_of(
         clock: the home's.
         number: of the process in the layout.
         process: what it did, None to ask for a forecast.
+        when: what `clock_of` says of the moments, where that is known already.
     """
     n = len(moments.time_us)
-    day, minute, free = clock_of(clock, moments.time_us)
+    day, minute, free = when or clock_of(clock, moments.time_us)
     later = np.full((n, len(HORIZONS)), -1, dtype=np.int8)
     if process is None:
         state, wait, held = np.full(n, -1, np.int8), np.full(n, np.nan), np.full(n, np.nan)
