@@ -20,7 +20,7 @@ import numpy as np
 
 from custom_components.occupancy_ml.const import DATABASE_FILE
 from custom_components.occupancy_ml.engine.events import DAY_US, to_us
-from scripts.benchmarks import changepoint, engine, host, regression, years
+from scripts.benchmarks import changepoint, engine, forecasts, host, regression, years
 from scripts.benchmarks.homes import fill_weeks, learned, past
 from scripts.benchmarks.report import Measure, table
 
@@ -37,6 +37,8 @@ def main() -> int:
     annotated.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     year = commands.add_parser("year", help="only the file as it is after a year")
     year.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    ahead = commands.add_parser("forecasts", help="only the forecasts of a large home")
+    ahead.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     given = parser.parse_args()
     if given.command == "changepoints":
         return _changepoints(given.folder, as_json=given.json)
@@ -44,7 +46,7 @@ def main() -> int:
     if not given.json:
         print(", ".join(f"{key} {value}" for key, value in machine.items()), flush=True)
     measures: list[Measure] = []
-    for found in _only_year() if given.command == "year" else _all():
+    for found in {"year": _only_year, "forecasts": _only_forecasts}.get(given.command, _all)():
         measures += found
         if not given.json:
             print(f"\n{table(found)}", flush=True)
@@ -68,6 +70,7 @@ def _all() -> Iterator[list[Measure]]:
             yield engine.ticks(folder, rooms)
         yield _bocpd()
         yield _regression()
+        yield forecasts.measured(folder)
         yield engine.replayed(folder)
         yield from _weeks(folder, bytes_per_event)
         yield _year(folder)
@@ -119,6 +122,11 @@ def _weeks(folder: Path, bytes_per_event: float) -> Iterator[list[Measure]]:
 def _only_year() -> Iterator[list[Measure]]:
     with tempfile.TemporaryDirectory() as name:
         yield _year(Path(name))
+
+
+def _only_forecasts() -> Iterator[list[Measure]]:
+    with tempfile.TemporaryDirectory() as name:
+        yield forecasts.measured(Path(name))
 
 
 def _year(folder: Path) -> list[Measure]:

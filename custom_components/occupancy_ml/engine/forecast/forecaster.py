@@ -36,19 +36,25 @@ _UNCERTAIN = "it is not certain enough what is now"
 
 
 class Forecaster:
-    """All processes of a home."""
+    """All processes of a home.
+
+    Attributes:
+        layout: of what is known at a moment.
+        key: of the layout, in the store.
+        learner: what is learned of the processes.
+    """
 
     def __init__(self, store: Store, home: Home) -> None:
         self._store, self._clock = store, LocalClock(home.time_zone)
         self._context = Context(sensor for sensor in home.sensors if sensor.role is Role.CONTEXT)
         self.layout = Layout.of(home, self._context.names)
         named = [self.layout.processes, self.layout.bedrooms, self.layout.context]
-        self._key = f"{zlib.crc32(json.dumps(named).encode()):08x}"
+        self.key = f"{zlib.crc32(json.dumps(named).encode()):08x}"
         self._watch = Watch(self.layout)
         self._told: dict[str, Forecast] = {}
         self._vector: Floats | None = None
         self._waiting: list[tuple[int, Floats, list[tuple[str, bool, bool, Floats]]]] = []
-        self.learner = Learner(store, self._clock, self.layout, self._key)
+        self.learner = Learner(store, self._clock, self.layout, self.key)
         self.learner.load()
 
     @property
@@ -103,7 +109,7 @@ class Forecaster:
             return
         with self._store.transaction():
             for time_us, vector, rows in self._waiting:
-                self._store.forecasts.add_moment(time_us, self._key, vector)
+                self._store.forecasts.add_moment(time_us, self.key, vector)
                 self._store.forecasts.add_told(time_us, rows)
         self._waiting = []
 
@@ -218,7 +224,7 @@ class Forecaster:
     def to_json(self) -> dict[str, Any]:
         """The running state, for a restart."""
         return {
-            "key": self._key,
+            "key": self.key,
             "watch": self._watch.to_json(),
             "told": [_plain(forecast) for forecast in self._told.values()],
             "vector": None if self._vector is None else self._vector.tolist(),
@@ -228,7 +234,7 @@ class Forecaster:
 
     def restore(self, value: Mapping[str, Any]) -> None:
         """Take over what `to_json` gave; nothing where it is of other rooms."""
-        if value["key"] != self._key:
+        if value["key"] != self.key:
             return
         self._watch.restore(value["watch"])
         self._told = {told["process"]: _forecast(told) for told in value["told"]}
