@@ -171,7 +171,7 @@ class Forecast:
         quantiles: minutes from `made_at_us`, by probability (0.1, 0.25, 0.5, 0.75, 0.9), None beyond 24 hours.
         confidence: P(the change comes within 15 minutes of `median_us`); None without a median.
         none_24h: P(no change within 24 hours).
-        alternatives: at most three, the likeliest first.
+        alternatives: at most three, the likeliest first; none where it is not published.
         occupied_in: P(in the state "occupied" so many minutes from now), by minutes (5, 15, 30, 60, 120, 240).
         told_in: of these minutes, those whose P beats the best baseline on this home; the others are not to be shown.
     """

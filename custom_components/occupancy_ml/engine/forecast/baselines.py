@@ -91,12 +91,18 @@ class Climatology:
 
     def __init__(self) -> None:
         self._rows: Rows | None = None
-        self._slots = np.zeros(0, dtype=np.int64)
+        self._slots = self._begins = np.zeros(0, dtype=np.int64)
 
     def fit(self, rows: Rows) -> None:
         """Keep the rows."""
-        self._rows = rows.slim().take(np.isfinite(rows.wait))
-        self._slots = _slot(self._rows)
+        known = rows.slim().take(np.isfinite(rows.wait))
+        slots = _slot(known)
+        order = np.argsort(96 * known.believed + slots, kind="stable")
+        self._rows, self._slots = known.take(order), slots[order]
+        # Where each half hour of each side begins.
+        self._begins = np.searchsorted(
+            96 * self._rows.believed + self._slots, np.arange(2 * 96 + 1), side="left"
+        )
 
     def update(self, rows: Rows, since_us: int) -> None:
         """A table is made anew from all rows."""
@@ -120,10 +126,11 @@ class Climatology:
             return out, later
         slots = _slot(rows)
         for n in range(len(rows)):
-            same = np.flatnonzero((self._slots == slots[n]) & (self._rows.believed == rows.believed[n]))
-            if len(same) < _LEAST:
-                same = np.flatnonzero(self._rows.believed == rows.believed[n])
-            if len(same) >= _LEAST:
+            side = 96 * int(rows.believed[n])
+            same = slice(self._begins[side + slots[n]], self._begins[side + slots[n] + 1])
+            if same.stop - same.start < _LEAST:
+                same = slice(self._begins[side], self._begins[side + 96])
+            if same.stop - same.start >= _LEAST:
                 out[n] = frequencies(self._rows.wait[same])
                 then = self._rows.later[same]
                 later[n] = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum((then >= 0).sum(axis=0), 1)

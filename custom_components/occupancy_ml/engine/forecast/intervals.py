@@ -50,7 +50,7 @@ class Conformal:
             error = told - wait[came]
             # The stated time is to be neither early nor late on the mean as well: of a skewed wait the median is early.
             lean = error.sum() / max(np.abs(error).sum(), 1e-9)
-            drive[middle] = 0.5 * drive[middle] - 0.25 * lean
+            drive[middle] = 0.25 * drive[middle] - 0.5 * lean
         self.levels = self.levels + _RATE * drive
         room = _APART * np.arange(1, len(LEVELS) + 1)
         self.levels = np.maximum.accumulate(np.clip(self.levels, room, 1 - room[::-1]))

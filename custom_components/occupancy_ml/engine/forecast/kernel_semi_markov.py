@@ -116,8 +116,13 @@ class KernelSemiMarkov:
         weights *= np.where(ours.place[near] == rows.place[number], 1.0, kernel.other_place)
         return ours, near, weights
 
-    def cdf(self, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        """(n, BINS) distributions, (n, len(HORIZONS)) P(occupied then), (n,) how many moments they rest on."""
+    def cdf(self, rows: Rows, *, ahead: bool = True) -> tuple[Floats, Floats, Floats]:
+        """(n, BINS) distributions, (n, len(HORIZONS)) P(occupied then), (n,) how many moments they rest on.
+
+        Args:
+            rows: of the moments.
+            ahead: whether P(occupied) is asked for; nan where not.
+        """
         out, later = np.full((len(rows), BINS), np.nan), np.full((len(rows), len(HORIZONS)), np.nan)
         mass = np.zeros(len(rows))
         for n in range(len(rows)):
@@ -132,12 +137,13 @@ class KernelSemiMarkov:
             counts = np.bincount(bins, weights, BINS + 1)
             total = counts.sum()
             out[n] = np.cumsum(counts[:-1]) / max(total, 1e-300)
-            then = ours.later[near]
-            known = then >= 0
-            later[n] = (weights @ (then * known)) / np.maximum(weights @ known, 1e-300)
+            if ahead:
+                then = ours.later[near]
+                known = then >= 0
+                later[n] = (weights @ (then * known)) / np.maximum(weights @ known, 1e-300)
             mass[n] = total
         return out, later, mass
 
     def hazard(self, rows: Rows) -> Floats:
         """(n, BINS) hazards."""
-        return hazard_of(self.cdf(rows)[0])
+        return hazard_of(self.cdf(rows, ahead=False)[0])

@@ -89,7 +89,7 @@ class ProcessModel:
         climate, usual = self.climatology.cdf(rows)
         members = np.full((len(self.members), n, BINS), np.nan)
         members[:2] = kernel, climate
-        sides = np.unique(rows.believed).astype(np.int64)
+        sides = [side for side in (0, 1) if (rows.believed == bool(side)).any()]
         for number, member in enumerate(self.members[2:], start=2):
             if not briefly or any(self.stacks[side].weights[number] > 0 for side in sides):
                 members[number] = cdf_of(member.hazard(rows))
@@ -184,7 +184,7 @@ class ProcessModel:
 def _blend(stacks: Sequence[Stack], later: Floats) -> Floats:
     """(n, H) the sources (L, n, H) weighted by the stack of each horizon, over those that say something."""
     known = np.isfinite(later)
-    weights = np.stack([stack.weights for stack in stacks], axis=1)[:, None, :] * known
+    weights = np.array([stack.weights for stack in stacks]).T[:, None, :] * known
     result: Floats = (weights * np.where(known, later, 0.0)).sum(axis=0) / np.maximum(
         weights.sum(axis=0), 1e-12
     )

@@ -66,7 +66,7 @@ def forecasts_of(
             quantiles=minutes,
             confidence=None if stated is None else float(told.confidence[n, 0]),
             none_24h=float(told.none[n]),
-            alternatives=_peaks(now_us, cdf[n]),
+            alternatives=_peaks(now_us, cdf[n]) if published[n] else (),
             occupied_in=dict(zip(HORIZONS, told.occupied[n].tolist(), strict=True)),
             told_in=horizons[n],
         )
