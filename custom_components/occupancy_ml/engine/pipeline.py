@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .adaptation.gate import load
 from .adaptation.report import merits, quality
+from .adaptation.retraining import Cause
 from .adaptation.scores import RIVAL
 from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US, Event
@@ -308,6 +309,7 @@ class Engine:
             time_zone=self.home.time_zone,
         )
         label_id = add_correction(self.store, said)
+        self.forecasts.retrain(room_id, Cause.CORRECTION)
         if of_the_present(said):
             self._archive.add_rows(self._advance(now_us))
             if now_us < end_us:

@@ -220,3 +220,16 @@ def test_a_night_that_is_stopped_is_taken_up_again(store: Store) -> None:
         pass
     assert whole.learner.learned["den"].learned_us > 0
     assert look(whole, NOON_US).forecasts["den"].published
+
+
+def test_a_challenger_survives_a_restart(store: Store) -> None:
+    first = Forecaster(store, DEN)
+    den = first.learner.learned["den"]
+    den.challenger, den.duel = den.model.challenger(10.0), [(20.0, 18.0)]
+    for _ in first.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US):
+        pass
+    again = Forecaster(store, DEN).learner.learned["den"]
+    assert again.challenger is not None
+    assert again.challenger.kernel.kernel.half_life == 10.0
+    assert again.duel == den.duel
+    assert again.challenger.state()[0] == den.challenger.state()[0]

@@ -340,19 +340,28 @@ class Learner:
             "key": self._key,
         }
         self._store.forecasts.save_model(process, now_us, pack(_KIND, header, arrays), None)
+        if learned.challenger is None:
+            self._store.forecasts.drop_challenger(process)
+            return
+        header, arrays = learned.challenger.state()
+        header["duel"] = [list(pair) for pair in learned.duel]
+        payload = pack(_KIND, header, arrays)
+        self._store.forecasts.save_model(process, now_us, payload, None, challenger=True)
 
     def load(self) -> None:
         """Take over what earlier nights have learned."""
+        challengers = self._store.forecasts.models(challenger=True)
         for process, stored in self._store.forecasts.models().items():
             if process not in self.learned:
                 continue
             try:
-                self._restore(process, stored.payload)
+                against = challengers.get(process)
+                self._restore(process, stored.payload, None if against is None else against.payload)
             except (PayloadError, KeyError, TypeError, ValueError) as error:
                 _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
                 self.learned[process] = Learned()
 
-    def _restore(self, process: str, payload: bytes) -> None:
+    def _restore(self, process: str, payload: bytes, against: bytes | None) -> None:
         header, arrays = unpack(_KIND, payload)
         if header["key"] != self._key:
             return
@@ -367,7 +376,13 @@ class Learner:
         if not len(times_us):
             return
         number = self._layout.processes.index(process)
-        learned.model.restore(header, arrays, self._rows(number, process, times_us, vectors))
+        rows = self._rows(number, process, times_us, vectors)
+        learned.model.restore(header, arrays, rows)
+        if against is not None:
+            header, arrays = unpack(_KIND, against)
+            learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
+            learned.challenger.restore(header, arrays, rows)
+            learned.duel = [(mine, its) for mine, its in header["duel"]]
         self.learned[process] = learned
 
 
