@@ -35,7 +35,7 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 
 @pytest.fixture(scope="module")
 def planted() -> PlantedHome:
-    return planted_home(59, 5, each=1)
+    return planted_home(40, 5, each=1)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import Day
+from ..acts import CHATTER, Day
 from ..chance import log_odds, q_values, surprise, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
 from ..window import Row, Window, name_of, opportunities
@@ -35,6 +35,7 @@ _LEAST_EFFECT = 1.5
 # Nobody's hand is faster: what follows sooner is one switch with two names, or an automation that left no trace.
 _REACTION_S = 0.5
 _MOST_AUTOMATIC = 0.34
+_FAR = np.full(CHATTER, np.inf)
 
 
 class CoOccurrence:
@@ -70,7 +71,8 @@ class CoOccurrence:
             if rank[one, place] == 0:
                 break
             other = int(hand[place])
-            delays = _delays(times[one], times[other])
+            # Most rows are of pairs that only chance brought together at other delays.
+            delays = _delays(times[one], times[other]) if counts[0, one, place] else _FAR[: len(times[one])]
             near = delays <= WINDOW_S
             count = int(near.sum())
             pair = sorted((tokens[one].entity_id, tokens[other].entity_id))
@@ -84,7 +86,7 @@ class CoOccurrence:
                     "co_occurrence_count": count,
                     "time_window_seconds": WINDOW_S,
                     "confidence": count / max(len(times[one]), 1),
-                    "typical_hours": np.unique(minutes[one][near] // 60).tolist(),
+                    "typical_hours": sorted(set((minutes[one][near] // 60).tolist())) if count else [],
                     "typical_delay_seconds": float(np.median(delays[near])) if count else None,
                     "by_chance": counts[1:, one, place].astype(int).tolist(),
                 }
