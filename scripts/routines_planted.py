@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 import sys
 import tempfile
+from typing import Any
 
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines import Pattern
@@ -148,13 +149,13 @@ class Score:
         """How many patterns of the kinds that turned days destroy were found on days as they were."""
         return sum(self.found[kind] for kind in TURNED)
 
-    def table(self) -> list[dict[str, object]]:
+    def table(self) -> list[dict[str, Any]]:
         """A row for each kind and one for all."""
         rows = [self._row(kind, (kind,)) for kind in KINDS]
         return [*rows, self._row("all", KINDS)]
 
-    def _row(self, name: str, kinds: Sequence[str]) -> dict[str, object]:
-        row: dict[str, object] = {"kind": name}
+    def _row(self, name: str, kinds: Sequence[str]) -> dict[str, Any]:
+        row: dict[str, Any] = {"kind": name}
         for strength in Strength:
             row[strength.value] = [
                 sum(self.hits[kind, strength] for kind in kinds),

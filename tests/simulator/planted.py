@@ -146,7 +146,7 @@ def planted_home(days: int, seed: int, *, each: int = 2, start: date = date(2026
             name = f"{strength.value}_{number}"
             for plant in (_time_of_day, _pair, _chain, _busy, _lasting, _odd, _bout, _weekend, _wet):
                 plant(garden, name, strength)
-    return _grown(garden, simulation.home, simulation.events)
+    return _grown(garden, simulation.home, tuple(simulation.events))
 
 
 def seasonal_home(days: int, seed: int, *, each: int = 3, start: date = date(2025, 1, 1)) -> PlantedHome:

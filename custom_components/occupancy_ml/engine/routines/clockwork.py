@@ -127,7 +127,8 @@ def _around(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """(sets, bins): what a window is expected to hold: the mean of the day, or of the hours around it."""
     shifted = [np.roll(counts, shift, axis=1) for shift in range(-_AROUND, _AROUND + 1)]
     near: NDArray[np.float64] = np.mean(shifted, axis=0)
-    return np.maximum(near, counts.mean(axis=1, keepdims=True))
+    found: NDArray[np.float64] = np.maximum(near, counts.mean(axis=1, keepdims=True))
+    return found
 
 
 def _of_sets(by_weekday: NDArray[np.float64]) -> NDArray[np.float64]:

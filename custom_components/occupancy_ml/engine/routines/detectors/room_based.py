@@ -217,9 +217,9 @@ def _ways(moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Wind
     found = []
     for way, rate in zip(ways.tolist(), rates.tolist(), strict=True):
         one, to = divmod(way, size)
-        count, trials = int(counts[one, to]), int(leaves[one])
-        low, high = wilson(count, trials)
-        effect = log_odds(count, trials, float(expected[one, to]))
+        count, left = int(counts[one, to]), int(leaves[one])
+        low, high = wilson(count, left)
+        effect = log_odds(count, left, float(expected[one, to]))
         if rate <= _RATE and low >= _LEAST_MOVE_LOW and effect >= _LEAST_EFFECT:
             days = sorted({day for day, _, _ in moves[rooms[one], rooms[to]]})
             found.append(
@@ -228,11 +228,11 @@ def _ways(moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Wind
                     pattern_type=PatternType.ROOM_BASED,
                     entities=_seeing(window.cast, rooms[to]) + _seeing(window.cast, rooms[one]),
                     room_id=rooms[one],
-                    statistics=Statistics(effect, count, trials, len(days), count / trials, low, high, rate),
+                    statistics=Statistics(effect, count, left, len(days), count / left, low, high, rate),
                     first_seen=window.days[days[0]].isoformat(),
                     last_seen=window.days[days[-1]].isoformat(),
                     parameters={"kind": "way", "to_room": rooms[to]},
-                    description=f"From {rooms[one]} people go on to {rooms[to]} ({count} of {trials} times)",
+                    description=f"From {rooms[one]} people go on to {rooms[to]} ({count} of {left} times)",
                 )
             )
     return found

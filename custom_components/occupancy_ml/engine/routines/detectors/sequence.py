@@ -52,7 +52,8 @@ class _Stream:
 
     def of(self, token: int) -> NDArray[np.int64]:
         """Times of one kind of act."""
-        return self.at_ms[self.token == token]
+        times: NDArray[np.int64] = self.at_ms[self.token == token]
+        return times
 
 
 class Sequence:
