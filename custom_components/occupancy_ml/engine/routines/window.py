@@ -60,6 +60,13 @@ class Window:
         return self.aggregates.read(table, columns, self.since, self.until)
 
 
+def pages(window: Window, table: str, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+    """Columns of the rows of these days, a day at a time: a slice each."""
+    for day in window.days:
+        text = day.isoformat()
+        yield window.aggregates.read(table, columns, text, text)
+
+
 class Detector(Protocol):
     """One of the ten. What `daily` gives of a day depends on that day alone, but for anomalies."""
 
@@ -109,10 +116,11 @@ def opportunities(window: Window) -> tuple[dict[Act, int], dict[Act, float]]:
     often: dict[Act, int] = {}
     automatic: dict[Act, int] = {}
     columns = ("entity_id", "state", "occurrences", "by_automation")
-    for entity_id, state, count, by_automation in window.read("time_based_daily", columns):
+    for entity_id, state, count, by_automation in window.aggregates.sums(
+        "time_based_daily", columns[:2], columns[2:], window.since, window.until
+    ):
         act = Act(entity_id, state)
-        often[act] = often.get(act, 0) + count
-        automatic[act] = automatic.get(act, 0) + by_automation
+        often[act], automatic[act] = count, by_automation
     return often, {act: many / max(many + often[act], 1) for act, many in automatic.items()}
 
 

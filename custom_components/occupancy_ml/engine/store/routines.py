@@ -72,23 +72,41 @@ class Aggregates:
         unknown = set(columns) - set(self._columns_of(table))
         if unknown:
             raise ValueError(f"{table} has no {sorted(unknown)}")
-        names = [
-            self._entities if name in _ENTITIES else self._rooms if name in _ROOMS else None
-            for name in columns
-        ]
         found = self._database.all(
             f"SELECT {', '.join(columns)} FROM {table} WHERE {own} BETWEEN ? AND ? ORDER BY {self._key(table)}",
             (since, until),
         )
-        if not any(names):
-            return found
+        return self._named(columns, found)
+
+    def _named(self, columns: Sequence[str], rows: list[Row]) -> list[Row]:
+        names = [
+            self._entities if name in _ENTITIES else self._rooms if name in _ROOMS else None
+            for name in columns
+        ]
+        if not any(kind is not None for kind in names):
+            return rows
         return [
             tuple(
                 value if kind is None or value is None else kind.text(value)
                 for kind, value in zip(names, row, strict=True)
             )
-            for row in found
+            for row in rows
         ]
+
+    def sums(
+        self, table: str, keys: Sequence[str], values: Sequence[str], since: str, until: str
+    ) -> list[Row]:
+        """Sums of some columns over the periods [since, until], by others; entities and rooms come as text."""
+        unknown = {*keys, *values} - set(self._columns_of(table))
+        if unknown:
+            raise ValueError(f"{table} has no {sorted(unknown)}")
+        own, by = PERIOD[table], ", ".join(keys)
+        found = self._database.all(
+            f"SELECT {by}, {', '.join(f'sum({name})' for name in values)} FROM {table}"
+            f" WHERE {own} BETWEEN ? AND ? GROUP BY {by} ORDER BY {by}",
+            (since, until),
+        )
+        return self._named((*keys, *values), found)
 
     def periods(self, table: str) -> list[str]:
         """The days, weeks or months a table has rows of, in order."""

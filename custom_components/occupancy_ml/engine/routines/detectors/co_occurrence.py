@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..acts import CHATTER, Day
 from ..chance import log_odds, q_values, surprise, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
-from ..window import Row, Window, name_of, opportunities
+from ..window import Row, Window, name_of, opportunities, pages
 
 WINDOW_S = 90
 _BIN_S = 10
@@ -103,11 +103,12 @@ class CoOccurrence:
             "date", "first_entity", "first_state", "then_entity", "then_state", "co_occurrence_count",
             "typical_hours", "typical_delay_seconds", "by_chance",
         )  # fmt: skip
-        for day, a, a_state, b, b_state, count, hours, delay, chance in window.read(self.table, columns):
-            if a in window.cast and b in window.cast:
-                pair = pairs.setdefault((Act(a, a_state), Act(b, b_state)), _Pair())
-                pair.add(day, count, hours, delay, chance)
-        yield None
+        for page in pages(window, self.table, columns):
+            for day, a, a_state, b, b_state, count, hours, delay, chance in page:
+                if a in window.cast and b in window.cast:
+                    pair = pairs.setdefault((Act(a, a_state), Act(b, b_state)), _Pair())
+                    pair.add(day, count, hours, delay, chance)
+            yield None
         kept = [
             (acts, pair)
             for acts, pair in sorted(pairs.items())
@@ -153,7 +154,7 @@ class _Pair:
     chance: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(_LAGS), dtype=np.int64))
 
     def add(self, day: str, count: int, hours: str, delay: float | None, chance: str) -> None:
-        self.chance = self.chance + np.array(json.loads(chance), dtype=np.int64)
+        self.chance += np.fromstring(chance[1:-1], dtype=np.int64, sep=",")
         if count:
             self.count += count
             self.days.append(day)

@@ -11,7 +11,7 @@ from ..acts import Day
 from ..chance import log_odds, q_values, wilson
 from ..clockwork import Return, returns
 from ..patterns import Act, Pattern, PatternType, Statistics, When
-from ..window import Row, Window, clock_text, days_text, name_of
+from ..window import Row, Window, clock_text, days_text, name_of, pages
 
 _DAYS = 56
 _RATE = 0.05
@@ -62,15 +62,15 @@ class TimeOfDay:
         """Times that return, of all acts that people do."""
         window = window.last(_DAYS)
         number = {day.isoformat(): index for index, day in enumerate(window.days)}
-        rows = window.read(
-            self.table, ("date", "entity_id", "state", "minutes", "occurrences", "by_automation")
-        )
+        columns = ("date", "entity_id", "state", "minutes", "occurrences", "by_automation")
         by_act: dict[Act, list[tuple[int, list[int], int, int]]] = {}
-        for day, entity_id, state, minutes, count, automatic in rows:
-            if day in number and entity_id in window.cast:
-                by_act.setdefault(Act(entity_id, state), []).append(
-                    (number[day], json.loads(minutes), count, automatic)
-                )
+        for page in pages(window, self.table, columns):
+            for day, entity_id, state, minutes, count, automatic in page:
+                if day in number and entity_id in window.cast:
+                    by_act.setdefault(Act(entity_id, state), []).append(
+                        (number[day], json.loads(minutes), count, automatic)
+                    )
+            yield None
         weekdays = window.weekdays
         found: list[tuple[Act, Return]] = []
         best: list[float] = []
