@@ -95,7 +95,10 @@ class RoomBased:
             if part is not None:
                 patterns += part
             yield None
-        patterns += _ways(moves, window)
+        for part in _ways(moves, window):
+            if part is not None:
+                patterns += part
+            yield None
         yield patterns
 
 
@@ -182,7 +185,9 @@ def _around(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _ways(moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Window) -> list[Pattern]:
+def _ways(
+    moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Window
+) -> Iterator[list[Pattern] | None]:
     """Ways that are taken more often than the rooms' own share would give."""
     rooms = sorted({room for way in moves for room in way})
     place = {room: number for number, room in enumerate(rooms)}
@@ -192,20 +197,23 @@ def _ways(moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Wind
         for day, hour, count in told
     ]
     if not table:
-        return []
+        return
     each = np.array(table, dtype=np.int64)
     steps = np.repeat(each[:, :3], each[:, 3], axis=0)
     steps = steps[np.argsort(steps[:, 0], kind="stable")]
     size = len(rooms)
 
     def counted(to: NDArray[np.int64]) -> NDArray[np.float64]:
-        counts = np.zeros((size, size))
         apart = steps[:, 1] != to
-        np.add.at(counts, (steps[apart, 1], to[apart]), 1)
-        return counts
+        pairs = steps[apart, 1] * size + to[apart]
+        return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.float64)
 
     counts = counted(steps[:, 2])
-    chance = np.stack([counted(steps[shuffled(8000 + n, steps[:, 0]), 2]) for n in range(_PERMUTATIONS)])
+    mixed = []
+    for number in range(_PERMUTATIONS):
+        mixed.append(counted(steps[shuffled(8000 + number, steps[:, 0]), 2]))
+        yield None
+    chance = np.stack(mixed)
     leaves = np.maximum(counts.sum(axis=1), 1.0)
     expected = chance.mean(axis=0) + 0.5
     trials = np.repeat(leaves[:, None], size, axis=1)
@@ -235,7 +243,7 @@ def _ways(moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Wind
                     description=f"From {rooms[one]} people go on to {rooms[to]} ({count} of {left} times)",
                 )
             )
-    return found
+    yield found
 
 
 def _seeing(cast: Cast, room: str) -> tuple[str, ...]:
