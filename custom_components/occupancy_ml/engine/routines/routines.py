@@ -216,7 +216,7 @@ class Routines:
                     )
                 detected = None
                 if period is ordered[-1]:
-                    detected = yield from _last(self._detect(detectors, last, now_us), share)
+                    detected = yield from _last(self._detect(detectors, period.last, now_us), share)
                 self._store.metadata.set(key, period.name)
             except BaseException as error:
                 self._end(job, now_us, error)

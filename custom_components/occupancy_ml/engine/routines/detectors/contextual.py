@@ -203,7 +203,8 @@ def _pattern(
     act, context, hits, trials, expected, months = found
     effect = log_odds(hits, trials, expected)
     low, high = wilson(hits, trials)
-    if hits < _LEAST or effect < _LEAST_EFFECT or low < _LEAST_LOW:
+    # That hands are busy while somebody is home is no news.
+    if context == "home" or hits < _LEAST or effect < _LEAST_EFFECT or low < _LEAST_LOW:
         return None
     last = month_of(
         month_of(window.days[-1]).first.replace(year=int(months[-1][:4]), month=int(months[-1][5:]), day=1)

@@ -102,7 +102,7 @@ class Session:
                 continue
             used = [entity_id for entity_id, _ in devices[kind].most_common(5) if entity_id in window.cast]
             seen = [days[index].isoformat() for index in time.hits.tolist()]
-            what = "The home wakes up or comes to life" if kind == HOME else f"Activity in {kind} begins"
+            what = "The home comes to life" if kind == HOME else f"Activity in {kind} begins"
             patterns.append(
                 Pattern(
                     key=f"session|{kind}|{''.join(map(str, time.weekdays))}|{time.minute // 90}",
