@@ -216,6 +216,7 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
     kept = {"raw_events": 30, "features": 84, "predictions": 60, "episodes": 1095, "daily_scores": 1095}
     kept |= {"routine_days": 90, "routine_weeks": 364, "routine_months": 1095}
     sections: dict[str, Any] = {
+        "pets": False,
         "sleep": {},
         "suggestions": {"bar": 75, "allowed": [], "notify": False},
         "storage": {**kept, "size_mb": 500},

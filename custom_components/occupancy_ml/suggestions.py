@@ -151,7 +151,7 @@ class SuggestionKeeper:
                 try:
                     config, words = await self._async_sound(draft)
                 except InvalidAutomationError as error:
-                    _LOGGER.debug("A suggestion is not sound: %s", error)
+                    _LOGGER.debug("Suggestion %s is not sound", draft.suggestion_id)
                     await self._coordinator.run(desk.refuse, draft.suggestion_id, str(error), now_us())
                     continue
                 await self._coordinator.run(desk.offer, draft.suggestion_id, words, as_yaml(config), now_us())

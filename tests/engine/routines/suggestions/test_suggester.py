@@ -339,3 +339,24 @@ def test_outcomes_are_kept_and_counted(store: Store) -> None:
     assert [f.action for f in store.suggestions.feedback()] == ["accepted", "corrected", "corrected"]
     with pytest.raises(LookupError):
         desk.get(99)
+
+
+@pytest.mark.parametrize(
+    ("context", "sun", "words"),
+    [
+        ("dark", "below_horizon", "When the sun has set, turn on living lamp."),
+        ("light", "above_horizon", "When the sun has risen, turn on living lamp."),
+    ],
+)
+def test_what_is_done_in_the_dark_is_done_when_the_sun_sets(
+    store: Store, context: str, sun: str, words: str
+) -> None:
+    sky = [event(local(0, 0), "sun.sun", "above_horizon" if sun == "below_horizon" else "below_horizon")]
+    for day in range(28):
+        sky.append(event(local(day, 18, 40), "sun.sun", sun, Cause.UNKNOWN))
+        sky.append(event(local(day, 23, 30), "sun.sun", sky[0].state, Cause.UNKNOWN))
+    store.events.append(sky, {"sun.sun": (Role.ENVIRONMENT, None)})
+    fill(store, every_evening())
+    desk = suggester(store, [pattern(PatternType.CONTEXTUAL, parameters={"context": context})])
+    night(desk)
+    assert only(desk).description == words

@@ -26,6 +26,7 @@ _SETTABLE = {
     "alarm_control_panel": {"armed_home", "armed_away", "armed_night"},
 }
 SUN = "sun.sun"
+_SKY = {"dark": "below_horizon", "light": "above_horizon"}
 _DAY_MIN = 24 * 60
 # How far around its usual time a person may do something for it to count as the same habit.
 _LEAST_WITHIN_S, _MOST_WITHIN_S = 20 * 60, 90 * 60
@@ -69,8 +70,8 @@ def _plain(pattern: Pattern) -> Iterator[Proposal]:
         yield from _after_a_while(pattern, action)
     elif kind is PatternType.CONTEXTUAL:
         context = pattern.parameters.get("context")
-        if context == "dark":
-            yield Proposal(Becomes(SUN, "below_horizon"), action, _SUN_WITHIN_S)
+        if context in _SKY:
+            yield Proposal(Becomes(SUN, _SKY[context]), action, _SUN_WITHIN_S)
         elif context in ("home", "away"):
             yield Proposal(HomeBecomes(context == "home"), action, _MOST_FOLLOW_S)
 

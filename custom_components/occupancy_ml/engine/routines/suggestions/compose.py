@@ -207,8 +207,8 @@ def _when(proposal: Proposal, names: Names) -> str:
         told = "when the first person comes home" if trigger.occupied else "when the last person leaves"
     elif isinstance(trigger, RoomBecomes):
         told = f"when {names.room(trigger.room_id)} becomes {'occupied' if trigger.occupied else 'vacant'}"
-    elif (trigger.entity_id, trigger.state) == ("sun.sun", "below_horizon"):
-        told = "when the sun has set"
+    elif trigger.entity_id == "sun.sun":
+        told = f"when the sun has {'set' if trigger.state == 'below_horizon' else 'risen'}"
     else:
         told = f"when {names.entity(trigger.entity_id)} turns {_STATES.get(trigger.state, trigger.state)}"
     held_s = 0 if isinstance(trigger, HomeBecomes) else trigger.held_s

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...events import DAY_US, MINUTE_US, NO_STATE, Cause, Event
-from ...store import PredictionSeries, Store
+from ...store import Store
 
 # A quarter of a day at a time: a slice of some milliseconds also in a home of 200,000 events a day.
 _SLICE_US = DAY_US // 4
@@ -159,8 +159,12 @@ def read_past(
             yield 1.0
     rooms = {}
     for room_id in room_ids:
-        rooms[room_id] = shown_track(store.predictions.series(room_id, start_us, end_us))
-        yield 1.0
+        shown: list[tuple[int, bool]] = []
+        for begin_us in range(start_us, end_us, DAY_US):
+            read = store.predictions.read(room_id, begin_us, min(begin_us + DAY_US, end_us))
+            shown += [(each.time_us, each.occupied) for each in read]
+            yield 1.0
+        rooms[room_id] = shown_track(shown)
     return Past(start_us, end_us, tracks, rooms, people)
 
 
@@ -179,11 +183,11 @@ def _track(before: Event | None, times: Times, states: Times, automated: Flags, 
     return Track(times[kept], codes[kept], automated[kept], tuple(known))
 
 
-def shown_track(series: PredictionSeries) -> Track:
+def shown_track(shown: Iterable[tuple[int, bool]]) -> Track:
     """What was shown of a room every five minutes, "on" or "off"; a gap where nothing was."""
     builder = TrackBuilder()
     before_us = None
-    for time_us, occupied in zip(series.time_us.tolist(), series.occupied.tolist(), strict=True):
+    for time_us, occupied in shown:
         # Two rows far apart: Home Assistant did not run, and a change in between was not seen.
         if before_us is not None and time_us - before_us > _MISSED_US:
             builder.add(before_us + _MISSED_US, "", False)
