@@ -11,7 +11,7 @@ import pytest
 from custom_components.occupancy_ml.engine.events import DAY_US, Cause, Event
 from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
-from custom_components.occupancy_ml.engine.routines.patterns import Act, Life, Pattern, PatternType
+from custom_components.occupancy_ml.engine.routines.patterns import Act, Life, Pattern, PatternType, When
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import AtTime, Becomes, Proposal
 from custom_components.occupancy_ml.engine.routines.suggestions.ranking import Reason
@@ -360,3 +360,24 @@ def test_what_is_done_in_the_dark_is_done_when_the_sun_sets(
     desk = suggester(store, [pattern(PatternType.CONTEXTUAL, parameters={"context": context})])
     night(desk)
     assert only(desk).description == words
+
+
+@pytest.mark.parametrize("snoozed", [False, True])
+def test_a_habit_that_is_found_under_another_key_keeps_its_suggestion(store: Store, snoozed: bool) -> None:
+    """Days or minutes of a pattern move from night to night; what the user was shown of it does not."""
+    fill(store, every_evening())
+    desk = suggester(store, [pattern()])
+    night(desk)
+    (offered,) = offer(desk)
+    if snoozed:
+        desk.snooze(number(offered), NOW_US + DAY_US, NOW_US)
+    moved = replace(pattern(key="time_of_day|moved"), when=When(19 * 60 + 8, 4.0, (19,), (0, 1, 2, 3, 4)))
+    later = suggester(store, [moved])
+    night(later)
+    (kept,) = later.open(NOW_US + DAY_US)
+    assert (kept.suggestion_id, kept.proposal, kept.key) == (
+        offered.suggestion_id,
+        offered.proposal,
+        "time_of_day|moved",
+    )
+    assert len(later.read()) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...events import DAY_US
@@ -52,6 +52,15 @@ class Policy:
     most_open: int = 3
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A pattern, the automations to test for it, and the suggestion that it was so far."""
+
+    pattern: Pattern
+    proposals: tuple[Proposal, ...]
+    before: Suggestion | None
+
+
 class Suggester:
     """The suggestions of one home."""
 
@@ -82,19 +91,16 @@ class Suggester:
         yield 0.05
         past = yield from self._read(plans, now_us)
         taste = self._taste(known)
-        drafted: set[str] = set()
-        for number, (pattern, proposals) in enumerate(plans):
-            before = known.get(pattern.key)
-            chosen = self._choose(proposals, past, before)
+        kept: set[int] = set()
+        for number, plan in enumerate(plans):
+            chosen = self._choose(plan, past)
             if chosen is not None:
-                suggestion = self._draft(pattern, *chosen, before, taste, now_us)
-                self._table.put(suggestion)
-                drafted.add(pattern.key)
+                kept.add(self._table.put(self._draft(plan, *chosen, taste, now_us)))
             yield 0.6 + 0.4 * (number + 1) / len(plans)
         with self._store.transaction():
             for suggestion in known.values():
                 waits = suggestion.status in _WAITING and suggestion.status is not SuggestionStatus.WITHDRAWN
-                if waits and suggestion.key not in drafted:
+                if waits and suggestion.suggestion_id not in kept:
                     self._table.put(
                         replace(
                             suggestion,
@@ -105,26 +111,32 @@ class Suggester:
                     )
         yield 1.0
 
-    def _plans(self, known: dict[str, Suggestion]) -> list[tuple[Pattern, list[Proposal]]]:
-        """The strongest patterns that could be automations, each with its candidates."""
+    def _plans(self, known: Mapping[str, Suggestion]) -> list[_Plan]:
+        """The strongest patterns that could be automations, those of what is shown in any case."""
         decided = [Proposal.from_json(s.proposal) for s in known.values() if s.status in _DECIDED]
-        found = []
-        for pattern in sorted(self._patterns(), key=lambda p: (-p.statistics.low, p.key)):
-            if (before := known.get(pattern.key)) is not None and before.status in _DECIDED:
+        patterns = sorted(self._patterns(), key=lambda p: (-p.statistics.low, p.key))
+        # A habit that moved a little has another key: what the user was shown of it stays what he was shown.
+        keys = {pattern.key for pattern in patterns}
+        strays = [s for s in known.values() if s.status in _SHOWN and s.key not in keys]
+        plans = []
+        for pattern in patterns:
+            before = known.get(pattern.key)
+            if before is not None and before.status in _DECIDED:
                 continue
-            if before is not None and before.status in _SHOWN:
+            proposals = candidates(pattern, self._home)
+            if before is None and (stray := _same_habit(proposals, strays)) is not None:
+                strays.remove(stray)
+                before = stray
+            if before is not None and before.status in _SHOWN and proposals:
                 proposals = [Proposal.from_json(before.proposal)]
-            else:
-                proposals = candidates(pattern, self._home)
             if proposals and not any(p.is_same_habit(done) for p in proposals for done in decided):
-                found.append((pattern, proposals))
-        return found[:_MOST_PATTERNS]
+                plans.append(_Plan(pattern, tuple(proposals), before))
+        plans.sort(key=lambda plan: plan.before is None or plan.before.status not in _SHOWN)
+        return plans[:_MOST_PATTERNS]
 
-    def _read(
-        self, plans: Sequence[tuple[Pattern, Sequence[Proposal]]], now_us: int
-    ) -> Generator[float, None, Past]:
+    def _read(self, plans: Sequence[_Plan], now_us: int) -> Generator[float, None, Past]:
         span = self._store.events.span()
-        proposals = [proposal for _, found in plans for proposal in found]
+        proposals = [proposal for plan in plans for proposal in plan.proposals]
         start_us = max(now_us - _MOST_DAYS * DAY_US, span[0] if span else now_us)
         work = read_past(
             self._store,
@@ -142,14 +154,13 @@ class Suggester:
                 return past
             yield 0.05 + 0.55 * share
 
-    def _choose(
-        self, proposals: Sequence[Proposal], past: Past, before: Suggestion | None
-    ) -> tuple[Proposal, Backtest] | None:
+    def _choose(self, plan: _Plan, past: Past) -> tuple[Proposal, Backtest] | None:
         """The candidate with the most right firings of those above the bar, the simplest where they are alike."""
         # What the user has seen stays as he saw it, and firings since then were not looked at when it was made.
+        before = plan.before
         fixed_us = before.created_at_us if before is not None and before.status in _SHOWN else None
         best: tuple[Proposal, Backtest] | None = None
-        for proposal in proposals:
+        for proposal in plan.proposals:
             tested = backtest(proposal, past, self._clock, fixed_us)
             if not tested.passes(self.policy.bar):
                 continue
@@ -160,15 +171,10 @@ class Suggester:
         return best
 
     def _draft(
-        self,
-        pattern: Pattern,
-        proposal: Proposal,
-        tested: Backtest,
-        before: Suggestion | None,
-        taste: Taste,
-        now_us: int,
+        self, plan: _Plan, proposal: Proposal, tested: Backtest, taste: Taste, now_us: int
     ) -> Suggestion:
         """The suggestion as it stands tonight."""
+        pattern, before = plan.pattern, plan.before
         safety = assess(proposal, self._device_class(proposal))
         features = features_of(
             proposal, pattern.pattern_type.value, safety.safety_class.value, self._room(proposal)
@@ -366,6 +372,15 @@ class Suggester:
 def _gain(tested: Backtest) -> float:
     """Right firings, each wrong one taking back three."""
     return len(tested.right_us) - 3.0 * len(tested.wrong_us)
+
+
+def _same_habit(proposals: Sequence[Proposal], suggestions: Sequence[Suggestion]) -> Suggestion | None:
+    """The suggestion that stands for the same habit as one of these proposals."""
+    for suggestion in suggestions:
+        shown = Proposal.from_json(suggestion.proposal)
+        if any(proposal.is_same_habit(shown) for proposal in proposals):
+            return suggestion
+    return None
 
 
 def _are_rivals(one: Proposal, other: Proposal) -> bool:
