@@ -55,39 +55,57 @@ def ours(hass: HomeAssistant) -> set[str]:
     return {e.entity_id for e in er.async_get(hass).entities.values() if e.platform == DOMAIN}
 
 
+OF_A_ROOM = (
+    ("binary_sensor", ("",)),
+    ("button", ("_nobody_is_here", "_someone_is_here")),
+    (
+        "sensor",
+        (
+            "_probability",
+            "_movement",
+            "_next_transition",
+            *(f"_occupied_in_{minutes}_minutes" for minutes in (5, 15, 30, 60, 120, 240)),
+            "_better_than_the_best_rule",
+            "_minutes_wrong_a_day",
+            "_log_loss",
+            "_skill",
+            "_trainings",
+            "_forecast_skill",
+            "_forecasts_within_their_interval",
+        ),
+    ),
+)
+OF_THE_HOME = (
+    ("binary_sensor", ("anyone_home",)),
+    ("button", ("retrain",)),
+    ("event", ("routine_changed",)),
+    (
+        "sensor",
+        (
+            "learning_status",
+            "model_quality",
+            "last_training",
+            "last_routine_change",
+            "next_arrival",
+            "next_departure",
+            "open_suggestions",
+            "events_stored",
+            "labelled_days",
+            "database_size",
+            "prediction_latency",
+            "prediction_latency_median",
+            "feature_latency",
+            "feature_latency_median",
+        ),
+    ),
+)
+
+
 async def test_each_room_and_the_home_get_their_entities(hass: HomeAssistant) -> None:
     entry = await set_up(hass)
     assert ours(hass) == {
-        "binary_sensor.kitchen_occupancy",
-        "sensor.kitchen_occupancy_probability",
-        "binary_sensor.bathroom_occupancy",
-        "sensor.bathroom_occupancy_probability",
-        "binary_sensor.hall_occupancy",
-        "sensor.hall_occupancy_probability",
-        "binary_sensor.home_anyone_home",
-        "sensor.home_learning_status",
-        "sensor.home_model_quality",
-        "sensor.home_last_training",
-        "sensor.home_open_suggestions",
-        "button.home_retrain",
-        *(f"sensor.{room}_occupancy_{key}" for room in ROOMS for key in ("log_loss", "skill", "trainings")),
-        *(
-            f"sensor.{room}_occupancy_{key}"
-            for room in ROOMS
-            for key in ("better_than_the_best_rule", "minutes_wrong_a_day")
-        ),
-        *(
-            f"sensor.home_{key}"
-            for key in (
-                "events_stored",
-                "labelled_days",
-                "database_size",
-                "prediction_latency",
-                "prediction_latency_median",
-                "feature_latency",
-                "feature_latency_median",
-            )
-        ),
+        *(f"{domain}.{room}_occupancy{key}" for room in ROOMS for domain, keys in OF_A_ROOM for key in keys),
+        *(f"{domain}.home_{key}" for domain, keys in OF_THE_HOME for key in keys),
     }
     kitchen = hass.states.get("binary_sensor.kitchen_occupancy")
     assert kitchen is not None
