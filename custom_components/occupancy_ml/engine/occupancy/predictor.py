@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..events import MICROSECONDS
+from ..events import MICROSECONDS, MINUTE_US
 from ..features import FEATURE_NAMES
 from ..home import Home
 from ..localtime import LocalClock
@@ -180,7 +180,8 @@ class Predictor:
         )
 
     def _switch(self, room_id: str, probability: float, now_us: int, recency: Recency, *, told: bool) -> bool:
-        sensed = recency.motion_on or recency.presence_on
+        # A signal may be shorter than the time between two looks.
+        sensed = recency.motion_on or recency.presence_on or recency.here_us <= MINUTE_US
         on_from = self._thresholds[room_id]
         before = self._switches.get(room_id) or SwitchState(probability >= on_from)
         setting = self.switch_learner.setting(room_id)

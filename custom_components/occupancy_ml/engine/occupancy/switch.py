@@ -83,7 +83,8 @@ class SwitchState:
             on_from: the threshold.
             probability: P(occupied).
             now_us: the moment, not before the last one.
-            sensed: a motion or presence sensor of the room is on: then on comes at once.
+            sensed: a motion or presence sensor of the room is on, or somebody acted within the minute: then on
+                comes at once.
             told: a person said so: then either comes at once.
         """
         wants = probability >= (setting.drop * on_from if self.on else on_from)
