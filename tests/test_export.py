@@ -22,7 +22,7 @@ from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.replay import CorrectionRow, Recording, load_recording, replay
-from custom_components.occupancy_ml.engine.snapshot import Snapshot
+from custom_components.occupancy_ml.engine.snapshot import Reason, Snapshot
 from custom_components.occupancy_ml.engine.store import Label, LabelKind, LabelSource
 from tests.a_home import ROOMS, coordinator_of, set_up, settle, stored_events
 from tests.engine.living import START_US, at, flat, play, pulse
@@ -68,12 +68,16 @@ def awkward(home: Home) -> tuple[Home, tuple[Event, ...]]:
 
 def shown(snapshots: list[Snapshot], rooms: dict[str, str]) -> list[tuple[Any, ...]]:
     """Everything of the snapshots but the names of the rooms."""
+
+    def named(reasons: tuple[Reason, ...]) -> list[Reason]:
+        return [replace(reason, room_id=rooms.get(reason.room_id or "")) for reason in reasons]
+
     return [
         (
             snapshot.time_us,
             snapshot.home,
             {
-                rooms[room_id]: (s.probability, s.occupied, s.source, s.reasons, s.trained_at_us)
+                rooms[room_id]: (s.probability, s.occupied, s.source, named(s.reasons), s.trained_at_us)
                 for room_id, s in snapshot.rooms.items()
             },
         )

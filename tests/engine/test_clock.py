@@ -77,7 +77,8 @@ def test_an_event_from_the_future_does_not_stay_the_latest(
 @pytest.mark.parametrize("gap_us", [14 * MINUTE_US, 16 * MINUTE_US, 9 * HOUR_US, 40 * DAY_US])
 def test_gaps_leave_everything_sound_and_nothing_made_up(tmp_path: Path, gap_us: int) -> None:
     engine = Engine.open(tmp_path / "home.db", flat(), START_US)
-    play(engine, pulse(60, "kitchen"), START_US, START_US + 10 * MINUTE_US)
+    before = [event for minute in (1, 3, 5) for event in pulse(60 * minute, "kitchen")]
+    play(engine, before, START_US, START_US + 10 * MINUTE_US)
     later_us = START_US + 10 * MINUTE_US + gap_us
     sound(engine.tick(later_us), engine)
     rows = engine.store.features.read("kitchen", 0, later_us, 1).window_end_us

@@ -69,6 +69,7 @@ PINNED_VIEWS = {
     ],
 }
 ROUTINES = {
+    "acts_daily",
     "anomaly_daily",
     "automation_versions",
     "co_occurrence_daily",

@@ -32,6 +32,8 @@ _SURE = 0.98  # what a correction is shown as: a person may err
 # A correction ends when its opposite is at least so likely and something happened since: somebody acted,
 # or the score moved by so much. Half a day is the longest; what spoke of a time that was over, ten minutes.
 _CONTRADICTED = 0.8
+# Where nobody was said to be, somebody who is noticed there need not be as likely.
+_NOTICED = 0.6
 _MOVED = 2.0
 _LONGEST_US = 12 * 3600 * MICROSECONDS
 _AFTERWARDS_US = 10 * 60 * MICROSECONDS
@@ -202,7 +204,8 @@ class Predictor:
         sign = 1.0 if correction.occupied else -1.0
         acted = min(recency.here_us, recency.elsewhere_us, recency.door_us) < age
         moved = sign * ((correction.score or 0.0) - score) >= _MOVED
-        contradicted = expit(-sign * score) > _CONTRADICTED and (acted or moved)
+        noticed = not correction.occupied and recency.here_us < age
+        contradicted = expit(-sign * score) > (_NOTICED if noticed else _CONTRADICTED) and (acted or moved)
         longest = _AFTERWARDS_US if correction.until_us <= correction.since_us else _LONGEST_US
         if contradicted or age > longest:
             del self._corrections[room_id]

@@ -84,10 +84,11 @@ class SwitchState:
             probability: P(occupied).
             now_us: the moment, not before the last one.
             sensed: a motion or presence sensor of the room is on, or somebody acted within the minute: then on
-                comes at once.
+                comes at once, and from the lower probability.
             told: a person said so: then either comes at once.
         """
-        wants = probability >= (setting.drop * on_from if self.on else on_from)
+        # What would keep it on also turns it on, once somebody was noticed.
+        wants = probability >= (setting.drop * on_from if self.on or sensed else on_from)
         if wants == self.on:
             return SwitchState(self.on)
         if told or (wants and (sensed or probability >= SURE)):

@@ -153,7 +153,7 @@ class _Switches:
         if self._on is None:
             self._on = np.broadcast_to(p >= self._on_from, self._off_below.shape).copy()
             return self._on, np.zeros_like(self._on)
-        wants = np.where(self._on, p >= self._off_below, p >= self._on_from)
+        wants = p >= np.where(self._on | sensed[:, None], self._off_below, self._on_from)
         against = (wants != self._on) & known[:, None]
         self._against = np.where(against, self._against + 1, 0)
         at_once = wants & (sensed[:, None] | (p >= SURE))

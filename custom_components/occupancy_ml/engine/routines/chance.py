@@ -39,7 +39,8 @@ def wilson(hits: float, trials: float) -> tuple[float, float]:
     middle = rate + z2 / (2 * trials)
     half = _Z95 * math.sqrt(max(rate * (1 - rate), 0.0) / trials + z2 / (4 * trials * trials))
     scale = 1 + z2 / trials
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    # At the ends it touches the share itself, which rounding must not undo.
+    return max(0.0, min(rate, (middle - half) / scale)), min(1.0, max(rate, (middle + half) / scale))
 
 
 def log_odds(hits: float, trials: float, expected: float) -> float:
