@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Unpack, cast
@@ -74,8 +75,9 @@ class _SnapshotCondition(Condition):
 
         return async_dispatcher_connect(self._hass, SIGNAL_SNAPSHOT, look)
 
+    @abstractmethod
     def _chance(self, snapshot: Snapshot, process: str) -> float | None:
-        raise NotImplementedError
+        """P of what is waited for, None where it is not known."""
 
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
         snapshot = async_present(self._hass)

@@ -5,6 +5,7 @@ That a room is occupied or vacant now is what Home Assistant's own triggers tell
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, cast
@@ -57,9 +58,9 @@ class _SnapshotTrigger(Trigger):
         self._target = config.target
         self._options: Mapping[str, Any] = config.options or {}
 
+    @abstractmethod
     def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
         """What the action is told where the trigger fires, None where it does not."""
-        raise NotImplementedError
 
     async def async_attach_runner(
         self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
@@ -91,9 +92,9 @@ class _SnapshotTrigger(Trigger):
 
         return remove
 
+    @abstractmethod
     def _describe(self) -> str:
         """What happened, for the trace."""
-        raise NotImplementedError
 
 
 class _CrossingTrigger(_SnapshotTrigger):
@@ -106,8 +107,9 @@ class _CrossingTrigger(_SnapshotTrigger):
         super().__init__(hass, config)
         self._crossings: dict[str, Crossing] = {}
 
+    @abstractmethod
     def _chance(self, snapshot: Snapshot, process: str) -> float | None:
-        raise NotImplementedError
+        """P of what is waited for, None where it is not known."""
 
     def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
         if process not in self._crossings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from .rows import Rows
 _LEAST_ROWS, _LEAST_CHANGES = 60, 8
 
 
-class HazardRegression:
+class HazardRegression(ABC):
     """logit of the hazard = coefficients @ design, a model for each direction."""
 
     name = "hazard_regression"
@@ -25,9 +26,9 @@ class HazardRegression:
     def __init__(self) -> None:
         self._sides: list[dict[str, Floats] | None] = [None, None]
 
+    @abstractmethod
     def design(self, values: Floats, rows: Rows, cases: PersonPeriods) -> Floats:
         """(N, d) the design of cases, from (n, F) scaled inputs of the rows. To be said by each member."""
-        raise NotImplementedError
 
     def chosen(self, rows: Rows) -> Floats:
         """(n, F) the inputs it uses."""
