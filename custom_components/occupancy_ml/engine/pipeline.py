@@ -152,11 +152,6 @@ class Engine:
             finally:
                 self.store.close()
 
-    def reconfigure(self, home: Home, now_us: int) -> None:
-        """Rooms or sensors changed. What was learned of rooms that stay is kept; `rebuild` is due."""
-        self._now_us = now_us
-        self._start(home, now_us)
-
     def rename_entity(self, old: str, new: str) -> None:
         """An entity has another id now; its history goes on under it."""
         with self.store.transaction():

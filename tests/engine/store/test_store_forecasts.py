@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US
-from custom_components.occupancy_ml.engine.store import Retention, RunStatus, Store
+from custom_components.occupancy_ml.engine.store import Retention, RunStatus, Store, StoreRejectedError
 from custom_components.occupancy_ml.engine.store.forecasts import ForecastScore
+from custom_components.occupancy_ml.engine.store.runs import INTERRUPTED
 from tests.engine.store.helpers import NOW_US
 
 QUARTER_US = DAY_US // 96
@@ -40,8 +41,8 @@ def test_what_was_told_scores_and_models_come_back_by_process(store: Store) -> N
     assert store.forecasts.scores("2026-03-01", "2026-03-01", "den") == [score]
     assert store.forecasts.scores("2026-03-02", "2026-03-03") == []
     run_id = store.forecasts.start_run("den", "alarm", NOW_US)
-    store.forecasts.fail_orphans(NOW_US + 1)
-    assert store.forecasts.runs("den") == [("den", "failed", "alarm", NOW_US, "interrupted")]
+    assert store.forecasts.fail_orphans(NOW_US + 1) == 1
+    assert store.forecasts.runs("den") == [("den", "failed", "alarm", NOW_US, INTERRUPTED)]
     store.forecasts.finish_run(run_id, RunStatus.COMPLETED, NOW_US + 2, rows=3)
     store.forecasts.save_model("den", NOW_US, b"champion", run_id)
     store.forecasts.save_model("den", NOW_US, b"challenger", None, challenger=True)
@@ -49,6 +50,16 @@ def test_what_was_told_scores_and_models_come_back_by_process(store: Store) -> N
     assert store.forecasts.models(challenger=True)["den"].payload == b"challenger"
     store.forecasts.drop_challenger("den")
     assert store.forecasts.models(challenger=True) == {}
+
+
+def test_a_fit_that_was_cut_off_by_a_crash_has_failed_at_the_next_opening(store: Store) -> None:
+    store.forecasts.start_run("den", "alarm", NOW_US)
+    store.database.close()
+    again = Store.open(store.path, NOW_US + 1)
+    assert again.forecasts.runs() == [("den", "failed", "alarm", NOW_US, INTERRUPTED)]
+    with pytest.raises(StoreRejectedError, match="no row 5"):
+        again.forecasts.finish_run(5, RunStatus.COMPLETED, NOW_US)
+    again.close()
 
 
 @pytest.mark.parametrize(("days", "kept"), [(1, 1), (100, 0)])

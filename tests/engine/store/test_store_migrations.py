@@ -18,6 +18,7 @@ from custom_components.occupancy_ml.engine.store import (
     NewerSchemaError,
     Store,
 )
+from custom_components.occupancy_ml.engine.store.files import open_database
 from custom_components.occupancy_ml.engine.store.schema import MIGRATIONS, Migration
 from tests.engine.store.helpers import NOW_US, ROLES, ROOT, all_events, as_told, motion, query
 
@@ -35,6 +36,11 @@ def old_file(folder: Path) -> Path:
     store.events.append([motion(0)], ROLES)
     store.close()
     return store.path
+
+
+def version_1(path: Path) -> None:
+    """A file as the first version made it."""
+    open_database(path, NOW_US, migrations=MIGRATIONS[:1]).database.close()
 
 
 def test_an_old_file_goes_forward_step_by_step_after_a_copy(tmp_path: Path) -> None:
@@ -129,9 +135,70 @@ def test_a_migration_killed_in_the_middle_leaves_the_file_as_it_was(tmp_path: Pa
     again.close()
 
 
+# One process imports once and forks a child for each migration, which the generator kills in the middle.
+_KILLED_IN_EACH = """
+import os, pathlib, shutil, signal, sys
+from custom_components.occupancy_ml.engine.store import Store
+from custom_components.occupancy_ml.engine.store.schema import MIGRATIONS, Migration
+folder = pathlib.Path(sys.argv[1])
+def half(statements):
+    yield from statements[:(len(statements) + 1) // 2]
+    os.kill(os.getpid(), signal.SIGKILL)
+for step, migration in enumerate(MIGRATIONS[1:], 1):
+    place = folder / str(migration.version)
+    place.mkdir()
+    shutil.copy(folder / "old.db", place / "home.db")
+    child = os.fork()
+    if child == 0:
+        killed = Migration(migration.version, half(migration.statements))
+        Store.open(place / "home.db", 2, migrations=(*MIGRATIONS[:step], killed))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
+"""
+
+
+def test_killed_in_the_middle_of_each_migration_a_file_comes_to_the_same_end(tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    version_1(old)
+    with closing(sqlite3.connect(old)) as connection, connection:
+        connection.executescript("""
+            INSERT INTO entities VALUES (1, 'sensor.one');
+            INSERT INTO rooms VALUES (7, 'hall');
+            INSERT INTO states VALUES (1, 'on'), (2, 'off');
+            INSERT INTO labels (kind, room, start_us, end_us, target, weight, source, known_at_us)
+            VALUES ('occupancy', 7, 1, 2, 1, 6, 'correction', 3);
+            INSERT INTO predictions VALUES (7, 5, 0.5, 1, 'model');
+            PRAGMA journal_mode = DELETE;
+        """)
+        connection.executemany(
+            "INSERT INTO raw_events VALUES (?, 1, ?, NULL, NULL, NULL, 0, 0, NULL, 7, NULL)",
+            [(NOW_US + n, 1 + n % 2) for n in range(1000)],
+        )
+    done = subprocess.run([sys.executable, "-c", _KILLED_IN_EACH, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode == 0
+    fresh = Store.open(tmp_path / "fresh.db", NOW_US)
+    schema = "SELECT type, name, tbl_name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2"
+    wanted = fresh.database.all(schema)
+    fresh.close()
+    for version in range(2, SCHEMA_VERSION + 1):
+        path = tmp_path / str(version) / "home.db"
+        # The steps before the one that was cut off stand, the copy from before them all beside it.
+        assert query(path, "PRAGMA user_version") == [(version - 1,)]
+        assert query(path.with_name("home.db.v1.bak"), "SELECT count(*) FROM raw_events") == [(1000,)]
+        store = Store.open(path, NOW_US)
+        assert store.recovered_from is None
+        assert store.metadata.get("schema_version") == str(SCHEMA_VERSION)
+        assert store.database.all(schema) == wanted
+        assert [event.state for event in all_events(store)] == ["on", "off"] * 500
+        assert store.events.count() == 1000
+        assert store.labels.counts() == {"correction": 1}
+        assert [shown.probability for shown in store.predictions.read("hall", 0, 10)] == [0.5]
+        assert store.database.scalar("PRAGMA integrity_check") == "ok"
+        store.close()
+
+
 def test_events_of_version_1_are_the_same_in_the_compact_form(tmp_path: Path) -> None:
     path = tmp_path / "occupancy_ml.db"
-    Store.open(path, NOW_US, migrations=MIGRATIONS[:1]).database.close()
+    version_1(path)
     states = ["on", "off", "21.5", "21.10", "-4", "0.3333333333333333", "a word", "unavailable"]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO entities VALUES (1, 'sensor.one'), (2, 'sensor.other')")

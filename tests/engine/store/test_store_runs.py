@@ -127,11 +127,11 @@ def test_a_job_is_recorded_with_its_duration(store: Store) -> None:
 
 
 def test_what_is_not_there_cannot_be_finished(store: Store) -> None:
-    with pytest.raises(StoreRejectedError, match="no run 5"):
+    with pytest.raises(StoreRejectedError, match="no row 5"):
         store.runs.finish_run(5, RunStatus.FAILED, 1)
-    with pytest.raises(StoreRejectedError, match="no run 5"):
+    with pytest.raises(StoreRejectedError, match="no row 5"):
         store.bocpd.finish_run(5, RunStatus.FAILED, 1)
-    with pytest.raises(StoreRejectedError, match="no job 5"):
+    with pytest.raises(StoreRejectedError, match="no row 5"):
         store.jobs.finish(5, JobStatus.FAILED, 1)
 
 

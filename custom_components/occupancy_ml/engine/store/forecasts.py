@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .database import Database
 from .names import Names
-from .runs import RunStatus
+from .runs import INTERRUPTED, RunStatus, fail_orphans, finish, to_json
 
 _STORED = np.dtype("<f2")
 _LARGEST = 60_000.0
@@ -176,18 +176,23 @@ class Forecasts:
         metrics: dict[str, Any] | None = None,
         reason: str | None = None,
     ) -> None:
-        """A fit ended."""
-        self._database.execute(
-            "UPDATE forecast_runs SET status = ?, ended_us = ?, rows = ?, metrics = ?, reason = ? WHERE id = ?",
-            (status.value, now_us, rows, json.dumps(metrics or {}), reason, run_id),
-        )
+        """A fit ended.
 
-    def fail_orphans(self, now_us: int) -> None:
-        """Runs that a crash left running have failed."""
-        self._database.execute(
-            "UPDATE forecast_runs SET status = 'failed', ended_us = ?, reason = 'interrupted' WHERE status = 'running'",
-            (now_us,),
-        )
+        Raises:
+            StoreRejectedError: there is no such run.
+        """
+        told = {
+            "status": status.value,
+            "ended_us": now_us,
+            "rows": rows,
+            "metrics": to_json(metrics or {}),
+            "reason": reason,
+        }
+        finish(self._database, "forecast_runs", run_id, told)
+
+    def fail_orphans(self, now_us: int) -> int:
+        """Mark as failed what was left running; how many."""
+        return fail_orphans(self._database, "forecast_runs", {"ended_us": now_us, "reason": INTERRUPTED})
 
     def runs(self, process: str | None = None) -> list[tuple[str, str, str, int, str | None]]:
         """(process, status, cause, start, reason) of the runs, by start."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .database import Database, Row
-from .errors import StoreRejectedError
-from .runs import INTERRUPTED
+from .runs import INTERRUPTED, fail_orphans, finish
+
+_TABLE = "processing_jobs"
 
 
 class JobStatus(StrEnum):
@@ -65,21 +66,15 @@ class Jobs:
         Raises:
             StoreRejectedError: there is no such job.
         """
-        changed = self._database.execute(
-            "UPDATE processing_jobs SET status = ?, completed_at = ?, events_processed = ?,"
-            " patterns_detected = ?, aggregates_stored = ?, error_message = ? WHERE id = ?",
-            (
-                status.value,
-                completed_at_us,
-                events_processed,
-                patterns_detected,
-                aggregates_stored,
-                error_message,
-                job_id,
-            ),
-        ).rowcount
-        if changed == 0:
-            raise StoreRejectedError(f"there is no job {job_id}")
+        told = {
+            "status": status.value,
+            "completed_at": completed_at_us,
+            "events_processed": events_processed,
+            "patterns_detected": patterns_detected,
+            "aggregates_stored": aggregates_stored,
+            "error_message": error_message,
+        }
+        finish(self._database, _TABLE, job_id, told)
 
     def recent(self, limit: int, job_type: str | None = None) -> list[Job]:
         """The last jobs, newest first, of one type or of all."""
@@ -94,11 +89,7 @@ class Jobs:
 
     def fail_orphans(self, now_us: int) -> int:
         """Mark as failed what a crash left running; how many."""
-        return self._database.execute(
-            "UPDATE processing_jobs SET status = 'failed', completed_at = ?, error_message = ?"
-            " WHERE status = 'running'",
-            (now_us, INTERRUPTED),
-        ).rowcount
+        return fail_orphans(self._database, _TABLE, {"completed_at": now_us, "error_message": INTERRUPTED})
 
 
 def _job(row: Row) -> Job:

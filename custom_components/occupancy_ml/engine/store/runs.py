@@ -97,6 +97,29 @@ def from_json(text: str | None) -> Json | None:
     return value
 
 
+def finish(database: Database, table: str, number: int, told: Mapping[str, object]) -> None:
+    """Write how a run or a job ended into its record, by column.
+
+    Raises:
+        StoreRejectedError: there is no such record.
+    """
+    changed = database.execute(
+        f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in told)} WHERE id = ?",
+        (*told.values(), number),
+    ).rowcount
+    if changed == 0:
+        raise StoreRejectedError(f"{table} has no row {number}")
+
+
+def fail_orphans(database: Database, table: str, told: Mapping[str, object]) -> int:
+    """Mark as failed what a crash left running, with what is told of it by column; how many there were."""
+    return database.execute(
+        f"UPDATE {table} SET status = 'failed', {', '.join(f'{column} = ?' for column in told)}"
+        " WHERE status = 'running'",
+        tuple(told.values()),
+    ).rowcount
+
+
 class RunRecords:
     """The records of attempts to fit, in the table of one kind of model."""
 
@@ -122,13 +145,7 @@ class RunRecords:
         Raises:
             StoreRejectedError: there is no such run.
         """
-        values = {"status": status.value, "ended_us": ended_us, **told}
-        changed = self._database.execute(
-            f"UPDATE {self._TABLE} SET {', '.join(f'{column} = ?' for column in values)} WHERE id = ?",
-            (*values.values(), run_id),
-        ).rowcount
-        if changed == 0:
-            raise StoreRejectedError(f"there is no run {run_id}")
+        finish(self._database, self._TABLE, run_id, {"status": status.value, "ended_us": ended_us, **told})
 
     def recent_runs(self, limit: int, subject: str | None = None) -> list[TrainingRun]:
         """The last runs, newest first, of one subject (a room, a stream) or of all."""
@@ -144,10 +161,7 @@ class RunRecords:
 
     def fail_orphans(self, now_us: int) -> int:
         """Mark as failed what a crash left running; how many."""
-        return self._database.execute(
-            f"UPDATE {self._TABLE} SET status = 'failed', ended_us = ?, reason = ? WHERE status = 'running'",
-            (now_us, INTERRUPTED),
-        ).rowcount
+        return fail_orphans(self._database, self._TABLE, {"ended_us": now_us, "reason": INTERRUPTED})
 
 
 class ClrRuns(RunRecords):

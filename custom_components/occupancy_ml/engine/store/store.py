@@ -152,6 +152,7 @@ class Store:
         with self.transaction():
             self.runs.fail_orphans(now_us)
             self.bocpd.fail_orphans(now_us)
+            self.forecasts.fail_orphans(now_us)
             self.jobs.fail_orphans(now_us)
 
     def transaction(self) -> AbstractContextManager[None]:
