@@ -28,15 +28,16 @@ WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 _GROUPS = tuple(group_of(name) for name in FEATURE_NAMES)
 # What one correction moves online calibration, in effective labels.
 _CORRECTION_WEIGHT = 1.0
-_SURE = 0.98  # what a correction is shown as: a person may err
+_SURE, _SURE_AFTERWARDS = 0.98, 0.75  # what a correction is shown as: a person may err
 # A correction ends when its opposite is at least so likely and something happened since: somebody acted,
-# or the score moved by so much. Half a day is the longest; what spoke of a time that was over, ten minutes.
+# or the score moved by so much. Half a day is the longest; what spoke of a time that was over, five minutes, and
+# less surely: it may be told because that time is over.
 _CONTRADICTED = 0.8
 # Where nobody was said to be, somebody who is noticed there need not be as likely.
 _NOTICED = 0.6
 _MOVED = 2.0
 _LONGEST_US = 12 * 3600 * MICROSECONDS
-_AFTERWARDS_US = 10 * 60 * MICROSECONDS
+_AFTERWARDS_US = 5 * 60 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,19 @@ class Correction:
     since_us: int
     until_us: int
     score: float | None = None
+
+    @property
+    def of_the_past(self) -> bool:
+        """Whether it spoke of a time that was over when it was told."""
+        return self.until_us <= self.since_us
+
+    def shown(self, probability: float) -> float:
+        """P(occupied) while it stands, of a room of which the sensors say so much."""
+        if not self.of_the_past:
+            return _SURE if self.occupied else 1 - _SURE
+        if self.occupied:
+            return max(probability, _SURE_AFTERWARDS)
+        return min(probability, 1 - _SURE_AFTERWARDS)
 
 
 class Predictor:
@@ -169,7 +183,7 @@ class Predictor:
             found = (Reason(baseline.words(rules), float(logit(probability))),)
         correction = self._standing(room_id, score, now_us, recency)
         if correction is not None:
-            probability = _SURE if correction.occupied else 1 - _SURE
+            probability = correction.shown(model_says)
             source, occupied = Source.CORRECTION, None
             rest = float(logit(np.float64(probability))) - sum(reason.contribution for reason in found)
             found = (said(correction.occupied, correction.since_us, rest), *found)
@@ -206,7 +220,7 @@ class Predictor:
         moved = sign * ((correction.score or 0.0) - score) >= _MOVED
         noticed = not correction.occupied and recency.here_us < age
         contradicted = expit(-sign * score) > (_NOTICED if noticed else _CONTRADICTED) and (acted or moved)
-        longest = _AFTERWARDS_US if correction.until_us <= correction.since_us else _LONGEST_US
+        longest = _AFTERWARDS_US if correction.of_the_past else _LONGEST_US
         if contradicted or age > longest:
             del self._corrections[room_id]
             return None
