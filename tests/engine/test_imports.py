@@ -33,7 +33,7 @@ MAY_USE = {
     "senses": {"events", "home"},
     "features": {"events", "home", "senses"},
     "whereabouts": {"events", "home", "senses"},
-    "labels": {"events", "home", "localtime", "store", "whereabouts"},
+    "labels": {"events", "home", "localtime", "snapshot", "store", "whereabouts"},
     "occupancy": {"events", "home", "snapshot", "localtime", "numeric", "features", "store"},
     "adaptation": {*GROUND, "features", "occupancy", "store"},
     "forecast": {*GROUND, "features", "store", "adaptation"},

@@ -12,7 +12,8 @@ import pytest
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event, Origin
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.pipeline import Engine
-from custom_components.occupancy_ml.engine.snapshot import Snapshot
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, Snapshot
+from custom_components.occupancy_ml.engine.store import Episode
 from tests.engine.living import START_US, at, flat, live, pulse, rows_of, same_rows
 from tests.simulator import demo_home, simulate
 
@@ -139,6 +140,33 @@ def test_a_rebuild_that_is_stopped_leaves_the_engine_as_it_was(tmp_path: Path) -
     assert engine.tick(START_US + 20 * MINUTE_US) == before
     list(engine.rebuild(START_US + 20 * MINUTE_US))
     assert len(rows_of(engine, START_US + 20 * MINUTE_US)["kitchen"][0]) == 16
+    engine.close()
+
+
+def test_episodes_of_the_whole_history_are_kept_and_what_nights_found_stays(tmp_path: Path) -> None:
+    end_us = SIMULATED.start_us + 26 * HOUR_US
+    engine = Engine.open(tmp_path / "home.db", SIMULATED.home, end_us, durable=False)
+    engine.import_events(imported([event for event in SIMULATED.events if event.time_us <= end_us]))
+    list(engine.rebuild(end_us))
+    episodes = engine.store.episodes
+    spans = {process: episodes.span(process) for process in ("kitchen", HOME, SLEEP)}
+    for span in spans.values():
+        assert span is not None
+        assert span[0] < SIMULATED.start_us + HOUR_US
+        assert span[1] >= SIMULATED.start_us + DAY_US - HOUR_US
+    kitchen = spans["kitchen"]
+    assert kitchen is not None
+    found = episodes.read("kitchen", *kitchen)
+    assert any(episode.occupied for episode in found)
+    assert not all(episode.occupied for episode in found)
+    noted = Episode("kitchen", kitchen[0] + 2 * HOUR_US, kitchen[0] + 3 * HOUR_US, True, 1.0)
+    episodes.replace("kitchen", *kitchen, [noted])
+    list(engine.rebuild(end_us))
+    again = episodes.read("kitchen", *kitchen)
+    assert noted in again
+    assert [e for e in again if e.end_us <= noted.start_us] == [
+        replace(e, end_us=min(e.end_us, noted.start_us)) for e in found if e.start_us < noted.start_us
+    ]
     engine.close()
 
 

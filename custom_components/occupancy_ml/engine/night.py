@@ -12,22 +12,20 @@ from .adaptation.gate import update
 from .adaptation.scores import score_day
 from .events import DAY_US
 from .features import FEATURE_SET_VERSION
-from .home import RoomKind
 from .labels.direct import away_labels, reference_labels
-from .labels.episodes import episodes_of, sleep_chance
+from .labels.episodes import keep_episodes
 from .labels.hindsight import hindsight_labels
 from .occupancy.predictor import Predictor
 from .occupancy.training import RoomReport, train_room
 from .payload import pack
-from .snapshot import HOME, SLEEP
+from .snapshot import HOME
 from .store import Store
 from .store.errors import StoreError
 from .store.jobs import JobStatus
-from .store.labels import Label, LabelKind
+from .store.labels import Label
 from .store.retention import Retention
 from .store.runs import RunStatus
 from .tracker import Tracker
-from .whereabouts import Hindsight
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -135,10 +133,9 @@ class Night:
                 self.store.labels.replace_hindsight(
                     [room_id], first_us, last_us, [label for label in labels if label.room_id == room_id]
                 )
-                column = found.occupied[:, room_ids.index(room_id)]
-                self.store.episodes.replace(room_id, first_us, last_us, episodes_of(found, column, room_id))
                 yield 0.85
-            self._home_episodes(found, first_us, last_us)
+            for _ in keep_episodes(self.store, self.tracker.layout, found):
+                yield 0.85
             # The home is one more room to hindsight: its report card has no other truth.
             whole = replace(found, occupied=found.home[:, None])
             self.store.labels.replace_hindsight(
@@ -146,21 +143,6 @@ class Night:
             )
             yield 0.85
         yield from self._direct_labels()
-
-    def _home_episodes(self, found: Hindsight, first_us: int, last_us: int) -> None:
-        """When anybody was home, and when everybody there was asleep."""
-        kinds = self.tracker.layout.kinds
-        bedrooms = [number for number, kind in enumerate(kinds) if kind is RoomKind.BEDROOM]
-        told = [
-            (label.start_us, label.end_us)
-            for label in self.store.labels.read(first_us, last_us, kind=LabelKind.SLEEP)
-            if label.target >= 0.5
-        ]
-        chances = {HOME: found.home}
-        if bedrooms or told:
-            chances[SLEEP] = sleep_chance(found, bedrooms, told)
-        for process, chance in chances.items():
-            self.store.episodes.replace(process, first_us, last_us, episodes_of(found, chance, process))
 
     def _direct_labels(self) -> Iterator[float]:
         """What reference entities and persons told since the last time."""

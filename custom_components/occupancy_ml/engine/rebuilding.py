@@ -8,6 +8,8 @@ from .archive import Archive
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_SET_VERSION, WINDOW_US
 from .home import Home
+from .labels.episodes import keep_episodes
+from .snapshot import HOME, SLEEP
 from .store import Store
 from .tracker import FeatureRow, Tracker
 
@@ -74,6 +76,9 @@ def rebuilt(
     store.features.delete_from(start_us // WINDOW_US * WINDOW_US, FEATURE_SET_VERSION)
     rows: list[FeatureRow] = []
     learned_us = start_us
+    # What nights found out before is not learned anew: their rates had seen more.
+    spans = {process: store.episodes.span(process) for process in (*tracker.layout.room_ids, HOME, SLEEP)}
+    known = {process: span for process, span in spans.items() if span is not None}
 
     def share() -> float:
         return min(max((tracker.time_us - start_us) / max(present_us() - start_us, 1), 0.0), 0.99)
@@ -87,9 +92,18 @@ def rebuilt(
             tracker.take(event)
         if tracker.time_us - learned_us >= DAY_US:
             learned_us = tracker.time_us
-            for _ in tracker.look_back():
+            look_back = tracker.look_back()
+            while True:
+                try:
+                    next(look_back)
+                except StopIteration as ended:
+                    found = ended.value
+                    break
                 breathe()
                 yield share()
+            if found is not None and len(found.minutes):
+                for _ in keep_episodes(store, tracker.layout, found, known):
+                    yield share()
         if len(rows) >= _ROWS_A_WRITE:
             archive.keep_rows(tracker.layout.room_ids, rows)
             rows.clear()

@@ -64,6 +64,7 @@ class Learned:
         drift: watches model against climatology.
         learned_us: rows before this were predicted and scored.
         fitted_us: rows before this were learned from; 0 while nothing is.
+        known_us: rows before this are in the tables.
         refitted_us: when all members were last fitted from scratch.
         challenger: fitted with a shorter memory, to take over when it wins.
         duel: by day since it came: loss of the model, loss of the challenger.
@@ -74,6 +75,7 @@ class Learned:
     drift: Drift = field(default_factory=Drift)
     learned_us: int = 0
     fitted_us: int = 0
+    known_us: int = 0
     refitted_us: int = 0
     challenger: ProcessModel | None = None
     duel: list[tuple[float, float]] = field(default_factory=list)
@@ -143,6 +145,12 @@ class Learner:
             start_us = learned.learned_us = end_us
         yield from self._fit(process, learned, rows, cut_us - DAY_US, now_us)
         if learned.ready:
+            # What is told from now on may know all that came; the next night's scores must not.
+            learned.known_us = cut_us
+            for model in (learned.model, learned.challenger):
+                if model is not None:
+                    model.refresh(rows)
+                    yield
             self._save(process, learned, now_us)
         yield
 
@@ -336,6 +344,7 @@ class Learner:
             "drift": learned.drift.to_json(),
             "learned_us": learned.learned_us,
             "fitted_us": learned.fitted_us,
+            "known_us": learned.known_us,
             "refitted_us": learned.refitted_us,
             "key": self._key,
         }
@@ -367,11 +376,11 @@ class Learner:
             return
         learned = Learned()
         learned.learned_us, learned.fitted_us = header["learned_us"], header["fitted_us"]
-        learned.refitted_us = header["refitted_us"]
+        learned.known_us, learned.refitted_us = header["known_us"], header["refitted_us"]
         for gate, value in zip(learned.gates, header["gates"], strict=True):
             gate.restore(value)
         learned.drift.restore(header["drift"])
-        until_us = learned.fitted_us
+        until_us = learned.known_us
         times_us, vectors = self._store.forecasts.moments(until_us - HISTORY_US, until_us, self._key)
         if not len(times_us):
             return

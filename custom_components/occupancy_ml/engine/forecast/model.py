@@ -77,6 +77,11 @@ class ProcessModel:
             yield from member.update(rows, since_us) or ()
             yield
 
+    def refresh(self, rows: Rows) -> None:
+        """Let the tables take in the latest rows; all others are only learned from when their day was scored."""
+        for table in self.members[:_TABLES]:
+            table.update(rows, 0)
+
     def predict(self, rows: Rows, *, briefly: bool = False) -> Answer:
         """Forecasts of both directions, each by what is believed.
 
@@ -84,15 +89,23 @@ class ProcessModel:
             rows: of the moments.
             briefly: do not ask members that have no weight.
         """
-        n = len(rows)
+        return self.combined(rows, *self.asked(rows, briefly=briefly))
+
+    def asked(self, rows: Rows, *, briefly: bool = False) -> tuple[Floats, Floats, Floats]:
+        """What the members say: (M, n, BINS) distributions, and (n, len(HORIZONS)) P(occupied) of the first two."""
         kernel, near, _ = self.kernel.cdf(rows)
         climate, usual = self.climatology.cdf(rows)
-        members = np.full((len(self.members), n, BINS), np.nan)
+        members = np.full((len(self.members), len(rows), BINS), np.nan)
         members[:2] = kernel, climate
         sides = [side for side in (0, 1) if (rows.believed == bool(side)).any()]
         for number, member in enumerate(self.members[2:], start=2):
             if not briefly or any(self.stacks[side].weights[number] > 0 for side in sides):
                 members[number] = cdf_of(member.hazard(rows))
+        return members, near, usual
+
+    def combined(self, rows: Rows, members: Floats, near: Floats, usual: Floats) -> Answer:
+        """The answer to rows from what `asked` gave."""
+        n = len(rows)
         pooled, told = np.full((n, BINS), np.nan), np.full((n, BINS), np.nan)
         occupied = np.full((n, len(HORIZONS)), np.nan)
         now = rows.chance[:, None] * np.ones(len(HORIZONS))
@@ -173,9 +186,7 @@ class ProcessModel:
         """Take over what `state` gave; the tables are made from the rows they were made from."""
         self.restore_pools(header)
         self.kernel.kernel = Kernel(**header["kernel"])
-        for table in self.members[:_TABLES]:
-            for _ in table.fit(rows) or ():
-                pass
+        self.refresh(rows)
         for member in self.members[_TABLES:]:
             first = f"{member.name}."
             member.use({name.removeprefix(first): v for name, v in arrays.items() if name.startswith(first)})

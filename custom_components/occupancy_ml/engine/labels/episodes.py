@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..events import MINUTE_US
+from ..home import RoomKind
+from ..snapshot import HOME, SLEEP
+from ..store import Store
 from ..store.episodes import Episode
-from ..whereabouts import Hindsight
+from ..store.labels import LabelKind
+from ..whereabouts import Hindsight, Layout
 
 # Somebody who sleeps gets up for so long at most, and sleeps at least so long (minutes).
 _UP_MINUTES = 30
 _SLEEP_MINUTES = 180
+
+
+def keep_episodes(
+    store: Store, layout: Layout, found: Hindsight, known: Mapping[str, tuple[int, int]] | None = None
+) -> Iterator[None]:
+    """Put what hindsight found in place of what was known of every room, of the home and of sleep.
+
+    Args:
+        store: where.
+        layout: of the rooms.
+        found: what smoothing found.
+        known: by process, the span [from, until) over which what is stored already stays.
+
+    Yields:
+        Nothing, after each process.
+    """
+    first_us = int(found.minutes[0] - found.lengths[0] + 1) * MINUTE_US
+    last_us = int(found.minutes[-1] + 1) * MINUTE_US
+    bedrooms = [number for number, kind in enumerate(layout.kinds) if kind is RoomKind.BEDROOM]
+    told = [
+        (label.start_us, label.end_us)
+        for label in store.labels.read(first_us, last_us, kind=LabelKind.SLEEP)
+        if label.target >= 0.5
+    ]
+    chances = {room_id: found.occupied[:, number] for number, room_id in enumerate(layout.room_ids)}
+    chances[HOME] = found.home
+    if bedrooms or told:
+        chances[SLEEP] = sleep_chance(found, bedrooms, told)
+    for process, chance in chances.items():
+        episodes = episodes_of(found, chance, process)
+        begin_us, end_us = (known or {}).get(process, (last_us, last_us))
+        for start_us, stop_us in ((first_us, min(begin_us, last_us)), (max(end_us, first_us), last_us)):
+            if start_us < stop_us:
+                store.episodes.replace(process, start_us, stop_us, _within(episodes, start_us, stop_us))
+        yield
+
+
+def _within(episodes: Sequence[Episode], start_us: int, end_us: int) -> list[Episode]:
+    """The episodes over [start, end), cut at its bounds."""
+    return [
+        replace(e, start_us=max(e.start_us, start_us), end_us=min(e.end_us, end_us))
+        for e in episodes
+        if e.start_us < end_us and e.end_us > start_us
+    ]
 
 
 def episodes_of(found: Hindsight, chance: NDArray[np.float64], process: str) -> list[Episode]:

@@ -54,6 +54,13 @@ class Episodes:
                 [(room, e.start_us, e.end_us, int(e.occupied), e.confidence) for e in (*kept, *episodes)],
             )
 
+    def span(self, room_id: str) -> tuple[int, int] | None:
+        """From when until when episodes of a room are known, None where there are none."""
+        row = self._database.one(
+            "SELECT min(start_us), max(end_us) FROM episodes WHERE room = ?", (self._rooms.find(room_id),)
+        )
+        return None if row is None or row[0] is None else (row[0], row[1])
+
     def read(self, room_id: str, start_us: int, end_us: int) -> list[Episode]:
         """Episodes of a room that overlap [start_us, end_us), by start."""
         rows = self._database.all(
