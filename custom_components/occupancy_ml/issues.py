@@ -107,6 +107,7 @@ def async_raise_damaged(hass: HomeAssistant, path: str, set_aside: str, salvaged
             "set_aside": set_aside,
             "labels": str(salvaged.labels),
             "models": str(salvaged.models),
+            "suggestions": str(salvaged.suggestions),
         },
     )
 

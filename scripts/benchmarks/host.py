@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 from typing import Any
 
+from custom_components.occupancy_ml.const import DATABASE_FILE
 from custom_components.occupancy_ml.engine.events import Event, from_us
 from custom_components.occupancy_ml.engine.home import Home, Role
 from scripts.benchmarks.live import CSV
@@ -71,8 +73,34 @@ def furnish(folder: Path, home: Home, last: dict[str, str], now_us: int, earlier
     (folder / CSV).write_text("\n".join(["time,entity_id,state", *lines, ""]), encoding="utf-8")
 
 
-def _life(folder: Path, *words: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "scripts.benchmarks.live", str(folder), *words]
+def answers(folder: Path, path: Path, home: Home, part: str) -> list[Measure]:
+    """What the websocket commands take in a Home Assistant with a file: as felt, and all of its processor time.
+
+    Args:
+        folder: where to put its configuration directory.
+        path: the file, closed; it is copied.
+        home: what the file is of.
+        part: what the measures belong to.
+
+    Raises:
+        LifeError: it failed.
+    """
+    config = folder / "answers"
+    config.mkdir()
+    shutil.copy(path, config / DATABASE_FILE)
+    furnish(config, home, {}, int(datetime.now(UTC).timestamp() * 1e6), [])
+    found = _life(config, module="answers")
+    measures = []
+    for name, (felt, spent) in found.items():
+        measures += [
+            Measure(part, f"websocket, {name}", felt, "ms", 50.0),
+            Measure(part, "  of it on the processor", spent, "ms"),
+        ]
+    return measures
+
+
+def _life(folder: Path, *words: str, module: str = "live") -> dict[str, Any]:
+    command = [sys.executable, "-m", f"scripts.benchmarks.{module}", str(folder), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=ROOT)
     if done.returncode:
         raise LifeError(done.stderr[-4000:])

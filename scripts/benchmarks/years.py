@@ -1,7 +1,8 @@
 """A file as it is after a year, the last 90 days of it with 100,000 events a day: its size, its upkeep, reads of it.
 
-SIMULATED. A week of a house of 20 rooms is lived once and repeated, day after day, through the store's own
-write paths in the order of time, with the retention of every night.
+SIMULATED. A week of a house of 20 rooms is lived once and repeated, day after day, in the order of time, with the
+retention of every night: what comes by the day through the store's own write paths, what nights derive row by row.
+What a replayed week does not tell (what was shown, forecasts that were told, months, suggestions) is made up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 import json
 from pathlib import Path
@@ -23,19 +25,19 @@ from custom_components.occupancy_ml.engine.events import DAY_US, Cause, Event, f
 from custom_components.occupancy_ml.engine.features import FEATURE_SET_VERSION, WINDOW_US
 from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
-from custom_components.occupancy_ml.engine.monitoring import progress, recent_runs
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP
 from custom_components.occupancy_ml.engine.store import (
     FeatureBlock,
     FeatureTable,
     JobStatus,
     Label,
     LabelSource,
-    Prediction,
     RunStatus,
     Store,
 )
-from custom_components.occupancy_ml.engine.timeline import timeline
-from scripts.benchmarks.homes import BATCH, SEED, START, learned
+from scripts.benchmarks import host
+from scripts.benchmarks.derived import Derived, counted, shown, tell
+from scripts.benchmarks.homes import BATCH, SEED, learned
 from scripts.benchmarks.report import Measure, seconds
 from tests.simulator import large_home, simulate
 
@@ -56,12 +58,14 @@ _NUMBERS = {
 }
 _WEEK = 7
 _READS = 7
+_WORTH_TELLING = 1_000_000
 _STEPS = DAY_US // WINDOW_US
 
 
 def house() -> tuple[Home, list[Event], int]:
-    """The home, a week of its events in order, and the week's end in microseconds UTC."""
-    simulation = simulate(large_home(ROOMS, events_per_day=_ON_OFF_A_DAY), START, _WEEK, SEED)
+    """The home, a week of its events in order up to today, and the week's end in microseconds UTC."""
+    config = large_home(ROOMS, events_per_day=_ON_OFF_A_DAY)
+    simulation = simulate(config, datetime.now(config.zone).date() - timedelta(days=_WEEK), _WEEK, SEED)
     kept = [sensor for sensor in simulation.home.sensors if sensor.role is not Role.ENVIRONMENT]
     names = {sensor.entity_id for sensor in kept}
     events = [event for event in simulation.events if event.entity_id in names]
@@ -100,6 +104,9 @@ class Year:
         self._roles = {sensor.entity_id: (sensor.role, sensor.room_id) for sensor in home.sensors}
         self._events = _by_day(events, first_us, lambda event: event.time_us)
         rooms = [room.room_id for room in home.rooms]
+        self._clock = LocalClock(home.time_zone)
+        days = [self._clock.at(first_us + day * DAY_US + DAY_US // 2).date() for day in range(_WEEK)]
+        self._derived = Derived(store, lived.path, days)
         self._features: dict[str, FeatureTable] = {
             room_id: lived.features.read(room_id, first_us, end_us, FEATURE_SET_VERSION) for room_id in rooms
         }
@@ -113,7 +120,7 @@ class Year:
                 first_us,
                 lambda label: label.start_us,
             )
-            for room_id in rooms
+            for room_id in [*rooms, HOME]
         }
         self._episodes = {
             room_id: _by_day(
@@ -121,10 +128,9 @@ class Year:
                 first_us,
                 lambda episode: episode.start_us,
             )
-            for room_id in rooms
+            for room_id in [*rooms, HOME, SLEEP]
         }
-        scores = lived.scores.read("0000-00-00", "9999-99-99")
-        self._scores = [score for score in scores if score.day == max(each.day for each in scores)]
+        self._jobs = {job.job_type for job in lived.jobs.recent(100)}
         self._models = list(lived.runs.artifacts_in_service().values())
         self._streams = [lived.bocpd.load_state(stream) for stream in lived.bocpd.streams()]
         self._choice = random.Random(SEED)  # noqa: S311
@@ -148,6 +154,12 @@ class Year:
                 for _ in self.store.trim(now_us):
                     pass
             self.store.checkpoint()
+        self._derived.end(self.end_us)
+        # What the host keeps of how far it has come: nothing is left to be read, and the night is over.
+        told = {"read_until_us": {}, "replay_due": False, "trained_once": True, "night_us": self.end_us}
+        watched = sorted(sensor.entity_id for sensor in self.home.sensors)
+        self.store.metadata.set("host_progress", json.dumps({"complete": watched, **told}))
+        self.store.metadata.set("labelled_until", str(self.end_us))
         self.store.metadata.set_us("last_ingest_at", self.end_us)
 
     def _events_of(self, which: int, by_us: int) -> None:
@@ -173,38 +185,33 @@ class Year:
                         table.vectors[row],
                     )
                 )
-            shown = [
-                Prediction(
-                    room_id, end_us + by_us, self._choice.random(), self._choice.random() < 0.3, "model"
-                )
-                for room_id in self._features
-            ]
+            told = [shown(room_id, end_us + by_us, self._choice) for room_id in [*self._features, HOME]]
             with self.store.transaction():
                 self.store.features.write(blocks)
-                self.store.predictions.write(shown)
+                self.store.predictions.write(told)
 
     def _night_of(self, which: int, by_us: int, now_us: int) -> None:
         """Labels, episodes, runs, models, posteriors, scores, jobs, and a correction a day."""
-        day = from_us(now_us - DAY_US // 2).date().isoformat()
+        ended = self._clock.at(now_us - DAY_US // 2).date()
+        day = ended.isoformat()
         store, first_us = self.store, self._first_us + which * DAY_US + by_us
         with store.transaction():
-            for room in self.home.rooms:
+            for room_id, labels in self._labels.items():
                 moved = [
                     replace(x, start_us=x.start_us + by_us, end_us=x.end_us + by_us, known_at_us=now_us)
-                    for x in self._labels[room.room_id][which]
+                    for x in labels[which]
                 ]
-                store.labels.replace_hindsight([room.room_id], first_us, now_us, moved)
+                store.labels.replace_hindsight([room_id], first_us, now_us, moved)
+            for room_id, episodes in self._episodes.items():
                 stays = [
-                    replace(x, start_us=x.start_us + by_us, end_us=x.end_us + by_us)
-                    for x in self._episodes[room.room_id][which]
+                    replace(x, start_us=x.start_us + by_us, end_us=x.end_us + by_us) for x in episodes[which]
                 ]
-                store.episodes.replace(room.room_id, first_us, now_us, stays)
+                store.episodes.replace(room_id, first_us, now_us, stays)
             said_us = self._choice.randrange(first_us, now_us)
             room_id = self._choice.choice(self.home.rooms).room_id
             store.labels.add(
                 Label(said_us, said_us + WINDOW_US, 1.0, 6.0, LabelSource.CORRECTION, said_us, room_id)
             )
-            store.scores.write([replace(score, day=day) for score in self._scores])
             for number, room in enumerate(self.home.rooms):
                 run_id = store.runs.start_run(room.room_id, "schedule", now_us, FEATURE_SET_VERSION)
                 # Where the lived week was too short for a model, a neighbour's stands for it.
@@ -220,9 +227,10 @@ class Year:
                 run_id = store.bocpd.start_run(state.stream, "schedule", now_us, FEATURE_SET_VERSION)
                 store.bocpd.save_state(state.stream, now_us, state.payload, run_id)
                 store.bocpd.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=24_000)
-            for name in ("labels", "training", "changepoints", "scores", "maintenance"):
+            for name in sorted(self._jobs):
                 job = store.jobs.start(name, day, now_us)
                 store.jobs.finish(job, JobStatus.COMPLETED, now_us)
+        self._derived.day(which, ended, self._first_us + which * DAY_US, by_us, now_us)
 
 
 def _by_day[T](items: Sequence[T], first_us: int, when: Callable[[T], int]) -> list[list[T]]:
@@ -236,6 +244,7 @@ def built(folder: Path) -> tuple[Store, Home, int]:
     """The file, open, one night short of its retention; the home; the time in microseconds UTC."""
     home, events, end_us = house()
     engine = learned(folder / "week.db", home, events, end_us)
+    tell(engine, end_us - _WEEK * DAY_US, end_us)
     store = Store.open(folder / "years.db", end_us - ALL_DAYS * DAY_US)
     Year(store, engine.store, home, events, end_us).write()
     engine.close()
@@ -251,7 +260,7 @@ def measured(folder: Path) -> list[Measure]:
     found.append(Measure(PART, "file", path.stat().st_size / 1e6, "MB", 250.0))
     found += _sizes(path)
     found += _views(path, now_us)
-    found += _answers(path, home, now_us)
+    found += host.answers(folder, path, home, PART)
     return found
 
 
@@ -260,16 +269,24 @@ def _nightly(store: Store, now_us: int) -> float:
 
 
 def _sizes(path: Path) -> list[Measure]:
+    rows = counted(path)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         sizes = connection.execute(
-            "SELECT tbl_name, sum((SELECT pgsize FROM dbstat WHERE aggregate = TRUE AND dbstat.name = m.name))"
-            " FROM sqlite_schema m WHERE rootpage > 0 GROUP BY 1 ORDER BY 2 DESC LIMIT 6"
+            "SELECT tbl_name, sum((SELECT pgsize FROM dbstat WHERE aggregate = TRUE AND dbstat.name = m.name)) AS size"
+            " FROM sqlite_schema m WHERE rootpage > 0 GROUP BY 1 ORDER BY size DESC"
         ).fetchall()
-        rows = {
-            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
-            for name, _ in sizes
-        }
-    return [Measure(PART, f"{name}, {rows[name]:,} rows", size / 1e6, "MB") for name, size in sizes]
+    told = [
+        Measure(PART, f"{name}, {rows[name]:,} rows", size / 1e6, "MB")
+        for name, size in sizes
+        if size >= _WORTH_TELLING
+    ]
+    empty = [name for name, count in rows.items() if not count]
+    others = sum(size for _, size in sizes if size < _WORTH_TELLING)
+    return [
+        *told,
+        Measure(PART, f"the other {len(sizes) - len(told)} tables", others / 1e6, "MB"),
+        Measure(PART, f"tables without a row {', '.join(empty)}".rstrip(), len(empty), ""),
+    ]
 
 
 def documented(text: str, now_us: int) -> dict[str, str]:
@@ -294,37 +311,13 @@ def _fetched(connection: sqlite3.Connection, query: str) -> list[object]:
     return connection.execute(query).fetchall()
 
 
-def _answers(path: Path, home: Home, now_us: int) -> list[Measure]:
-    """What the websocket commands that read the file do, with the making of their JSON."""
-    rooms = [room.room_id for room in home.rooms]
-    ready = partial(progress, clock=LocalClock(home.time_zone), room_ids=rooms, now_us=now_us)
-    found = _timed(path, "websocket, readiness", ready)
-    found += _timed(path, "websocket, runs", partial(recent_runs, limit=50))
-    for days in (1, 7, 30, 90, 365):
-        charts: list[list[Measure]] = []
-        for room_id in rooms:
-            watched = [sensor.entity_id for sensor in home.sensors if sensor.room_id == room_id]
-            chart = partial(
-                timeline,
-                room_id=room_id,
-                entity_ids=watched,
-                start_us=now_us - days * DAY_US,
-                end_us=now_us,
-                points=500,
-            )
-            charts.append(_timed(path, f"websocket, timeline of {days} days, slowest room", chart))
-        slowest = max(charts, key=lambda timed: timed[1].value)
-        found += slowest
-    return found
-
-
 def _timed(path: Path, name: str, answer: Callable[[sqlite3.Connection], object]) -> list[Measure]:
     """The median of some reads, each through a connection of its own: as felt, and the processor's part."""
     felt, spent = [], []
     for _ in range(_READS):
         begin, begun = perf_counter(), thread_time()
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            json.dumps(answer(connection), default=len)
+            answer(connection)
         felt.append((perf_counter() - begin) * 1e3)
         spent.append((thread_time() - begun) * 1e3)
     middle = _READS // 2

@@ -28,8 +28,9 @@ PERIOD = {
 }
 """The column of each table that says which day, week or month a row is of."""
 
-_ENTITIES = frozenset({"entity_id", "first_entity", "then_entity"})
-_ROOMS = frozenset({"area_id", "room"})
+ENTITIES = frozenset({"entity_id", "first_entity", "then_entity"})
+ROOMS = frozenset({"area_id", "room"})
+"""The columns that are numbers of names."""
 
 
 class Aggregates:
@@ -80,8 +81,7 @@ class Aggregates:
 
     def _named(self, columns: Sequence[str], rows: list[Row]) -> list[Row]:
         names = [
-            self._entities if name in _ENTITIES else self._rooms if name in _ROOMS else None
-            for name in columns
+            self._entities if name in ENTITIES else self._rooms if name in ROOMS else None for name in columns
         ]
         if not any(kind is not None for kind in names):
             return rows
@@ -120,7 +120,7 @@ class Aggregates:
         with self._database.transaction():
             for table in PERIOD:
                 for column in self._columns_of(table):
-                    if column in _ENTITIES and before is not None and after is not None and before != after:
+                    if column in ENTITIES and before is not None and after is not None and before != after:
                         self._database.execute(
                             f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {column} = ?", (after, before)
                         )
@@ -141,9 +141,9 @@ class Aggregates:
     def _stored(self, name: str, value: Any) -> Any:
         if value is None:
             return None
-        if name in _ENTITIES:
+        if name in ENTITIES:
             return self._entities.intern(value)
-        if name in _ROOMS:
+        if name in ROOMS:
             return self._rooms.intern(value)
         if isinstance(value, (list, tuple, dict)):
             return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,38 +1,57 @@
-"""What a damaged file still holds of what cannot be made again: labels, and the models in service.
+"""What a damaged file still holds of what cannot be made again from the recorder's history.
 
-Best effort: rows are read from both ends of a table and, where pages between are damaged, by their ids, and each
-is stored only if it is sound. Events and what derives from them stay in the file that was set aside.
+What people said, the models in service, what was proposed and what became of it, routines, stays and scores of years.
+Best effort: a row is stored only if it is sound and the schema accepts it. Events, and what a replay of them makes,
+stay in the file that was set aside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-import json
+from dataclasses import dataclass, replace
 from pathlib import Path
+import re
 import shutil
 import sqlite3
-from typing import Any
 
+from .damaged_rows import DamagedRow, is_json, is_sound, readable, rows_by_id, rows_by_key
 from .database import Database
 from .errors import StoreError, StoreRejectedError
 from .labels import LabelSource
+from .routines import ENTITIES, PERIOD, ROOMS
+from .suggestions import SuggestionStatus
 
 _SOURCES = frozenset(source.value for source in LabelSource) - {LabelSource.HINDSIGHT.value}
-# So many ids are tried one by one where a table cannot be walked through.
-_MOST_IDS = 100_000
+_STATUSES = frozenset(SuggestionStatus)
 _PAGE = 4096
 
-type _Row = dict[str, Any]
+# What is carried over as it is, each table after those it refers to.
+_ROUTINES = ("patterns", "suggestions", "suggestion_feedback", "automation_versions", *PERIOD)
+_SCORES = ("daily_scores", "daily_reliability", "daily_truth", "forecast_scores")
+_WHOLE = (*_ROUTINES, "forecast_artifacts", *_SCORES, "episodes")
+# A row goes on without what it came from.
+_LOOSE = {"suggestions": "pattern_id", "automation_versions": "suggestion_id", "forecast_artifacts": "run_id"}
+# Up to when routines are known: a day of which history holds only a part must not replace what was known of it.
+_KNOWN = re.compile(r"routines_(until|week|month)")
+_PERIOD = re.compile(r"\d{4}-(W\d\d|\d\d(-\d\d)?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """How many labels and models were carried over into the fresh file."""
+    """What was carried over into the fresh file.
+
+    Attributes:
+        labels: labels, but for those by hindsight.
+        models: models of rooms in service.
+        suggestions: suggestions, open and decided.
+        rows: everything else.
+    """
 
     labels: int = 0
     models: int = 0
+    suggestions: int = 0
+    rows: int = 0
 
 
 NOTHING = Salvaged()
@@ -43,31 +62,30 @@ def salvage(damaged: Path, database: Database) -> Salvaged:
 
     Args:
         damaged: the file that was set aside.
-        database: the fresh file, open.
+        database: the fresh file, open, without a row: each row keeps its number.
     """
     for look in (_as_it_is, _with_own_schema):
+        found = NOTHING
         with (
             suppress(sqlite3.Error, StoreError, OSError, UnicodeDecodeError),
             look(damaged, database) as file,
+            closing(_opened(file)) as old,
         ):
-            found = _salvage(file, database)
-            if found != NOTHING:
-                return found
+            old.text_factory = readable
+            # Only this lets SQLite look into a file that is shorter than it should be. Nothing is written.
+            old.execute("PRAGMA writable_schema = ON")
+            # What cannot be replaced stands, whatever becomes of the rest.
+            with database.transaction():
+                found = _first_of_all(old, database)
+            with database.transaction():
+                found = _the_rest(old, database, found)
+        if found != NOTHING:
+            return found
     return NOTHING
 
 
-def _salvage(file: Path, database: Database) -> Salvaged:
-    with (
-        closing(
-            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        ) as old,
-        database.transaction(),
-    ):
-        # Damaged text is no reason to stop at a row.
-        old.text_factory = _text
-        # Only this lets SQLite look into a file that is shorter than it should be. Nothing is written.
-        old.execute("PRAGMA writable_schema = ON")
-        return _carry_all(old, database)
+def _opened(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 @contextmanager
@@ -108,110 +126,83 @@ def _with_own_schema(damaged: Path, database: Database) -> Iterator[Path]:
         copy.with_name(f"{copy.name}-journal").unlink(missing_ok=True)
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
-
-
-def _carry_all(old: sqlite3.Connection, database: Database) -> Salvaged:
-    rooms = {
-        row["id"]: _room(database, row["room_id"])
-        for row in _rows(old, "rooms")
-        if isinstance(row["room_id"], str)
-    }
-    carry = _Carrier(database, rooms)
-
-    labels = [row for row in _rows(old, "labels") if row.get("source") in _SOURCES]
-    new_ids: dict[int, int] = {}
+def _first_of_all(old: sqlite3.Connection, database: Database) -> Salvaged:
+    """Names, what people said, and what serves the rooms."""
+    carry = _Carrier(database)
+    for table in ("rooms", "entities"):
+        for row in rows_by_id(old, table):
+            carry(table, row)
+    labels = [row for row in rows_by_id(old, "labels") if row.get("source") in _SOURCES]
+    kept = {row["id"] for row in labels if carry("labels", {**row, "superseded_by": None})}
     for row in labels:
-        new_id = carry("labels", {**row, "superseded_by": None})
-        if new_id is not None:
-            new_ids[row["id"]] = new_id
-    for row in labels:
-        if row["id"] in new_ids and row.get("superseded_by") in new_ids:
+        if row["id"] in kept and row.get("superseded_by") in kept:
             database.execute(
-                "UPDATE labels SET superseded_by = ? WHERE id = ?",
-                (new_ids[row["superseded_by"]], new_ids[row["id"]]),
+                "UPDATE labels SET superseded_by = ? WHERE id = ?", (row["superseded_by"], row["id"])
             )
-
-    runs = {row["id"]: row for row in _rows(old, "clr_training_runs")}
+    runs = {row["id"]: row for row in rows_by_id(old, "clr_training_runs")}
     models = 0
-    for row in _rows(old, "clr_model_artifacts"):
+    for row in rows_by_id(old, "clr_model_artifacts"):
         run = runs.get(row["run_id"])
-        if row["in_service"] != 1 or run is None or not _is_json(row["payload"]):
-            continue
-        run_id = carry("clr_training_runs", run)
-        if run_id is not None and carry("clr_model_artifacts", {**row, "run_id": run_id}) is not None:
-            models += 1
-    return Salvaged(len(new_ids), models)
+        if row["in_service"] == 1 and run is not None and is_json(row["payload"]):
+            models += carry("clr_training_runs", run) and carry("clr_model_artifacts", row)
+    return Salvaged(len(kept), models)
+
+
+def _the_rest(old: sqlite3.Connection, database: Database, found: Salvaged) -> Salvaged:
+    """What was proposed and found, and what is kept for years."""
+    carry = _Carrier(database)
+    entities = {number for (number,) in database.all("SELECT id FROM entities")}
+    rooms = {number for (number,) in database.all("SELECT id FROM rooms")}
+    counts = dict.fromkeys(_WHOLE, 0)
+    for table in _WHOLE:
+        key = tuple(
+            name
+            for (name,) in database.all(
+                "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (table,)
+            )
+        )
+        rows = rows_by_id(old, table) if key == ("id",) else rows_by_key(old, table, key)
+        for row in rows:
+            # Aggregates refer to names that SQLite does not watch over.
+            named = table not in PERIOD or (
+                all(row[name] is None or row[name] in entities for name in ENTITIES & row.keys())
+                and all(row[name] is None or row[name] in rooms for name in ROOMS & row.keys())
+            )
+            if named and (table != "suggestions" or row.get("status") in _STATUSES):
+                counts[table] += carry(table, row)
+    for row in rows_by_key(old, "metadata", ("key",)):
+        if _KNOWN.fullmatch(str(row["key"])) and _PERIOD.fullmatch(str(row["value"])):
+            carry("metadata", row)
+    suggestions = counts.pop("suggestions")
+    return replace(found, suggestions=suggestions, rows=sum(counts.values()))
 
 
 class _Carrier:
-    """Stores rows of the old file in the new one, under new ids and room numbers."""
+    """Stores rows of the old file in the new one, as they are."""
 
-    def __init__(self, database: Database, rooms: Mapping[int, int]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._rooms = rooms
         self._columns: dict[str, list[str]] = {}
 
-    def __call__(self, table: str, row: _Row) -> int | None:
-        """The row's new id, None where it is not sound."""
-        if row.get("room") is not None:
-            if row["room"] not in self._rooms:
-                return None
-            row = {**row, "room": self._rooms[row["room"]]}
+    def __call__(self, table: str, row: DamagedRow) -> bool:
+        """Whether the row was sound, and is stored now."""
+        if not is_sound(row):
+            return False
+        if self._stored(table, row):
+            return True
+        loose = _LOOSE.get(table)
+        return loose is not None and row.get(loose) is not None and self._stored(table, {**row, loose: None})
+
+    def _stored(self, table: str, row: DamagedRow) -> bool:
         if table not in self._columns:
-            found = self._database.all(f"SELECT name FROM pragma_table_info('{table}') WHERE name <> 'id'")
+            found = self._database.all("SELECT name FROM pragma_table_info(?)", (table,))
             self._columns[table] = [name for (name,) in found]
         names = [name for name in self._columns[table] if name in row]
         marks = ", ".join("?" * len(names))
         try:
-            return self._database.insert(
+            self._database.execute(
                 f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", [row[name] for name in names]
             )
         except StoreRejectedError:
-            return None
-
-
-def _room(database: Database, room_id: str) -> int:
-    database.execute("INSERT INTO rooms (room_id) VALUES (?) ON CONFLICT DO NOTHING", (room_id,))
-    return int(database.scalar("SELECT id FROM rooms WHERE room_id = ?", (room_id,)))
-
-
-def _is_json(text: object) -> bool:
-    if not isinstance(text, str):
-        return False
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
-
-
-def _rows(old: sqlite3.Connection, table: str) -> Iterator[_Row]:
-    """Rows by id, as far as they can be read."""
-    found: dict[int, _Row] = {}
-
-    def read(sql: str, parameters: tuple[int, ...] = ()) -> bool:
-        try:
-            cursor = old.execute(sql, parameters)
-            names = [column[0] for column in cursor.description]
-            for values in cursor:
-                row = dict(zip(names, values, strict=True))
-                if isinstance(row.get("id"), int):
-                    found[row["id"]] = row
-        except sqlite3.DatabaseError:
             return False
         return True
-
-    if not read(f"SELECT * FROM {table} ORDER BY id"):
-        first_gap = max(found, default=0) + 1
-        read(f"SELECT * FROM {table} WHERE id > ? ORDER BY id DESC", (first_gap,))
-        last = max(found, default=0)
-        _each(lambda number: read(f"SELECT * FROM {table} WHERE id = ?", (number,)), first_gap, last, found)
-    return iter([found[number] for number in sorted(found)])
-
-
-def _each(read: Callable[[int], bool], first: int, last: int, found: Mapping[int, _Row]) -> None:
-    for number in range(first, min(last, first + _MOST_IDS)):
-        if number not in found:
-            with suppress(sqlite3.Error):
-                read(number)
