@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given, settings, strategies as st
 import pytest
 
@@ -71,3 +73,29 @@ def test_a_name_that_another_connection_stored_is_found(store: Store) -> None:
     assert Names(store.database, "rooms", "room_id").find("hall") == number
     other = first.intern("kitchen")
     assert second.text(other) == "kitchen"
+
+
+def test_a_renamed_entity_is_renamed_in_texts_and_another_that_is_named_like_it_is_not(store: Store) -> None:
+    keys = [
+        "co_occurrence|light.hall=on|light.hall_2=on",
+        "duration|light.hall",
+        "duration|light.hall_2",
+        "duration|my_light.hall",
+    ]
+    for key in keys:
+        store.database.execute(
+            "INSERT INTO suggestions (key, description_only, proposal, features, confidence, safety_score,"
+            " created_at, updated_at) VALUES (?, '', ?, '[]', 1, 95, 0, 0)",
+            (key, json.dumps({"entity_id": key.removeprefix("duration|")})),
+        )
+    store.suggestions.rename("light.hall", "light.flur")
+    assert [row[0] for row in store.database.all("SELECT key FROM suggestions ORDER BY id")] == [
+        "co_occurrence|light.flur=on|light.hall_2=on",
+        "duration|light.flur",
+        "duration|light.hall_2",
+        "duration|my_light.hall",
+    ]
+    # What others were told of stays as it was.
+    statuses = dict(store.database.all("SELECT key, status FROM suggestions"))
+    assert statuses["duration|light.flur"] == "withdrawn"
+    assert statuses["duration|light.hall_2"] == "draft"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from .database import Database
 
@@ -17,6 +18,16 @@ type Stored = int | float | str
 def storable(text: str) -> str:
     """The text in a form that UTF-8 can hold: lone surrogates become escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def rename_within(database: Database, table: str, column: str, old: str, new: str) -> None:
+    """Put an entity's new id in place of its old one where a text names it, but not where another's id holds it."""
+    named = re.compile(rf"(?<![\w.]){re.escape(old)}(?!\w)")
+    for number, text in database.all(f"SELECT id, {column} FROM {table} WHERE instr({column}, ?)", (old,)):
+        database.execute(
+            f"UPDATE OR IGNORE {table} SET {column} = ? WHERE id = ?",
+            (named.sub(lambda _: new, text), number),
+        )
 
 
 class Names:

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from .database import Database, Row
-from .names import Names
+from .names import Names, rename_within
 
 DAILY = (
     "acts_daily",
@@ -131,11 +131,7 @@ class Aggregates:
                             (*quoted, quoted[0]),
                         )
             for column in ("pattern_metadata", "key", "description"):
-                told = (old, new) if column != "pattern_metadata" else quoted
-                self._database.execute(
-                    f"UPDATE OR IGNORE patterns SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?)",
-                    (*told, told[0]),
-                )
+                rename_within(self._database, "patterns", column, old, new)
             self._database.execute("UPDATE patterns SET device_id = ? WHERE device_id = ?", (new, old))
 
     def _stored(self, name: str, value: Any) -> Any:

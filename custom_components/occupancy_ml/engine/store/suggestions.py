@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from .database import Database, Row
+from .names import rename_within
 
 
 class SuggestionStatus(StrEnum):
@@ -207,13 +208,8 @@ class Suggestions:
             " WHERE status IN (SELECT value FROM json_each(?)) AND instr(proposal, ?)",
             (json.dumps([status.value for status in undecided]), quoted),
         )
-        self._database.execute(
-            "UPDATE suggestions SET proposal = replace(proposal, ?, ?) WHERE instr(proposal, ?)",
-            (quoted, json.dumps(new), quoted),
-        )
-        self._database.execute(
-            "UPDATE OR IGNORE suggestions SET key = replace(key, ?, ?) WHERE instr(key, ?)", (old, new, old)
-        )
+        for column in ("proposal", "key"):
+            rename_within(self._database, "suggestions", column, old, new)
 
 
 def _row(suggestion: Suggestion) -> tuple[object, ...]:
