@@ -18,8 +18,18 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import callback
 from homeassistant.helpers import area_registry as ar
+import voluptuous as vol
 
-from .const import CONF_AREA_ID, CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_SLEEP, DOMAIN, NAME, SUBENTRY_ROOM
+from .const import (
+    CONF_AREA_ID,
+    CONF_PERSONS,
+    CONF_ROUTINE_ONLY,
+    CONF_SLEEP,
+    CONF_WORKDAY,
+    DOMAIN,
+    NAME,
+    SUBENTRY_ROOM,
+)
 from .discovery import RoomPlan, mark_exit_doors, propose_persons, propose_rooms, propose_routine_only
 from .engine.home import Role
 from .flow_checks import Problem, Taken, find_problem, find_sleep_problem, taken_by
@@ -39,6 +49,7 @@ from .flow_schemas import (
     rooms_schema,
     stored_room,
 )
+from .home_builder import workday_sensors
 
 # Up to this many rooms a look at each costs a minute and is worth it. Beyond, the proposals stand unless the
 # user wants the pages: every room can be changed afterwards, one at a time.
@@ -245,17 +256,18 @@ class HomeOptionsFlow(OptionsFlow):
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change who lives here, what routines look at, how sleep is told, when the night is, what is kept."""
         if user_input is None:
-            return self.async_show_form(
-                step_id="init", data_schema=options_schema(self.config_entry.options, self._notifiers())
-            )
+            return self.async_show_form(step_id="init", data_schema=self._schema(self.config_entry.options))
         options = filled_options(user_input) | filled_sections(user_input)
         taken = taken_by(self.config_entry, with_home=False)
-        problem = find_problem(self.hass, _whole_home(options), taken)
+        chosen = {**_whole_home(options), Role.WORKDAY: options[CONF_WORKDAY]}
+        problem = find_problem(self.hass, chosen, taken)
         if problem := problem or find_sleep_problem(self.hass, options.get(CONF_SLEEP, {})):
-            return self.async_show_form(
-                step_id="init", data_schema=options_schema(options, self._notifiers()), **_shown(problem)
-            )
+            return self.async_show_form(step_id="init", data_schema=self._schema(options), **_shown(problem))
         return self.async_create_entry(data=options)
+
+    @callback
+    def _schema(self, options: Mapping[str, Any]) -> vol.Schema:
+        return options_schema(options, self._notifiers(), workday_sensors(self.hass))
 
     @callback
     def _notifiers(self) -> list[str]:

@@ -15,6 +15,7 @@ from .const import (
     CONF_SENSORS,
     CONF_SLEEP_END,
     CONF_SLEEP_START,
+    CONF_WORKDAY,
     DOMAIN,
     SUBENTRY_ROOM,
 )
@@ -62,7 +63,8 @@ def taken_by(entry: ConfigEntry, *, without_subentry: str | None = None, with_ho
     if not with_home:
         return Taken(rooms)
     options = entry.options
-    return Taken(rooms, frozenset((*options.get(CONF_PERSONS, ()), *options.get(CONF_ROUTINE_ONLY, ()))))
+    lists = (CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_WORKDAY)
+    return Taken(rooms, frozenset(entity_id for key in lists for entity_id in options.get(key, ())))
 
 
 @callback

@@ -43,6 +43,7 @@ from .const import (
     CONF_SLEEP_START,
     CONF_STORAGE,
     CONF_SUGGESTIONS,
+    CONF_WORKDAY,
     DEFAULT_NIGHT_HOUR,
     ROOM_ROLES,
 )
@@ -91,6 +92,7 @@ _DOMAINS: Mapping[Role, Sequence[str]] = {
     Role.APPLIANCE: ("binary_sensor", "switch", "fan"),
     Role.ENVIRONMENT: ("sensor",),
     Role.PERSON: ("person",),
+    Role.WORKDAY: ("binary_sensor", "input_boolean"),
     Role.REFERENCE: ("binary_sensor", "input_boolean"),
     Role.RIVAL: ("binary_sensor", "input_boolean"),
 }
@@ -119,15 +121,19 @@ def home_schema(options: Mapping[str, Any], doors: Sequence[str], exit_doors: Se
     return vol.Schema(fields)
 
 
-def options_schema(options: Mapping[str, Any], notifiers: Sequence[str]) -> vol.Schema:
+def options_schema(
+    options: Mapping[str, Any], notifiers: Sequence[str], workday: Sequence[str] = ()
+) -> vol.Schema:
     """The options of the whole home. How sleep is told stands open where it is.
 
     Args:
         options: as stored.
         notifiers: names of the notify actions that can show buttons.
+        workday: the sensors that are used where none was chosen.
     """
     sleep: Mapping[str, str] = options.get(CONF_SLEEP, {})
     fields = _home_fields(options)
+    fields[_suggest(CONF_WORKDAY, options.get(CONF_WORKDAY, list(workday)))] = _entities(Role.WORKDAY)
     fields[vol.Required(CONF_PETS, default=options.get(CONF_PETS, False))] = BooleanSelector()
     # One that is gone for now stays to be chosen: it may come back.
     chosen = options.get(CONF_ASK_BY)
@@ -187,7 +193,9 @@ def filled_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
     suggestions = {key: value for key, value in user_input[CONF_SUGGESTIONS].items() if value != usual[key]}
     asked = {key: user_input.get(key) for key in (CONF_ASK_BY, CONF_PETS)}
     found = {CONF_SLEEP: sleep, CONF_SUGGESTIONS: suggestions, CONF_STORAGE: storage, **asked}
-    return {key: value for key, value in found.items() if value}
+    # None at all is a choice: the sensors that are found would be used otherwise.
+    workday = {CONF_WORKDAY: list(user_input.get(CONF_WORKDAY, ()))}
+    return {key: value for key, value in found.items() if value} | workday
 
 
 def area_schema(areas: Mapping[str, str]) -> vol.Schema:

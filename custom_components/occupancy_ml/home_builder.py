@@ -23,6 +23,7 @@ from .const import (
     CONF_SENSORS,
     CONF_STORAGE,
     CONF_SUGGESTIONS,
+    CONF_WORKDAY,
     ROOM_ROLES,
     SUBENTRY_ROOM,
 )
@@ -32,6 +33,7 @@ from .engine.store.retention import Retention
 
 _SUN = "sun.sun"
 _WEATHER = "weather"
+_WORKDAY = "workday"
 
 # Where stored data names an entity twice in a room, what the user calls the truth must not become an input.
 _PRECEDENCE = (
@@ -56,6 +58,8 @@ def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
             sensors[entity_id] = Sensor(
                 entity_id, role, room_id, device_class_of(hass, entity_id), _device_of(hass, entity_id)
             )
+    for entity_id in entry.options.get(CONF_WORKDAY, workday_sensors(hass)):
+        sensors.setdefault(entity_id, Sensor(entity_id, Role.WORKDAY))
     for entity_id in _sky(hass):
         sensors.setdefault(entity_id, Sensor(entity_id, Role.ROUTINE_ONLY))
     return Home(
@@ -81,6 +85,16 @@ def _sky(hass: HomeAssistant) -> Iterator[str]:
     )
     if (first := min(weather, default=None)) is not None:
         yield first
+
+
+@callback
+def workday_sensors(hass: HomeAssistant) -> list[str]:
+    """The sensors of the workday integration, which knows local holidays."""
+    return sorted(
+        entry.entity_id
+        for entry in er.async_get(hass).entities.values()
+        if entry.platform == _WORKDAY and entry.domain == "binary_sensor" and not entry.disabled
+    )
 
 
 @callback

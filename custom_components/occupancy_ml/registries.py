@@ -12,10 +12,18 @@ from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.start import async_at_started
 
 from . import issues
-from .const import CONF_AREA_ID, CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_SENSORS, DOMAIN, SUBENTRY_ROOM
+from .const import (
+    CONF_AREA_ID,
+    CONF_PERSONS,
+    CONF_ROUTINE_ONLY,
+    CONF_SENSORS,
+    CONF_WORKDAY,
+    DOMAIN,
+    SUBENTRY_ROOM,
+)
 from .coordinator import Coordinator
 
-_HOME_LISTS = (CONF_PERSONS, CONF_ROUTINE_ONLY)
+_HOME_LISTS = (CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_WORKDAY)
 
 
 @callback

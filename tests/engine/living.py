@@ -148,6 +148,6 @@ def same_rows(one: Engine, other: Engine, until_us: int) -> bool:
     return left.keys() == right.keys() and all(
         np.array_equal(left[room][0], right[room][0])
         and np.array_equal(left[room][1], right[room][1])
-        and np.array_equal(left[room][2], right[room][2])
+        and np.array_equal(left[room][2], right[room][2], equal_nan=True)
         for room in left
     )

@@ -7,6 +7,7 @@ import csv
 from dataclasses import dataclass
 from enum import StrEnum
 import json
+import math
 from pathlib import Path
 from typing import IO, Any
 
@@ -275,7 +276,7 @@ def _write_day(job: _Job, table: Any, room_id: str, start_us: int, end_us: int) 
                 int(found.activity[number]),
                 *told,
                 # Five digits are all that half precision holds.
-                *(f"{value:.5g}" for value in found.vectors[number].tolist()),
+                *("" if math.isnan(v) else f"{v:.5g}" for v in found.vectors[number].tolist()),
             )
         )
         count += 1

@@ -24,6 +24,7 @@ class Role(StrEnum):
     ROUTINE_ONLY = "routine_only"
     RIVAL = "rival"
     CONTEXT = "context"
+    WORKDAY = "workday"
 
 
 class RoomKind(StrEnum):

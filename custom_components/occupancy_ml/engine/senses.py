@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 import math
 from typing import Any
 
@@ -42,6 +43,7 @@ class Senses:
 
     Attributes:
         ignored: entities that are not believed for now: what they say is remembered, and counts for nothing.
+        new: entities that joined the home lately: what their level or state means here nobody knows yet.
     """
 
     def __init__(self, home: Home) -> None:
@@ -53,7 +55,9 @@ class Senses:
         self._references = tuple(
             (s.entity_id, s.room_id) for s in home.sensors if s.role is Role.REFERENCE and s.room_id
         )
+        self._workdays = tuple(s.entity_id for s in home.sensors if s.role is Role.WORKDAY)
         self.ignored: frozenset[str] = frozenset()
+        self.new: frozenset[str] = frozenset()
         self._states: dict[str, str] = {}
         self._real: dict[str, str] = {}
         self._changed_us: dict[str, int] = {}
@@ -177,6 +181,11 @@ class Senses:
             if (state := self._states.get(entity_id)) in ("on", "off"):
                 told[room_id] = told.get(room_id, False) or state == "on"
         return told
+
+    def is_day_off(self, local: date) -> bool:
+        """Whether a local day, today, is nobody's workday, by the workday sensors, else a Saturday or Sunday."""
+        told = [state for e in self._workdays if (state := self._states.get(e)) in ("on", "off")]
+        return "on" not in told if told else local.weekday() >= 5
 
     def by_hand(self, entity_id: str) -> bool:
         """Whether the entity only changes where a person acts on it."""

@@ -1,4 +1,4 @@
-"""Which sensors can be believed: stuck, silent, gone and restless ones are told from those nobody has used lately.
+"""Which sensors can be believed: stuck, silent, gone, restless and new ones are told from those nobody has used lately.
 
 Silence is measured in hours in which it means something: hours in which others noticed people in the same room,
 or, where a room has but one sensor, in the home. So a holiday ages no sensor, and a room that is seldom used, or
@@ -35,6 +35,8 @@ _ALWAYS_THERE = frozenset(
     {Role.MOTION, Role.PRESENCE, Role.DOOR, Role.EXIT_DOOR, Role.OPENING, Role.ENVIRONMENT}
 )
 _GONE_US = 24 * HOUR_US
+# A sensor that joins a home that is older than this is new for so long.
+_NEW_US = 24 * HOUR_US
 # More starts of activity in an hour than people make; quiet again below a quarter of it.
 _RESTLESS, _RESTED = 240, 60
 
@@ -44,6 +46,7 @@ class _Record:
     """What is remembered of one sensor.
 
     Attributes:
+        first_us: when it was first heard.
         state: its last state, None before the first.
         since_us: since when it is in that state, times without any state aside.
         gone_us: since when it has no state, None while it has one.
@@ -56,6 +59,7 @@ class _Record:
         fault_us: since when.
     """
 
+    first_us: int = 0
     state: str | None = None
     since_us: int = 0
     gone_us: int | None = None
@@ -73,10 +77,14 @@ class SensorHealth:
 
     Attributes:
         ignored: entities that are not believed for now.
+        new: entities that joined the home lately. That they notice somebody counts at once; what their level or
+            state means in their room has to be learned first.
     """
 
     def __init__(self, home: Home) -> None:
         self.ignored: frozenset[str] = frozenset()
+        self.new: frozenset[str] = frozenset()
+        self._begun_us: int | None = None
         self._hour: int | None = None
         self._records: dict[str, _Record] = {}
         # Acts within the running hour by entity.
@@ -96,6 +104,10 @@ class SensorHealth:
         record = self._records.setdefault(event.entity_id, _Record())
         if event.time_us < record.since_us:
             return
+        if event.is_real and not record.first_us:
+            record.first_us = event.time_us
+            if self._begun_us is not None and event.time_us - self._begun_us > _NEW_US:
+                self.new |= {event.entity_id}
         if not event.is_real:
             if record.gone_us is None:
                 record.gone_us = event.time_us
@@ -123,6 +135,10 @@ class SensorHealth:
         hour = now_us // HOUR_US
         if hour == self._hour:
             return
+        if self._begun_us is None:
+            self._begun_us = now_us
+        if self.new:
+            self.new = frozenset(e for e in self.new if now_us - self._records[e].first_us < _NEW_US)
         if self._hour is not None and hour > self._hour:
             self._judge(hour * HOUR_US)
         self.skip(now_us)
@@ -193,6 +209,8 @@ class SensorHealth:
     def to_json(self) -> dict[str, Any]:
         """The whole state, for a restart."""
         return {
+            "begun_us": self._begun_us,
+            "new": sorted(self.new),
             "hour": self._hour,
             "acts": self._acts,
             "records": {entity_id: asdict(record) for entity_id, record in self._records.items()},
@@ -200,6 +218,7 @@ class SensorHealth:
 
     def restore(self, value: Mapping[str, Any]) -> None:
         """Take over what `to_json` gave; entities no longer watched are left out."""
+        self._begun_us, self.new = value["begun_us"], frozenset(value["new"]) & self._sensors.keys()
         self._hour = value["hour"]
         self._acts = {k: v for k, v in value["acts"].items() if k in self._sensors}
         self._records = {k: _Record(**v) for k, v in value["records"].items() if k in self._sensors}

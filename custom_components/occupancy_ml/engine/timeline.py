@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 import json
+import math
 import sqlite3
 
 import numpy as np
@@ -182,7 +183,7 @@ def _features(
     vectors = np.frombuffer(b"".join(row[2] for row in found), "<f2").reshape(len(found), -1)
     values = np.round(vectors[:, chosen].astype(np.float64), 4).tolist()
     return names, [
-        [_seconds(end_us), activity, vector]
+        [_seconds(end_us), activity, [None if math.isnan(value) else value for value in vector]]
         for (end_us, activity, _), vector in zip(found, values, strict=True)
     ]
 

@@ -83,7 +83,7 @@ class Tracker:
     def take(self, event: Event) -> int | None:
         """Take in an event of the running minute (an earlier one counts as of now); the room that fired, if any."""
         self.health.see(event)
-        self.senses.ignored = self.health.ignored
+        self.senses.ignored, self.senses.new = self.health.ignored, self.health.new
         room = self.senses.see(event)
         if room is None:
             return None
@@ -119,7 +119,7 @@ class Tracker:
             activity = self.windows.activity(WINDOW_US // MINUTE_US) if ended else None
             self.windows.advance(minute.minute + 1)
             self.health.advance(end_us)
-            self.senses.ignored = self.health.ignored
+            self.senses.ignored, self.senses.new = self.health.ignored, self.health.new
             for room in self.senses.motion_rooms(end_us):
                 self.windows.hear(room, end_us, Role.MOTION)
             if activity is not None:
@@ -156,7 +156,14 @@ class Tracker:
         """(R, d) the features of all rooms at a moment of the running minute."""
         chances, _ = self.belief()
         odds = np.clip(logit(np.clip(chances, 1e-6, 1 - 1e-6)), -_LIKELIHOOD_BOUND, _LIKELIHOOD_BOUND)
-        return self.windows.vectors(now_us, self.clock.at(now_us), odds, self._run_length, self._change)
+        return self.windows.vectors(
+            now_us,
+            self.clock.at(now_us),
+            whereabouts=odds,
+            moves=self.filter.parameters.moves,
+            run_length=self._run_length,
+            change=self._change,
+        )
 
     def refilter(self, told: Sequence[tuple[int, int, bool]]) -> Generator[None]:
         """Hear the last day again, from nothing: for when a correction is taken back.
@@ -260,7 +267,7 @@ class Tracker:
         tracker.senses.restore(header["senses"])
         tracker.health.restore(header["health"])
         tracker.pets.restore(header["pets"])
-        tracker.senses.ignored = tracker.health.ignored
+        tracker.senses.ignored, tracker.senses.new = tracker.health.ignored, tracker.health.new
         tracker.observer.restore(header["observer"])
         tracker.windows.restore(header["windows"])
         tracker.filter.use(Parameters.from_json(header["parameters"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 import math
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US, Cause, Event, from_us
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
-from custom_components.occupancy_ml.engine.home import Home, Role
+from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.tracker import Tracker
 from tests.engine.living import START_US, at, flat
 
 DAY_S = 86_400.0
+_AIR = [n for n, name in enumerate(FEATURE_NAMES) if name.endswith(("_level", "_rise"))]
 
 
 def a_life(home: Home, seed: int, hours: int = 6) -> list[Event]:
@@ -111,7 +113,8 @@ def expected(home: Home, events: Sequence[Event], now_us: int, room_id: str) -> 
         out[f"count_elsewhere_{minutes}"] = math.log1p(sum(within(minutes, times) for times in others))
     local = LocalClock(home.time_zone).at(now_us)
     turn = 2 * math.pi * (local.hour * 60 + local.minute) / 1440
-    for days, mine in (("weekday", local.weekday() < 5), ("weekend", local.weekday() >= 5)):
+    out["day_off"] = float(local.weekday() >= 5)
+    for days, mine in (("workday", local.weekday() < 5), ("day_off", local.weekday() >= 5)):
         for hours in (24, 12):
             out[f"sin_{hours}h_{days}"] = math.sin(turn * 24 / hours) if mine else 0.0
             out[f"cos_{hours}h_{days}"] = math.cos(turn * 24 / hours) if mine else 0.0
@@ -132,7 +135,7 @@ def expected(home: Home, events: Sequence[Event], now_us: int, room_id: str) -> 
             text = state(sensor.entity_id)
             value = float(text) if text not in ("unavailable", "unknown") else None
             level = (
-                0.0
+                math.nan
                 if value is None
                 else math.log1p(value)
                 if sensor.device_class == "carbon_dioxide"
@@ -162,7 +165,9 @@ def test_features_are_those_of_the_raw_events(seed: int, zone: str) -> None:
         for number, room in enumerate(home.rooms):
             found = dict(zip(FEATURE_NAMES, vectors[number].tolist(), strict=True))
             plain = expected(home, events, now_us, room.room_id)
-            assert {name: found[name] for name in plain} == pytest.approx(plain, abs=1e-9), from_us(now_us)
+            assert {name: found[name] for name in plain} == pytest.approx(plain, abs=1e-9, nan_ok=True), (
+                from_us(now_us)
+            )
             checked += 1
     assert checked > 80
 
@@ -176,9 +181,82 @@ def test_a_level_that_rises_is_seen_against_its_mean_of_twenty_minutes() -> None
     assert tracker.vectors(START_US + 60 * MINUTE_US)[2, column] == pytest.approx(1.0)
     list(tracker.advance(START_US + 80 * MINUTE_US))
     assert tracker.vectors(START_US + 80 * MINUTE_US)[2, column] == pytest.approx(math.exp(-1), abs=1e-6)
-    # A sensor that has no word now says nothing, rather than zero degrees.
-    tracker.take(at(4810, "sensor.bedroom_temperature", "unavailable"))
-    assert tracker.vectors(START_US + 81 * MINUTE_US)[2, column] == 0.0
+
+
+def test_a_sensor_without_a_word_says_nothing_rather_than_zero_degrees() -> None:
+    tracker = Tracker(flat(), START_US)
+    air = [n for n, name in enumerate(FEATURE_NAMES) if name.startswith(("temperature", "carbon_dioxide"))]
+    assert np.isnan(tracker.vectors(START_US)[:, air]).all()
+    tracker.take(at(0, "sensor.bedroom_temperature", "20"))
+    found = dict(zip(FEATURE_NAMES, tracker.vectors(START_US)[2].tolist(), strict=True))
+    assert (found["temperature_level"], found["temperature_rise"]) == (20.0, 0.0)
+    for word in ("unavailable", "unknown", "warm"):
+        tracker.take(at(10, "sensor.bedroom_temperature", "20"))
+        tracker.take(at(10, "sensor.bedroom_temperature", word))
+        assert np.isnan(tracker.vectors(START_US)[:, air]).all(), word
+    # Nothing but the air is ever unknown.
+    rest = np.delete(tracker.vectors(START_US), _AIR, axis=1)
+    assert np.isfinite(rest).all()
+
+
+def test_a_sensor_that_joins_an_old_home_is_new_for_a_day() -> None:
+    """What its level means nobody knows; that somebody acted, and old sensors, count at once."""
+    tracker = Tracker(flat(), START_US)
+    tracker.take(at(0, "sensor.bedroom_temperature", "20"))
+    two_days = 2 * 1440 * 60.0
+
+    def features(seconds: float) -> dict[str, float]:
+        now_us = START_US + round(seconds * MICROSECONDS)
+        list(tracker.advance(now_us))
+        return dict(zip(FEATURE_NAMES, tracker.vectors(now_us)[2].tolist(), strict=True))
+
+    before = features(two_days - 1)
+    tracker.take(at(two_days, "sensor.bedroom_co2", "900"))
+    tracker.take(at(two_days, "binary_sensor.bedroom_motion", "on"))
+    at_once = features(two_days + 60)
+    assert tracker.health.new == {"sensor.bedroom_co2", "binary_sensor.bedroom_motion"}
+    assert math.isnan(at_once["carbon_dioxide_level"])
+    assert at_once["temperature_level"] == before["temperature_level"] == 20.0
+    assert at_once["motion_on"] == 1.0
+    assert at_once["count_here_5"] > 0
+    later = features(two_days + 25 * 3600)
+    assert not tracker.health.new
+    assert later["carbon_dioxide_level"] == pytest.approx(math.log1p(900))
+
+
+def test_who_is_next_door_counts_by_how_often_people_go_there() -> None:
+    """With all ways alike it is the mean of the others; learned ways draw it to the near room."""
+    column = FEATURE_NAMES.index("recency_next_door")
+    tracker = Tracker(flat(), START_US)
+    tracker.take(at(30, "binary_sensor.kitchen_motion", "on"))
+    tracker.take(at(31, "binary_sensor.kitchen_motion", "off"))
+    now_us = START_US + 10 * MINUTE_US
+    list(tracker.advance(now_us))
+    recent = math.log1p(9.5 * 60) / math.log1p(DAY_S)
+    even = tracker.vectors(now_us)[:, column]
+    assert even == pytest.approx([(1 + recent) / 2, 1.0, (1 + recent) / 2])
+    moves = np.array([[0, 0.9, 0.1], [0.9, 0, 0.1], [0.5, 0.5, 0]])
+    tracker.filter.use(replace(tracker.filter.parameters, moves=moves))
+    hall, _, bedroom = tracker.vectors(now_us)[:, column]
+    assert hall == pytest.approx(1 - (1.8 / 2.4) * (1 - recent))
+    assert hall < even[0]
+    assert bedroom == pytest.approx((1 + recent) / 2)
+
+
+def test_a_workday_sensor_knows_local_holidays() -> None:
+    home = flat(zone="UTC")
+    home = replace(home, sensors=(*home.sensors, Sensor("binary_sensor.workday", Role.WORKDAY)))
+    tracker = Tracker(home, START_US)
+    columns = [FEATURE_NAMES.index(name) for name in ("day_off", "cos_24h_workday", "cos_24h_day_off")]
+
+    def days(state: str | None) -> list[float]:
+        if state is not None:
+            tracker.take(at(0, "binary_sensor.workday", state))
+        found: list[float] = tracker.vectors(START_US)[0, columns].round(3).tolist()
+        return found
+
+    assert days(None) == days("unavailable") == days("on") == [0.0, -0.5, 0.0]  # Monday, 8:00
+    assert days("off") == [1.0, 0.0, -0.5]
 
 
 def test_time_of_day_goes_round_and_tells_the_weekend_apart() -> None:
@@ -189,10 +267,10 @@ def test_time_of_day_goes_round_and_tells_the_weekend_apart() -> None:
         return {name: value for name, value in found.items() if "24h" in name}
 
     assert waves(0, 6) == pytest.approx(
-        {"sin_24h_weekday": 1, "cos_24h_weekday": 0, "sin_24h_weekend": 0, "cos_24h_weekend": 0}, abs=1e-12
+        {"sin_24h_workday": 1, "cos_24h_workday": 0, "sin_24h_day_off": 0, "cos_24h_day_off": 0}, abs=1e-12
     )
     assert waves(5, 12) == pytest.approx(
-        {"sin_24h_weekday": 0, "cos_24h_weekday": 0, "sin_24h_weekend": 0, "cos_24h_weekend": -1}, abs=1e-12
+        {"sin_24h_workday": 0, "cos_24h_workday": 0, "sin_24h_day_off": 0, "cos_24h_day_off": -1}, abs=1e-12
     )
     assert waves(1, 0) == pytest.approx(waves(4, 0))
 

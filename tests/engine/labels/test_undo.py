@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US
+from custom_components.occupancy_ml.engine.features import FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.snapshot import Snapshot, Source
 from tests.engine.living import START_US, flat, live, play, pulse
@@ -45,8 +46,8 @@ def test_undone_it_is_as_if_it_had_not_been_said(tmp_path: Path, restarted: bool
     end_us = TOLD_US + 70 * MINUTE_US
     play(plain, EVENTS, later_us, end_us)
     play(engine, EVENTS, later_us, end_us)
-    assert len(engine.store.features.read("bedroom", 0, end_us, 1)) == len(
-        plain.store.features.read("bedroom", 0, end_us, 1)
+    assert len(engine.store.features.read("bedroom", 0, end_us, FEATURE_SET_VERSION)) == len(
+        plain.store.features.read("bedroom", 0, end_us, FEATURE_SET_VERSION)
     )
     plain.close()
     engine.close()

@@ -18,6 +18,7 @@ from custom_components.occupancy_ml.engine.occupancy.calibration import Calibrat
 from custom_components.occupancy_ml.engine.occupancy.explain import Recency, group_of
 from custom_components.occupancy_ml.engine.occupancy.model import RoomModel
 from custom_components.occupancy_ml.engine.occupancy.predictor import Predictor
+from custom_components.occupancy_ml.engine.occupancy.rhythm import SLOTS
 from custom_components.occupancy_ml.engine.occupancy.switch import switch
 from custom_components.occupancy_ml.engine.snapshot import RoomState, Source, ago
 from tests.engine.living import START_US, flat
@@ -40,11 +41,13 @@ def vectors(*odds: float, **more: float) -> Floats:
 
 
 def model(intercept: float = 0.0, calibration: Calibration | None = None, **weights: float) -> RoomModel:
-    size = len(FEATURE_NAMES)
+    size = len(FEATURE_NAMES) + 1  # the last is the rhythm
     coefficients = np.zeros(size)
     for name, value in weights.items():
         coefficients[FEATURE_NAMES.index(name)] = value
-    return RoomModel(np.zeros(size), np.ones(size), coefficients, intercept, calibration or Calibration())
+    return RoomModel(
+        np.zeros(size), np.ones(size), coefficients, intercept, calibration or Calibration(), np.zeros(SLOTS)
+    )
 
 
 def kitchen(
@@ -64,8 +67,8 @@ def test_without_a_model_the_filter_speaks_and_says_so() -> None:
 def test_a_model_speaks_and_its_reasons_add_up() -> None:
     predictor = Predictor(HOME)
     calibrated = Calibration(0.8, 1.3, 0.2)
-    predictor.use("kitchen", model(0.4, calibrated, lights_on=1.5, sin_24h_weekday=-0.6), START_US - 1)
-    state = kitchen(predictor, START_US, 0.6, lights_on=1.0, sin_24h_weekday=0.9)
+    predictor.use("kitchen", model(0.4, calibrated, lights_on=1.5, sin_24h_workday=-0.6), START_US - 1)
+    state = kitchen(predictor, START_US, 0.6, lights_on=1.0, sin_24h_workday=0.9)
     score = logit(0.6) + 0.4 + 1.5 - 0.54
     expected = calibrated.apply(np.array([score]))[0]
     assert state.probability == pytest.approx(expit(expected), abs=1e-12)
@@ -90,6 +93,7 @@ def test_reasons_are_sorted_and_in_words() -> None:
                 expected = model(0.5, None, **weights).predict(
                     vectors(*[float(logit(chance))] * 3, **dict.fromkeys(FEATURE_NAMES[1:], 1.0)),
                     np.full(3, logit(chance)),
+                    np.zeros(3, np.int64),
                 )
                 total = sum(reason.contribution for reason in state.reasons)
                 assert total == pytest.approx(logit(expected[1]), abs=1e-9)
@@ -234,10 +238,10 @@ def test_reasons_name_what_was_noticed_where_and_when() -> None:
 
 def test_at_night_a_bedroom_is_said_to_be_slept_in() -> None:
     predictor = Predictor(HOME)
-    predictor.use("kitchen", model(sin_24h_weekday=2.0), START_US)
+    predictor.use("kitchen", model(sin_24h_workday=2.0), START_US)
     for bedtime, text in ((True, "usually asleep now"), (False, "usually occupied at this time")):
         recency = replace(QUIET, bedtime=bedtime)
-        state = kitchen(predictor, START_US, 0.5, recency, sin_24h_weekday=1.0)
+        state = kitchen(predictor, START_US, 0.5, recency, sin_24h_workday=1.0)
         assert text in [reason.text for reason in state.reasons]
 
 

@@ -16,13 +16,25 @@ from ..senses import DOOR, Senses
 
 Floats = NDArray[np.float64]
 
-FEATURE_SET_VERSION = 1
+FEATURE_SET_VERSION = 2
 """To be raised with every change of a feature's meaning: old rows are then computed anew."""
 
 WINDOW_US = 5 * MINUTE_US
 """Rows are kept for windows of five minutes, aligned to the UTC clock."""
 
-_ENVIRONMENT = ("carbon_dioxide", "temperature", "humidity", "illuminance", "sound_pressure")
+_ENVIRONMENT = (
+    "carbon_dioxide",
+    "temperature",
+    "humidity",
+    "illuminance",
+    "sound_pressure",
+    "pm25",
+    "volatile_organic_compounds",
+)
+# The same air, told as a share of parts.
+_ALSO = {"volatile_organic_compounds_parts": "volatile_organic_compounds"}
+# What is judged in proportion: ten lux more matter at night, not at noon.
+_IN_PROPORTION = frozenset({"carbon_dioxide", "illuminance", "pm25", "volatile_organic_compounds"})
 _DEVICES = {"lights_on": Role.LIGHT, "media_on": Role.MEDIA, "appliances_on": Role.APPLIANCE}
 _COUNTS = (5, 15, 60)
 
@@ -32,16 +44,18 @@ FEATURE_NAMES = (
     "presence_on",
     "recency_here",
     "recency_elsewhere",
+    "recency_next_door",
     "latest_here",
     "recency_exit_door",
     *(f"count_here_{minutes}" for minutes in _COUNTS),
     *(f"count_elsewhere_{minutes}" for minutes in _COUNTS),
     *(
         f"{wave}_{hours}h_{days}"
-        for days in ("weekday", "weekend")
+        for days in ("workday", "day_off")
         for hours in (24, 12)
         for wave in ("sin", "cos")
     ),
+    "day_off",
     *_DEVICES,
     "doors_open",
     *(f"{name}_{kind}" for name in _ENVIRONMENT for kind in ("level", "rise")),
@@ -49,7 +63,7 @@ FEATURE_NAMES = (
     "run_length",
     "change_probability",
 )
-"""Names of the features, in the order of the vector."""
+"""Names of the features, in the order of the vector. What is not known now (air whose sensor is silent) is nan."""
 
 _DAY_S = 86_400.0
 _LONG_AGO = -(10**18)
@@ -87,9 +101,10 @@ class Windows:
             [index[s.room_id] for s in home.sensors if s.role is Role.PRESENCE and s.room_id], dtype=np.int64
         )
         self._environment = [
-            (s.entity_id, index[s.room_id], _ENVIRONMENT.index(s.device_class))
+            (s.entity_id, index[s.room_id], _ENVIRONMENT.index(kind))
             for s in home.sensors
-            if s.role is Role.ENVIRONMENT and s.room_id is not None and s.device_class in _ENVIRONMENT
+            if s.role is Role.ENVIRONMENT and s.room_id is not None
+            if (kind := _ALSO.get(s.device_class or "", s.device_class)) in _ENVIRONMENT
         ]
         self._means: dict[str, float] = {}
 
@@ -136,7 +151,14 @@ class Windows:
         return max(now_us - self._last_door_us, 0)
 
     def vectors(
-        self, now_us: int, local: datetime, whereabouts: Floats, run_length: Floats, change: Floats
+        self,
+        now_us: int,
+        local: datetime,
+        *,
+        whereabouts: Floats,
+        moves: Floats,
+        run_length: Floats,
+        change: Floats,
     ) -> Floats:
         """(R, len(FEATURE_NAMES)) the features of all rooms.
 
@@ -144,6 +166,7 @@ class Windows:
             now_us: the moment.
             local: the same moment on the home's clock.
             whereabouts: (R,) log-odds of the whereabouts filter.
+            moves: (R, R) P(who leaves a room goes to another), as learned so far.
             run_length: (R,) expected log run length of the room's stream.
             change: (R,) P(the stream changed lately).
         """
@@ -157,19 +180,22 @@ class Windows:
         put["recency_here"] = since
         elsewhere = _least_of_others(since)
         put["recency_elsewhere"] = elsewhere
+        put["recency_next_door"] = 1 - _nearness(moves) @ (1 - since)
         put["latest_here"] = since < elsewhere
         put["recency_exit_door"] = _recency(np.array([self.since_door_us(now_us)]))[0]
         for minutes in _COUNTS:
             here = self.activity(minutes)
             put[f"count_here_{minutes}"] = np.log1p(here)
             put[f"count_elsewhere_{minutes}"] = np.log1p(here.sum() - here)
-        days = "weekend" if local.weekday() >= 5 else "weekday"
+        day_off = self._senses.is_day_off(local)
+        days = "day_off" if day_off else "workday"
+        put["day_off"] = day_off
         turn = 2 * math.pi * (local.hour + local.minute / 60) / 24
         for hours in (24, 12):
             put[f"sin_{hours}h_{days}"] = math.sin(turn * 24 / hours)
             put[f"cos_{hours}h_{days}"] = math.cos(turn * 24 / hours)
         for name, found in (*self._devices.items(), ("doors_open", self._doors)):
-            put[name] = [sum(map(self._senses.is_on, entity_ids)) for entity_ids in found]
+            put[name] = [sum(map(self._is_on, entity_ids)) for entity_ids in found]
         self._put_environment(out)
         at_home, known = self._senses.persons_home()
         put["persons_home"] = at_home / known if known else 0.5
@@ -188,14 +214,17 @@ class Windows:
             out[room, first + 2 * kind] += value
             out[room, first + 2 * kind + 1] += value - self._means.get(entity_id, value)
         block = out[:, first : first + 2 * len(_ENVIRONMENT)].reshape(self._size, len(_ENVIRONMENT), 2)
-        block /= np.maximum(seen, 1)[:, :, None]
+        # No reading is no evidence: zero degrees would be some.
+        block /= np.where(seen > 0, seen, np.nan)[:, :, None]
+
+    def _is_on(self, entity_id: str) -> bool:
+        return entity_id not in self._senses.new and self._senses.is_on(entity_id)
 
     def _reading(self, entity_id: str, kind: int) -> float | None:
-        value = self._senses.value(entity_id)
+        value = None if entity_id in self._senses.new else self._senses.value(entity_id)
         if value is not None:
             value = max(-_LARGEST, min(value, _LARGEST))
-        if value is not None and _ENVIRONMENT[kind] in ("illuminance", "carbon_dioxide"):
-            # Light and gas are judged in proportion: ten lux more matter at night, not at noon.
+        if value is not None and _ENVIRONMENT[kind] in _IN_PROPORTION:
             return math.log1p(max(value, 0.0))
         return value
 
@@ -240,6 +269,14 @@ def _recency(since_us: NDArray[np.int64]) -> Floats:
     """log(1 + seconds), 0 just now and 1 a day ago or never."""
     seconds = np.minimum(since_us / MICROSECONDS, _DAY_S)
     result: Floats = np.log1p(seconds) / math.log1p(_DAY_S)
+    return result
+
+
+def _nearness(moves: Floats) -> Floats:
+    """(R, R) how near each other room is, by how often people go from one to the other; rows sum to one."""
+    both = moves + moves.T
+    np.fill_diagonal(both, 0.0)
+    result: Floats = both / np.maximum(both.sum(axis=1, keepdims=True), 1e-12)
     return result
 
 

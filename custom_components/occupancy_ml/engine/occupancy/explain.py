@@ -10,12 +10,20 @@ from ..home import Role
 from ..snapshot import Reason
 
 _GROUPS = {
-    "clock": ("sin_", "cos_"),
+    "clock": ("sin_", "cos_", "day_off"),
     "recent": ("recency_here", "latest_here", "count_here", "motion_on", "presence_on"),
-    "elsewhere": ("recency_elsewhere", "count_elsewhere"),
+    "elsewhere": ("recency_elsewhere", "recency_next_door", "count_elsewhere"),
     "door": ("recency_exit_door",),
     "devices": ("lights_on", "media_on", "appliances_on", "doors_open"),
-    "air": ("carbon_dioxide", "temperature", "humidity", "illuminance", "sound_pressure"),
+    "air": (
+        "carbon_dioxide",
+        "temperature",
+        "humidity",
+        "illuminance",
+        "sound_pressure",
+        "pm25",
+        "volatile_organic_compounds",
+    ),
     "persons": ("persons_home",),
     "rhythm": ("run_length", "change_probability"),
     "place": ("whereabouts",),

@@ -1,4 +1,8 @@
-"""The model of one room: a linear score around the whereabouts filter, then calibration."""
+"""The model of one room: a linear score around the whereabouts filter, then calibration.
+
+The features are those of the windows, and one more that the model brings along: the room's rhythm, the log-odds of
+its share of occupied time at that half hour on that kind of day. What is not known (nan) is as usual.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..numeric import expit
 from .calibration import Calibration
 from .logistic import Floats, fit_logistic
+from .rhythm import HALF_HOURS, Ints, rhythm, rhythm_of_days_before
 
 ROW_WEIGHT = 1 / 6
 """Rows five minutes apart say nearly the same: about one in six is news."""
@@ -19,6 +23,9 @@ ROW_WEIGHT = 1 / 6
 # Strength of the pull to "the filter is right", in effective labels for a standard deviation.
 _PENALTY = 10.0
 _FOLDS = 4
+# The rhythm's own deviation, of that of a feature: it has to earn its weight. Labels by hindsight lean to what is
+# usual themselves, and at full weight both recorded homes that were tried got worse (docs/decisions.md).
+_RHYTHM_DEVIATION = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,12 @@ class RoomModel:
     are zero and the model says what the filter says.
 
     Attributes:
-        mean: (d,) of the features in training.
-        scale: (d,) their standard deviations; 1 where a feature never moved.
-        coefficients: (d,) zero where a feature never moved.
+        mean: (d + 1,) of the d features in training, then of the rhythm.
+        scale: (d + 1,) their standard deviations; 1 where a feature never moved.
+        coefficients: (d + 1,) zero where a feature never moved.
         intercept: constant of the score.
         calibration: map to probabilities.
+        rhythm: (SLOTS,) log-odds of the room's share of occupied time, of earlier days.
     """
 
     mean: Floats
@@ -41,25 +49,33 @@ class RoomModel:
     coefficients: Floats
     intercept: float
     calibration: Calibration
+    rhythm: Floats
 
-    def score(self, features: Floats, offset: Floats) -> Floats:
-        """(n,) log-odds before calibration of features (n, d) and offsets (n,)."""
-        result: Floats = offset + self.intercept + (features - self.mean) / self.scale @ self.coefficients
+    def score(self, features: Floats, offset: Floats, slots: Ints) -> Floats:
+        """(n,) log-odds before calibration of features (n, d), offsets (n,) and slots (n,) of `rhythm`."""
+        all_of_them = np.column_stack([features, self.rhythm[slots]])
+        result: Floats = offset + self.intercept + self._standard(all_of_them) @ self.coefficients
         return result
 
-    def predict(self, features: Floats, offset: Floats) -> Floats:
+    def predict(self, features: Floats, offset: Floats, slots: Ints) -> Floats:
         """(n,) probabilities."""
-        result: Floats = expit(self.calibration.apply(self.score(features, offset)))
+        result: Floats = expit(self.calibration.apply(self.score(features, offset, slots)))
         return result
 
-    def contributions(self, features: Floats, offset: float) -> tuple[Floats, float, float]:
-        """What the features (d,) add to the log-odds, then the constant, then what calibration adds.
+    def contributions(self, features: Floats, offset: float, slot: int) -> tuple[Floats, float, float]:
+        """What the features (d,) and the rhythm add to the log-odds, then the constant, then what calibration adds.
 
         With the offset they add up to the predicted log-odds exactly.
         """
-        parts = (features - self.mean) / self.scale * self.coefficients
+        parts = self._standard(np.append(features, self.rhythm[slot])) * self.coefficients
         score = np.array([offset + self.intercept + parts.sum()])
         return parts, self.intercept, float(self.calibration.apply(score)[0] - score[0])
+
+    def _standard(self, features: Floats) -> Floats:
+        """(..., d + 1) in standard deviations from the mean, 0 where not known."""
+        apart = (features - self.mean) / self.scale
+        result: Floats = np.where(np.isnan(apart), 0.0, apart)
+        return result
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -69,6 +85,7 @@ class RoomModel:
             "coefficients": self.coefficients.tolist(),
             "intercept": self.intercept,
             "calibration": self.calibration.to_json(),
+            "rhythm": self.rhythm.tolist(),
         }
 
     @classmethod
@@ -80,6 +97,7 @@ class RoomModel:
             np.array(value["coefficients"]),
             value["intercept"],
             Calibration.from_json(value["calibration"]),
+            np.array(value["rhythm"]),
         )
 
 
@@ -107,20 +125,20 @@ def fit_room(
     offset: Floats,
     targets: Floats,
     weights: Floats,
-    days: NDArray[np.int64],
-    half_hours: NDArray[np.int64],
+    days: Ints,
+    slots: Ints,
     shared: Floats | None = None,
 ) -> Generator[None, None, Fit]:
     """Fit a room, with cross-validation over blocks of days.
 
     Args:
-        features: (n, d).
+        features: (n, d), nan where not known.
         offset: (n,) log-odds of the whereabouts filter.
         targets: (n,) in [0, 1].
         weights: (n,) of the labels.
         days: (n,) the local day of each row; days are held out whole, since rows of one day tell of each other.
-        half_hours: (n,) 0 to 47, the local half hour, for the baseline.
-        shared: (d,) coefficients to which those of the room are drawn, zero where left out: what the models of other
+        slots: (n,) the local half hour and the kind of day, as `rhythm.slot_of` tells them.
+        shared: (d + 1,) coefficients to which those of the room are drawn, zero where left out: what the models of other
             rooms have in common counts while the room's own rows are few.
 
     Yields:
@@ -135,12 +153,22 @@ def fit_room(
         test, train = folds == fold, folds != fold
         if not train.any():
             train = test
-        model = _fit(features[train], offset[train], targets[train], worth[train], Calibration(), shared)
-        held_out[test] = model.score(features[test], offset[test])
+        model = _fit(
+            features[train],
+            offset[train],
+            targets[train],
+            worth[train],
+            days[train],
+            slots[train],
+            Calibration(),
+            shared,
+        )
+        held_out[test] = model.score(features[test], offset[test], slots[test])
+        half_hours = slots % HALF_HOURS
         prior[test] = _share(targets[train], worth[train], half_hours[train])[half_hours[test]]
         yield
     calibration = Calibration.fit(held_out, targets, worth)
-    model = _fit(features, offset, targets, worth, calibration, shared)
+    model = _fit(features, offset, targets, worth, days, slots, calibration, shared)
     yield
     chance = expit(_calibrated_by_others(held_out, targets, worth, folds))
     return Fit(
@@ -152,7 +180,7 @@ def fit_room(
     )
 
 
-def _calibrated_by_others(score: Floats, targets: Floats, worth: Floats, folds: NDArray[np.int64]) -> Floats:
+def _calibrated_by_others(score: Floats, targets: Floats, worth: Floats, folds: Ints) -> Floats:
     """(n,) calibrated log-odds of held-out scores; the map of a fold never saw its rows."""
     out = score.copy()
     for fold in np.unique(folds):
@@ -173,14 +201,22 @@ def _fit(
     offset: Floats,
     targets: Floats,
     worth: Floats,
+    days: Ints,
+    slots: Ints,
     calibration: Calibration,
     shared: Floats | None,
 ) -> RoomModel:
-    mean = features.mean(axis=0)
-    deviation = features.std(axis=0)
+    usual = rhythm_of_days_before(targets, worth, slots, days)
+    features = np.column_stack([features, usual])
+    known = ~np.isnan(features)
+    seen = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, features, 0.0).sum(axis=0) / seen
+    apart = np.where(known, features - mean, 0.0)
+    deviation = np.sqrt((apart**2).sum(axis=0) / seen)
     moved = deviation > 1e-6
     scale = np.where(moved, deviation, 1.0)
-    standard = (features - mean) / scale * moved
+    scale[-1] /= _RHYTHM_DEVIATION
+    standard = apart / scale * moved
     centre = np.zeros(features.shape[1]) if shared is None else shared * moved
     fit = fit_logistic(
         standard,
@@ -190,10 +226,12 @@ def _fit(
         offset=offset + standard @ centre,
         intercept_penalty=1.0,
     )
-    return RoomModel(mean, scale, centre + fit.coefficients * moved, fit.intercept, calibration)
+    coefficients = centre + fit.coefficients * moved
+    table = rhythm(targets, worth, slots)
+    return RoomModel(mean, scale, coefficients, fit.intercept, calibration, table)
 
 
-def _share(targets: Floats, worth: Floats, half_hours: NDArray[np.int64]) -> Floats:
+def _share(targets: Floats, worth: Floats, half_hours: Ints) -> Floats:
     """(48,) share of occupied time by half hour, shrunk to the share of the day."""
     total = (targets @ worth + 0.5) / (worth.sum() + 1.0)
     taken = np.bincount(half_hours, targets * worth, 48)

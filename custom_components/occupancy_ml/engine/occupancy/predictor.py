@@ -18,6 +18,7 @@ from .explain import Recency, group_of, reasons, said
 from .logistic import Floats
 from .model import RoomModel
 from .online import OnlineCalibration
+from .rhythm import slot_of
 from .rules import Baseline, room_rules
 from .switch import SwitchState, threshold
 from .switch_learning import SwitchLearner
@@ -25,7 +26,11 @@ from .switch_learning import SwitchLearner
 WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 """The column of the features that is the offset of every model."""
 
-_GROUPS = tuple(group_of(name) for name in FEATURE_NAMES)
+DAY_OFF = FEATURE_NAMES.index("day_off")
+"""The column that tells a day off from a workday."""
+
+# The last part is the room's rhythm, which the model brings along.
+_GROUPS = (*(group_of(name) for name in FEATURE_NAMES), "clock")
 # What one correction moves online calibration, in effective labels.
 _CORRECTION_WEIGHT = 1.0
 _SURE, _SURE_AFTERWARDS = 0.98, 0.75  # what a correction is shown as: a person may err
@@ -123,7 +128,7 @@ class Predictor:
             self._online[room_id] = online.update(self._scores[room_id], occupied, weight)
 
     def shared_coefficients(self, room_id: str) -> Floats | None:
-        """(d,) what the models of the other rooms have in common, shrunk to zero; None where there is none."""
+        """What the coefficients of the models of the other rooms have in common, shrunk to zero; None where there is none."""
         others = [model.coefficients for other, (model, _) in self._models.items() if other != room_id]
         return np.sum(others, axis=0) / (len(others) + 1) if others else None
 
@@ -161,7 +166,8 @@ class Predictor:
         trained_us: int | None = None
         if room_id in self._models:
             model, trained_us = self._models[room_id]
-            parts, constant, calibration = model.contributions(vector, offset)
+            slot = slot_of(half_hour, bool(vector[DAY_OFF]))
+            parts, constant, calibration = model.contributions(vector, offset, slot)
             for group, part in zip(_GROUPS, parts.tolist(), strict=True):
                 groups[group] = groups.get(group, 0.0) + part
             groups["base"] = constant + calibration

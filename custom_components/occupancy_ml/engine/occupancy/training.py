@@ -17,7 +17,8 @@ from ..store.pairing import pair
 from ..store.runs import RunStatus
 from .logistic import Floats
 from .model import Fit, RoomModel, fit_room
-from .predictor import WHEREABOUTS
+from .predictor import DAY_OFF, WHEREABOUTS
+from .rhythm import HALF_HOURS
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def train_room(
         room_id: which room.
         now_us: the time.
         cause: why, for the record.
-        shared: (d,) coefficients that other rooms have in common.
+        shared: coefficients that other rooms have in common.
 
     Yields:
         Nothing, after every slice of work. Returns the report and the model, if it is to serve.
@@ -121,9 +122,8 @@ def _attempt(
         finish(RunStatus.GATE_NOT_MET, missing)
         return RoomReport(room_id, RunStatus.GATE_NOT_MET, missing, rows=rows, days=seen_days), None
     features = table.vectors[paired].astype(np.float64)
-    fit: Fit = yield from fit_room(
-        features, features[:, WHEREABOUTS], targets, weights, days, half_hours, shared
-    )
+    slots = half_hours + HALF_HOURS * (features[:, DAY_OFF] > 0)
+    fit: Fit = yield from fit_room(features, features[:, WHEREABOUTS], targets, weights, days, slots, shared)
     metrics = {
         "log_loss": fit.log_loss,
         "brier": fit.brier,

@@ -40,7 +40,7 @@ class FeatureBlock:
         window_end_us: (n,) int64, its end; nothing after it went into the row.
         computed_at_us: when the rows were computed.
         activity: (n,) integers, events in the window that show somebody here.
-        vectors: (n, d) floats; stored in half precision, clipped to its range.
+        vectors: (n, d) floats, nan where nothing was known; stored in half precision, clipped to its range.
     """
 
     room_id: str
@@ -60,7 +60,7 @@ class FeatureTable:
         window_start_us: (n,) int64.
         window_end_us: (n,) int64, ascending.
         activity: (n,) int32.
-        vectors: (n, d) float32.
+        vectors: (n, d) float32, nan where nothing was known.
     """
 
     window_start_us: npt.NDArray[np.int64]
