@@ -10,7 +10,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.occupancy_ml.engine.events import MINUTE_US
 from custom_components.occupancy_ml.engine.snapshot import (
     Alternative,
-    DayChange,
     Forecast,
     RoomState,
     RoutineChange,
@@ -69,8 +68,7 @@ def show(
     *forecasts: Forecast,
     at_us: int | None = None,
     probability: float | None = None,
-    change: RoutineChange | None = None,
-    day_changes: tuple[DayChange, ...] = (),
+    changes: tuple[RoutineChange, ...] = (),
 ) -> int:
     """Publish these forecasts as made now, a minute after the last snapshot; returns that moment.
 
@@ -79,8 +77,7 @@ def show(
         forecasts: what is told; of all other processes nothing.
         at_us: another moment.
         probability: of the kitchen and of anyone home, as they were where None.
-        change: the routine change that forecasts noticed last.
-        day_changes: those that the days told.
+        changes: the routine changes that were announced.
     """
     coordinator = coordinator_of(entry)
     data = coordinator.data
@@ -97,8 +94,7 @@ def show(
             rooms=rooms,
             home=home,
             forecasts=told,
-            routine_change=change,
-            day_changes=day_changes,
+            routine_changes=changes,
         )
     )
     return now_us

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, DayChange
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, FoundBy, RoutineChange
 from tests.a_home import coordinator_of, set_up
 from tests.house import build_house
 
@@ -21,17 +21,17 @@ def state(hass: HomeAssistant, entity_id: str) -> State:
     return found
 
 
-def show(entry: MockConfigEntry, *announced: DayChange) -> None:
+def show(entry: MockConfigEntry, *announced: RoutineChange) -> None:
     coordinator = coordinator_of(entry)
     data = coordinator.data
-    coordinator.async_publish(replace(data, time_us=data.time_us + 1, day_changes=announced))
+    coordinator.async_publish(replace(data, time_us=data.time_us + 1, routine_changes=announced))
 
 
 async def test_each_change_happens_once(hass: HomeAssistant) -> None:
     build_house(hass)
     entry = await set_up(hass)
     assert (state(hass, EVENT).state, state(hass, SENSOR).state) == ("unknown", "unknown")
-    kitchen = DayChange("kitchen", "2026-10-05", 0.93, 1_000)
+    kitchen = RoutineChange("kitchen", "2026-10-05", 1_000, FoundBy.DAYS, 0.93)
     show(entry, kitchen)
     told = state(hass, EVENT)
     assert told.attributes["event_type"] == "routine_changed"
@@ -43,6 +43,8 @@ async def test_each_change_happens_once(hass: HomeAssistant) -> None:
     show(entry, kitchen)
     assert state(hass, EVENT) == told
     for process, kind in ((HOME, "home"), (SLEEP, "sleep")):
-        show(entry, kitchen, DayChange(process, "2026-11-01", 0.8, 2_000 + len(kind)))
+        show(entry, kitchen, RoutineChange(process, "2026-11-01", 1_000, FoundBy.FORECASTS))
         assert state(hass, EVENT).attributes["kind"] == kind
         assert state(hass, EVENT).attributes["room"] is None
+        assert state(hass, EVENT).attributes["found_by"] == "forecasts"
+        assert state(hass, EVENT).attributes["probability"] is None

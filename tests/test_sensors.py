@@ -131,18 +131,31 @@ async def test_occupancy_shows_why(hass: HomeAssistant, entry: MockConfigEntry) 
     assert shown.attributes["why_unknown"] is None
 
 
-async def test_occupancy_follows_reasons_only_with_a_real_move(
+async def test_reasons_that_are_no_longer_so_are_written_again_now_and_then(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
+    """A kind of reason that changed after five minutes, a later moment after ten; else with the state only."""
     show(entry, kitchen(0.80))
     writes = Writes(hass, OCCUPANCY)
-    for number in range(20):
-        reasons = (Reason(f"motion here {number} s ago", 1.0),)
-        show(entry, replace(kitchen(0.80 + 0.002 * number), reasons=reasons))
-    assert writes.states == []
-    show(entry, kitchen(0.86))
-    assert writes.states == ["on"]
-    assert state(hass, OCCUPANCY).attributes["probability"] == 86
+
+    def say(text: str, *, minutes: int, moving: bool = False) -> list[int]:
+        found = []
+        for minute in range(minutes):
+            time_us = coordinator_of(entry).data.time_us if moving or not minute else time_us  # noqa: F821
+            told = (Reason(text, 1.0, time_us), Reason("other small signs", 0.001 * minute))
+            before = len(writes.states)
+            show(entry, replace(kitchen(0.80 + 0.002 * minute), reasons=told))
+            if len(writes.states) > before:
+                found.append(minute)
+                as_of = state(hass, OCCUPANCY).attributes["as_of"]
+                assert as_of == from_us(coordinator_of(entry).data.time_us)
+        return found
+
+    assert say("motion here {when}", minutes=20) == [4]
+    assert say("a light switched here {when}", minutes=12) == [0]
+    assert say("a light switched here {when}", minutes=33, moving=True) == [0, 10, 20, 30]
+    show(entry, kitchen(0.92))
+    assert state(hass, OCCUPANCY).attributes["probability"] == 92
 
 
 async def test_unknown_says_why(hass: HomeAssistant, entry: MockConfigEntry) -> None:

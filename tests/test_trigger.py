@@ -18,7 +18,7 @@ import voluptuous as vol
 
 from custom_components.occupancy_ml.automation_targets import REARM, Crossing
 from custom_components.occupancy_ml.engine.events import DAY_US, to_us
-from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, DayChange, RoutineChange
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, FoundBy, RoutineChange
 from tests.a_home import BATHROOM, KITCHEN, set_up, settle
 from tests.foretold import forecast, show
 from tests.house import build_house
@@ -191,45 +191,30 @@ async def test_a_probability_to_come_falls(hass: HomeAssistant, entry: MockConfi
 
 
 async def test_a_changed_routine_is_told_once(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    old = RoutineChange("kitchen", "2026-03-01", "2026-02-20")
-    new = RoutineChange(SLEEP, "2026-03-20", "2026-03-12", ("bedtime is later",))
-    show(entry, change=old)
+    await hass.config.async_set_time_zone("Europe/Berlin")
+    noticed = to_us(datetime(2026, 3, 20, 23, 30, tzinfo=UTC))
+    old = RoutineChange("kitchen", "2026-02-20", noticed - 30 * DAY_US, FoundBy.DAYS, 0.9)
+    new = RoutineChange(SLEEP, "2026-03-12", noticed, FoundBy.FORECASTS, why=("bedtime is later",))
+    show(entry, changes=(old,))
     calls = await automate(
         hass,
         "routine_changed",
         {"entity_id": [ROOM, ANYONE]},
-        "{{ trigger.entity_id }} {{ trigger.changed_on }} {{ trigger.since }} {{ trigger.why }}",
+        "{{ trigger.entity_id }} {{ trigger.found_by }} {{ trigger.changed_on }} {{ trigger.since }}"
+        " {{ trigger.why }}",
     )
-    show(entry, change=old)
-    assert await ran(hass, calls) == []
-    show(entry, change=new)
-    show(entry, change=new)
-    assert await ran(hass, calls) == [f"{ANYONE} 2026-03-20 2026-03-12 ['bedtime is later']"]
-    show(entry, change=RoutineChange("bathroom", "2026-03-25", "2026-03-12"))
-    assert await ran(hass, calls) == []
-    show(entry, change=RoutineChange("kitchen", "2026-03-28", "2026-03-12"))
-    assert len(await ran(hass, calls)) == 1
-
-
-async def test_a_change_that_the_days_tell_fires_too(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    await hass.config.async_set_time_zone("Europe/Berlin")
-    noticed = to_us(datetime(2026, 3, 20, 23, 30, tzinfo=UTC))
-    old, new = (DayChange("kitchen", day, 0.9, noticed) for day in ("2026-01-05", "2026-03-08"))
-    old = replace(old, announced_us=noticed - 30 * DAY_US)
-    show(entry, day_changes=(old,))
-    calls = await automate(
-        hass,
-        "routine_changed",
-        {"entity_id": ROOM},
-        "{{ trigger.found_by }} {{ trigger.changed_on }} {{ trigger.since }}",
-    )
-    show(entry, day_changes=(old,))
+    show(entry, changes=(old,))
     assert await ran(hass, calls) == []
     for _ in range(2):
-        show(entry, day_changes=(old, new))
-    assert await ran(hass, calls) == ["days 2026-03-21 2026-03-08"]
-    show(entry, day_changes=(old, new, DayChange(HOME, "2026-03-08", 0.9, noticed)))
+        show(entry, changes=(old, new))
+    assert await ran(hass, calls) == [f"{ANYONE} forecasts 2026-03-21 2026-03-12 ['bedtime is later']"]
+    # The days confirm it, with a date of their own: no news.
+    new = replace(new, since="2026-03-14", found_by=FoundBy.DAYS, probability=0.9)
+    show(entry, changes=(old, new))
+    show(entry, changes=(old, new, RoutineChange("bathroom", "2026-03-12", noticed, FoundBy.DAYS, 0.9)))
     assert await ran(hass, calls) == []
+    show(entry, changes=(old, new, RoutineChange("kitchen", "2026-03-12", noticed, FoundBy.DAYS, 0.9)))
+    assert await ran(hass, calls) == [f"{ROOM} days 2026-03-21 2026-03-12 []"]
 
 
 @pytest.mark.parametrize(

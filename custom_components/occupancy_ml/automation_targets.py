@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from homeassistant.const import CONF_ABOVE, CONF_BELOW, CONF_OPTIONS, CONF_TARGET, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.target import TargetEntityChangeTracker, TargetSelection
+from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
 from .const import DOMAIN
@@ -47,6 +48,23 @@ RANGE_OPTIONS = {
     vol.Optional(CONF_BELOW): _PERCENT,
     vol.Optional(CONF_AHEAD, default=0): vol.All(vol.Coerce(int), vol.In((0, *HORIZONS))),
 }
+
+
+class Validated:
+    """A trigger or condition whose target and options one schema describes."""
+
+    schema: ClassVar[vol.Schema]
+
+    @classmethod
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate the target and the options."""
+        return cast(ConfigType, cls.schema(config))
+
+
+def limits(options: Mapping[str, Any]) -> tuple[float, float]:
+    """The range, in [0, 1], in which the options want a chance to lie: at least so much, or between two ends."""
+    lower = options.get(CONF_PROBABILITY, options.get(CONF_ABOVE, 0.0))
+    return lower / 100, options.get(CONF_BELOW, 100.0) / 100
 
 
 def has_a_limit(options: dict[str, Any]) -> dict[str, Any]:

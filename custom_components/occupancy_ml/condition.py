@@ -5,27 +5,26 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, ClassVar, Unpack, cast
+from typing import Any, Unpack
 
-from homeassistant.const import CONF_ABOVE, CONF_BELOW
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
-from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
 from .automation_targets import (
     CONF_AHEAD,
-    CONF_PROBABILITY,
     CONF_WITHIN,
     EXPECTED_OPTIONS,
     RANGE_OPTIONS,
     SIGNAL_SNAPSHOT,
     TargetProcesses,
+    Validated,
     async_present,
     chance_of_becoming,
     chance_of_staying,
     has_a_limit,
+    limits,
     probability_of,
     with_target,
 )
@@ -37,21 +36,13 @@ ANY, ALL = "any", "all"
 _BEHAVIOR = {vol.Required(CONF_BEHAVIOR, default=ANY): vol.In((ANY, ALL))}
 
 
-class _SnapshotCondition(Condition):
+class _SnapshotCondition(Validated, Condition):
     """Holds where a chance, in [0, 1], lies in a range; what is not known does not hold."""
-
-    schema: ClassVar[vol.Schema]
-    _above = 0.0
-    _below = 1.0
-
-    @classmethod
-    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Validate the target and the options."""
-        return cast(ConfigType, cls.schema(config))
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
         super().__init__(hass, config)
         self._options: Mapping[str, Any] = config.options or {}
+        self._above, self._below = limits(self._options)
         self._targets = TargetProcesses(hass, config.target or {})
         self._stop: CALLBACK_TYPE | None = None
 
@@ -96,7 +87,6 @@ class _SpanCondition(_SnapshotCondition):
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
         super().__init__(hass, config)
         self._within: timedelta = self._options[CONF_WITHIN]
-        self._above = self._options[CONF_PROBABILITY] / 100
 
 
 class IsExpectedOccupied(_SpanCondition):
@@ -131,11 +121,6 @@ class Probability(_SnapshotCondition):
     """The probability of occupancy, now or to come, is above, below or between limits."""
 
     schema = with_target(vol.All(_BEHAVIOR | RANGE_OPTIONS, has_a_limit))
-
-    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        super().__init__(hass, config)
-        self._above = self._options.get(CONF_ABOVE, 0.0) / 100
-        self._below = self._options.get(CONF_BELOW, 100.0) / 100
 
     def _chance(self, snapshot: Snapshot, process: str) -> float | None:
         return probability_of(snapshot, process, self._options[CONF_AHEAD])

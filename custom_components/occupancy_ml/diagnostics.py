@@ -115,6 +115,8 @@ async def async_get_config_entry_diagnostics(
         "snapshot": {
             "time_us": snapshot.time_us,
             "home": redact(asdict(snapshot.home)),
+            "faults": {redact(fault.entity_id): fault.fault.value for fault in snapshot.faults},
+            "new_sensors": redact(snapshot.new_sensors),
             "rooms": {redact(room_id): _room(state, redact) for room_id, state in snapshot.rooms.items()},
         },
     }

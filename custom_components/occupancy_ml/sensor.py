@@ -199,8 +199,8 @@ class LastRoutineChange(HomeEntity, SensorEntity):
         super().__init__(coordinator, "last_routine_change")
 
     def _shown(self) -> tuple[Any, ...]:
-        changes = self.coordinator.data.day_changes
-        day = None if not changes else dt_util.parse_date(changes[-1].day)
+        changes = self.coordinator.data.routine_changes
+        day = None if not changes else dt_util.parse_date(changes[-1].since)
         self._attr_native_value = None if day is None else dt_util.start_of_local_day(day)
         return (self._attr_native_value,)
 

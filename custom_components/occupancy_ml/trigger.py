@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from homeassistant.const import ATTR_ENTITY_ID, CONF_ABOVE, CONF_BELOW, CONF_OPTIONS, CONF_TARGET
+from homeassistant.const import ATTR_ENTITY_ID, CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -20,7 +19,6 @@ from homeassistant.helpers.trigger import (
     TriggerConfig,
     TriggerNotTriggeredReporter,
 )
-from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
@@ -33,25 +31,20 @@ from .automation_targets import (
     SIGNAL_SNAPSHOT,
     Crossing,
     TargetProcesses,
+    Validated,
     async_present,
     chance_of_becoming,
     has_a_limit,
+    limits,
     probability_of,
     with_target,
 )
 from .engine.events import from_us
-from .engine.snapshot import HOME, SLEEP, Snapshot
+from .engine.snapshot import HOME, SLEEP, RoutineChange, Snapshot
 
 
-class _SnapshotTrigger(Trigger):
+class _SnapshotTrigger(Validated, Trigger):
     """Looks at every snapshot, at each process that is meant."""
-
-    schema: ClassVar[vol.Schema]
-
-    @classmethod
-    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Validate the target and the options."""
-        return cast(ConfigType, cls.schema(config))
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         super().__init__(hass, config)
@@ -100,9 +93,6 @@ class _SnapshotTrigger(Trigger):
 class _CrossingTrigger(_SnapshotTrigger):
     """Fires where a chance enters a range."""
 
-    _above = 0.0
-    _below = 1.0
-
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         super().__init__(hass, config)
         self._crossings: dict[str, Crossing] = {}
@@ -113,7 +103,7 @@ class _CrossingTrigger(_SnapshotTrigger):
 
     def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
         if process not in self._crossings:
-            self._crossings[process] = Crossing(self._above, self._below)
+            self._crossings[process] = Crossing(*limits(self._options))
         chance = self._chance(snapshot, process)
         if chance is None or not self._crossings[process].update(chance):
             return None
@@ -132,16 +122,11 @@ class _ExpectedTrigger(_CrossingTrigger):
     wanted: ClassVar[bool]
     word: ClassVar[str]
 
-    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        super().__init__(hass, config)
-        self._within: timedelta = self._options[CONF_WITHIN]
-        self._above = self._options[CONF_PROBABILITY] / 100
-
     def _chance(self, snapshot: Snapshot, process: str) -> float | None:
-        return chance_of_becoming(snapshot, process, self.wanted, self._within, already=0.0)
+        return chance_of_becoming(snapshot, process, self.wanted, self._options[CONF_WITHIN], already=0.0)
 
     def _describe(self) -> str:
-        return f"expected {self.word} within {self._within}"
+        return f"expected {self.word} within {self._options[CONF_WITHIN]}"
 
 
 class ExpectedOccupied(_ExpectedTrigger):
@@ -179,11 +164,6 @@ class ProbabilityCrossed(_CrossingTrigger):
 
     schema = with_target(vol.All(RANGE_OPTIONS, has_a_limit))
 
-    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        super().__init__(hass, config)
-        self._above = self._options.get(CONF_ABOVE, 0.0) / 100
-        self._below = self._options.get(CONF_BELOW, 100.0) / 100
-
     def _chance(self, snapshot: Snapshot, process: str) -> float | None:
         return probability_of(snapshot, process, self._options[CONF_AHEAD])
 
@@ -192,42 +172,36 @@ class ProbabilityCrossed(_CrossingTrigger):
 
 
 class RoutineChanged(_SnapshotTrigger):
-    """It was noticed that a routine is not what it was: by forecasts that got worse, or by the days themselves."""
+    """It was noticed that a routine is not what it was."""
 
     schema = vol.Schema({vol.Required(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS): {}})
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         super().__init__(hass, config)
-        self._seen: dict[str, set[tuple[str, str, str]]] = {}
+        self._seen: dict[str, set[tuple[str, int]]] = {}
 
     def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
         # Sleep has no entity of its own to be meant by.
         meant = (HOME, SLEEP) if process == HOME else (process,)
-        found = {key: told for key, told in _changes(snapshot).items() if key[1] in meant}
+        found = {(c.process, c.noticed_us): c for c in snapshot.routine_changes if c.process in meant}
         seen = self._seen.setdefault(process, set(found))
-        news = [told for key, told in found.items() if key not in seen]
+        news = [change for key, change in found.items() if key not in seen]
         seen.update(found)
-        return news[-1] if news else None
+        return _told(news[-1]) if news else None
 
     def _describe(self) -> str:
         return "routine changed"
 
 
-def _changes(snapshot: Snapshot) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """What actions are told of each change, by who found it, the process, and when it was noticed."""
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for each in snapshot.day_changes:
-        noticed = dt_util.as_local(from_us(each.announced_us)).date().isoformat()
-        told = {"found_by": "days", "changed_on": noticed, "since": each.day, "why": []}
-        found["days", each.process, noticed] = told
-    if (change := snapshot.routine_change) is not None:
-        found["forecasts", change.process, change.day] = {
-            "found_by": "forecasts",
-            "changed_on": change.day,
-            "since": change.since,
-            "why": list(change.why),
-        }
-    return found
+def _told(change: RoutineChange) -> dict[str, Any]:
+    """What actions are told of a change."""
+    noticed = dt_util.as_local(from_us(change.noticed_us)).date()
+    return {
+        "found_by": change.found_by.value,
+        "changed_on": noticed.isoformat(),
+        "since": change.since,
+        "why": list(change.why),
+    }
 
 
 TRIGGERS: dict[str, type[Trigger]] = {

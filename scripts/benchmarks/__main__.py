@@ -20,7 +20,7 @@ import numpy as np
 
 from custom_components.occupancy_ml.const import DATABASE_FILE
 from custom_components.occupancy_ml.engine.events import DAY_US, to_us
-from scripts.benchmarks import changepoint, engine, forecasts, host, regression, years
+from scripts.benchmarks import changepoint, engine, forecasts, host, regression, shuffled, years
 from scripts.benchmarks.homes import fill_weeks, learned, past
 from scripts.benchmarks.report import Measure, table
 
@@ -33,13 +33,21 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     commands = parser.add_subparsers(dest="command")
     annotated = commands.add_parser("changepoints", help="score changepoints on annotated series")
-    annotated.add_argument("folder", type=Path, metavar="DIR", help="series/NAME.json and annotations.json")
+    series = annotated.add_mutually_exclusive_group(required=True)
+    series.add_argument(
+        "folder", type=Path, nargs="?", metavar="DIR", help="series/NAME.json and annotations.json"
+    )
+    series.add_argument(
+        "--shuffled", action="store_true", help="false alarms of routines on shuffled days of simulated homes"
+    )
     annotated.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     year = commands.add_parser("year", help="only the file as it is after a year")
     year.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     ahead = commands.add_parser("forecasts", help="only the forecasts of a large home")
     ahead.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     given = parser.parse_args()
+    if given.command == "changepoints" and given.shuffled:
+        return _shuffled(as_json=given.json)
     if given.command == "changepoints":
         return _changepoints(given.folder, as_json=given.json)
     machine = _machine()
@@ -134,6 +142,15 @@ def _year(folder: Path) -> list[Measure]:
     place = folder / "year"
     place.mkdir()
     return years.measured(place)
+
+
+def _shuffled(*, as_json: bool) -> int:
+    found = shuffled.false_alarms()
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        print(shuffled.told(found))
+    return 0
 
 
 def _changepoints(folder: Path, *, as_json: bool) -> int:

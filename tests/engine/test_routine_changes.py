@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 import pytest
 
-from custom_components.occupancy_ml.engine.events import DAY_US
+from custom_components.occupancy_ml.engine.events import DAY_US, to_us
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routine_changes import (
     RoutineChanges,
@@ -18,6 +19,7 @@ from custom_components.occupancy_ml.engine.routine_changes import (
     changes,
     days_of,
 )
+from custom_components.occupancy_ml.engine.snapshot import FoundBy, RoutineChange
 from custom_components.occupancy_ml.engine.store import Store
 from custom_components.occupancy_ml.engine.store.episodes import Episode
 from tests.simulator import Simulation, one_person, simulate, two_people_and_a_cat
@@ -113,5 +115,24 @@ def test_each_change_is_announced_once_whatever_is_repeated(tmp_path: Path, move
         told.append(len(looked.announced))
     assert told[0] == 0
     assert told[-1] == len({change.process for change in looked.announced}) > 0
-    assert all(date.fromisoformat(change.day) - CHANGED <= timedelta(days=5) for change in looked.announced)
+    assert all(date.fromisoformat(change.since) - CHANGED <= timedelta(days=5) for change in looked.announced)
+    store.close()
+
+
+def test_what_forecasts_notice_and_the_days_confirm_is_one_change(tmp_path: Path) -> None:
+    """Announced once, at first notice, then with the date of the days; old news is none; all of it is kept."""
+    now_us = to_us(datetime(2026, 3, 20, 3, tzinfo=UTC))
+    store = Store.open(tmp_path / "home.db", now_us)
+    kept = RoutineChanges(store)
+    noticed = RoutineChange("kitchen", "2026-03-10", now_us - DAY_US, FoundBy.FORECASTS, why=("later",))
+    stale = replace(noticed, process="hall", noticed_us=now_us - 20 * DAY_US)
+    kept.note([noticed, stale], now_us)
+    assert kept.announced == (replace(noticed, noticed_us=now_us),)
+    shown = RoutineChange("kitchen", "2026-03-12", now_us + 7 * DAY_US, FoundBy.DAYS, 0.9)
+    for _ in range(2):
+        kept.note([shown, noticed], now_us + 7 * DAY_US)
+        assert kept.announced == (replace(shown, noticed_us=now_us),)
+    later = replace(shown, since="2026-04-20", noticed_us=now_us + 45 * DAY_US)
+    kept.note([later], now_us + 45 * DAY_US)
+    assert RoutineChanges(store).announced == (replace(shown, noticed_us=now_us), later)
     store.close()

@@ -89,8 +89,8 @@ async def test_automations_follow_a_life_and_its_change(
         shut = {process: told.reason for process, told in snapshot.forecasts.items() if not told.published}
         print(f"        likeliest within 30 minutes: {dict(likeliest)}; shut: {shut}", flush=True)
         likeliest.clear()
-        if snapshot.routine_change is not None:
-            print(f"        routine changed: {snapshot.routine_change}", flush=True)
+        if snapshot.routine_changes:
+            print(f"        routine changed: {snapshot.routine_changes[-1]}", flush=True)
         happened.clear()
     fired = {
         each["id"]: hass.states.get(f"automation.{each['alias'].lower().replace(' ', '_')}") for each in made

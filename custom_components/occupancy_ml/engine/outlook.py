@@ -62,7 +62,14 @@ class Outlook:
         on = any(each.motion_on or each.presence_on for each in recent.values())
         rules = home_rules(since_us, on, tracker.senses.persons_home()[0] > 0)
         home = self._home(tracker, predictor, rooms, rules)
-        return Snapshot(now_us, home, rooms, merits=self.merits, faults=tracker.health.faults())
+        return Snapshot(
+            now_us,
+            home,
+            rooms,
+            merits=self.merits,
+            faults=tracker.health.faults(),
+            new_sensors=tuple(sorted(tracker.health.new)),
+        )
 
     def _home(
         self, tracker: Tracker, predictor: Predictor, rooms: Mapping[str, RoomState], rules: int

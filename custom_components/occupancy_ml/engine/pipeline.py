@@ -223,10 +223,7 @@ class Engine:
         vectors = self.tracker.vectors(now_us)
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors)
         told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states)
-        change = self.forecasts.change_to_show(now_us)
-        snapshot = replace(
-            snapshot, forecasts=told, routine_change=change, day_changes=self.routine_changes.announced
-        )
+        snapshot = replace(snapshot, forecasts=told, routine_changes=self.routine_changes.announced)
         self._judge(now_us)
         try:
             self._keep(snapshot)
@@ -239,6 +236,13 @@ class Engine:
     def _look_for_changes(self, now_us: int) -> Iterator[float]:
         """The days of the rooms, of the home and of sleep."""
         return self.routine_changes.look([*self._room_ids, HOME, SLEEP], self.clock, now_us)
+
+    def _learn_forecasts(self, now_us: int) -> Iterator[float]:
+        """What forecasts learn in a night; where they got worse, a routine may have changed."""
+        try:
+            yield from self.forecasts.night(now_us)
+        finally:
+            self.routine_changes.note(self.forecasts.take_drifts(), now_us)
 
     def _judge(self, now_us: int) -> None:
         """Let reference entities judge what is shown, once a window."""
@@ -479,7 +483,7 @@ class Engine:
         self._chores: tuple[Chore, ...] = (
             Chore("routine_changes", self._look_for_changes),
             Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
-            Chore("forecasts", self.forecasts.night),
+            Chore("forecasts", self._learn_forecasts),
             Chore("routines", self.routines.night),
             Chore("suggestions", self.suggestions.night),
         )

@@ -3,15 +3,19 @@
 A day of a process (a room, somebody home, asleep) is told by three numbers: hours occupied, when first, when last.
 They are compared with what such days were like at first and go through the changepoint detector, all of a process in
 one stream. Everything is computed anew from the stored episodes each time, so that a night may be repeated.
+
+Forecasts that got worse tell of a change too, mostly sooner and less surely: what the days then confirm is the same
+change, and takes their date.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
 import json
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +23,7 @@ from numpy.typing import NDArray
 from .changepoint import Announcer, Channel, Detector, NormalGamma, Settings, Stream
 from .events import DAY_US, to_us
 from .localtime import LocalClock
-from .snapshot import DayChange
+from .snapshot import FoundBy, RoutineChange
 from .store import Store
 from .store.episodes import Episode
 
@@ -35,12 +39,14 @@ _LEAST_KNOWN_H = 20.0
 # The same change is not announced again when later nights place it a little elsewhere.
 _SAME_DAYS = 14
 _KEPT = 50
+# What was noticed longer ago, in history that was read in just now, is no news.
+_NEWS_US = 14 * DAY_US
 _LEAST_SCALE = 0.5  # hours: below this nothing is a change of routine
 _FAR = 2.5  # of the scale: a day out of all order is no more than that
 # A change is announced when it has lasted so many days, and the days since differ from those before.
 # Both were chosen on simulated homes (docs/decisions.md).
 _LAG, _BEFORE, _CLEARLY = 14, 42, 3.5
-_KEY = "routine_changes"
+_KEY = "announced_changes"
 
 
 def days_of(episodes: Sequence[Episode], first: date, days: int, clock: LocalClock) -> Floats:
@@ -140,14 +146,12 @@ def _apart(before: Floats, since: Floats) -> float:
 
 
 class RoutineChanges:
-    """What was announced, kept in the store."""
+    """The changes that were announced, whatever showed them, kept in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         told = store.metadata.get(_KEY)
-        self.announced: tuple[DayChange, ...] = tuple(
-            DayChange(*change) for change in (json.loads(told) if told else ())
-        )
+        self.announced: tuple[RoutineChange, ...] = tuple(map(_change, json.loads(told) if told else ()))
 
     def look(self, processes: Sequence[str], clock: LocalClock, now_us: int) -> Iterator[float]:
         """Look for changes in all that is stored; safe to repeat.
@@ -174,20 +178,42 @@ class RoutineChanges:
         start = min((int(np.flatnonzero(~np.isnan(days[n]).all(axis=1))[0]) for n in known), default=0)
         found = changes([days[n][start:] for n in known], [processes[n] for n in known])
         yield 0.9
-        self._announce(
-            [(name, day + timedelta(days=start + step), sure) for name, step, sure in found], now_us
+        self.note(
+            [
+                RoutineChange(
+                    name,
+                    (day + timedelta(days=start + step)).isoformat(),
+                    now_us,
+                    FoundBy.DAYS,
+                    round(sure, 3),
+                )
+                for name, step, sure in found
+            ],
+            now_us,
         )
         yield 1.0
 
-    def _announce(self, found: Sequence[tuple[str, date, float]], now_us: int) -> None:
-        fresh = [
-            DayChange(process, day.isoformat(), round(probability, 3), now_us)
-            for process, day, probability in found
-            if not any(
-                before.process == process and abs((date.fromisoformat(before.day) - day).days) < _SAME_DAYS
-                for before in self.announced
-            )
-        ]
-        if fresh:
-            self.announced = (*self.announced, *fresh)[-_KEPT:]
-            self._store.metadata.set(_KEY, json.dumps([astuple(change) for change in self.announced]))
+    def note(self, found: Sequence[RoutineChange], now_us: int) -> None:
+        """Announce what is new among the changes that were found; old news is left out."""
+        announced = list(self.announced)
+        for change in found:
+            same = [n for n, before in enumerate(announced) if _is_same(before, change)]
+            if not same:
+                if now_us - change.noticed_us <= _NEWS_US:
+                    announced.append(replace(change, noticed_us=now_us))
+            elif change.found_by is FoundBy.DAYS and announced[same[-1]].found_by is not FoundBy.DAYS:
+                # The days know the date better; that it was announced stays as it was.
+                announced[same[-1]] = replace(change, noticed_us=announced[same[-1]].noticed_us)
+        kept = tuple(announced[-_KEPT:])
+        if kept != self.announced:
+            self.announced = kept
+            self._store.metadata.set(_KEY, json.dumps([asdict(change) for change in kept]))
+
+
+def _is_same(one: RoutineChange, other: RoutineChange) -> bool:
+    apart = abs((date.fromisoformat(one.since) - date.fromisoformat(other.since)).days)
+    return one.process == other.process and apart < _SAME_DAYS
+
+
+def _change(value: dict[str, Any]) -> RoutineChange:
+    return RoutineChange(**{**value, "found_by": FoundBy(value["found_by"]), "why": tuple(value["why"])})

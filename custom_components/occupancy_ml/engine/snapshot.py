@@ -218,38 +218,32 @@ class ForecastCurve:
     hazard: tuple[float, ...]
 
 
+class FoundBy(StrEnum):
+    """What showed that a routine changed: the days themselves, or forecasts that got worse."""
+
+    DAYS = "days"
+    FORECASTS = "forecasts"
+
+
 @dataclass(frozen=True, slots=True)
 class RoutineChange:
-    """The days of a process are no longer what they were.
-
-    Attributes:
-        process: room id, `HOME` or `SLEEP`.
-        day: local date (ISO) on which it was noticed.
-        since: local date (ISO) from which on it seems to hold.
-        why: the features whose distribution moved most, in plain English.
-    """
-
-    process: str
-    day: str
-    since: str
-    why: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DayChange:
     """From a day on, the days of a process are no longer what they were.
 
     Attributes:
         process: room id, `HOME` or `SLEEP`.
-        day: the first local date (ISO) of the new routine.
-        probability: how sure the detector was at its surest.
-        announced_us: when it was announced.
+        since: the first local date (ISO) of the new routine.
+        noticed_us: when it was noticed; with the process it tells changes apart.
+        found_by: what showed it.
+        probability: how sure the changepoint detector was at its surest; None where only forecasts got worse.
+        why: the features whose distribution moved most, in plain English; empty where the days showed it.
     """
 
     process: str
-    day: str
-    probability: float
-    announced_us: int
+    since: str
+    noticed_us: int
+    found_by: FoundBy
+    probability: float | None = None
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,17 +313,17 @@ class Snapshot:
 
     Attributes:
         forecasts: by process.
-        routine_change: the last one noticed, for two weeks.
         merits: by room, where anything was scored.
         faults: sensors that are not believed for now.
-        day_changes: changes of routines that were announced, the last one last.
+        new_sensors: those that joined lately: what their level means has to be learned first.
+        routine_changes: those that were announced, the last one last.
     """
 
     time_us: int
     home: HomeState
     rooms: Mapping[str, RoomState]
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
-    routine_change: RoutineChange | None = None
     merits: Mapping[str, Merit] = field(default_factory=dict)
     faults: tuple[SensorFault, ...] = ()
-    day_changes: tuple[DayChange, ...] = ()
+    new_sensors: tuple[str, ...] = ()
+    routine_changes: tuple[RoutineChange, ...] = ()

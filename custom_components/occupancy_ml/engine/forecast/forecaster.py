@@ -28,7 +28,6 @@ from .validator import Told, report_of
 
 _LOGGER = logging.getLogger(__name__)
 
-_CHANGE_SHOWN_DAYS = 14
 # Moments that wait while the store refuses: a day of them.
 _MOST_WAITING = 96
 _NOTHING = "nothing was learned yet"
@@ -59,16 +58,10 @@ class Forecaster:
         self.learner = Learner(store, self._clock, self.layout, self.key)
         self.learner.load()
 
-    @property
-    def changed(self) -> RoutineChange | None:
-        """The last change of a routine that was noticed, None where there was none."""
-        return self.learner.changed
-
-    def change_to_show(self, now_us: int) -> RoutineChange | None:
-        """That change, for two weeks after it was noticed."""
-        found = self.learner.changed
-        oldest = self._clock.at(now_us).date() - timedelta(days=_CHANGE_SHOWN_DAYS)
-        return found if found is not None and found.day >= oldest.isoformat() else None
+    def take_drifts(self) -> Sequence[RoutineChange]:
+        """The changes of routine that forecasts noticed since the last call."""
+        found, self.learner.drifts = self.learner.drifts, []
+        return found
 
     def look(self, snapshot: Snapshot, vectors: Floats, states: Mapping[str, str]) -> Mapping[str, Forecast]:
         """The forecasts at a snapshot: made anew every five minutes and when a state changed, else as they were.
@@ -231,7 +224,6 @@ class Forecaster:
             "told": [_plain(forecast) for forecast in self._told.values()],
             "vector": None if self._vector is None else self._vector.tolist(),
             "queue": self.learner.queue.to_json(),
-            "changed": None if self.changed is None else _plain(self.changed),
         }
 
     def restore(self, value: Mapping[str, Any]) -> None:
@@ -242,18 +234,14 @@ class Forecaster:
         self._told = {told["process"]: _forecast(told) for told in value["told"]}
         self._vector = None if value["vector"] is None else np.array(value["vector"])
         self.learner.queue.restore(value["queue"])
-        changed = value["changed"]
-        if changed is not None:
-            self.learner.changed = RoutineChange(**{**changed, "why": tuple(changed["why"])})
 
 
-def _plain(value: Forecast | RoutineChange | Alternative) -> dict[str, Any]:
+def _plain(value: Forecast) -> dict[str, Any]:
     """The fields, as JSON has them."""
     found = {name: getattr(value, name) for name in value.__slots__}
-    if isinstance(value, Forecast):
-        found["quantiles"] = [[level, minutes] for level, minutes in value.quantiles.items()]
-        found["occupied_in"] = [[minutes, chance] for minutes, chance in value.occupied_in.items()]
-        found["alternatives"] = [[a.time_us, a.probability] for a in value.alternatives]
+    found["quantiles"] = [[level, minutes] for level, minutes in value.quantiles.items()]
+    found["occupied_in"] = [[minutes, chance] for minutes, chance in value.occupied_in.items()]
+    found["alternatives"] = [[a.time_us, a.probability] for a in value.alternatives]
     return found
 
 

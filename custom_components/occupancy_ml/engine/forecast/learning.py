@@ -16,7 +16,7 @@ from ..events import DAY_US, MINUTE_US
 from ..features import FEATURE_SET_VERSION, WINDOW_US
 from ..localtime import LocalClock
 from ..payload import PayloadError, pack, unpack
-from ..snapshot import RoutineChange
+from ..snapshot import FoundBy, RoutineChange
 from ..store import Store
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
@@ -91,14 +91,14 @@ class Learner:
 
     Attributes:
         learned: by process.
-        changed: the last change of a routine that was noticed.
+        drifts: changes of routine that were noticed, until they are taken.
         queue: what is to be fitted from scratch.
     """
 
     def __init__(self, store: Store, clock: LocalClock, layout: Layout, key: str) -> None:
         self._store, self._clock, self._layout, self._key = store, clock, layout, key
         self.learned = {process: Learned() for process in layout.processes}
-        self.changed: RoutineChange | None = None
+        self.drifts: list[RoutineChange] = []
         self.queue = Queue()
 
     def night(self, now_us: int) -> Iterator[float]:
@@ -265,12 +265,9 @@ class Learner:
         since = learned.drift.learn(day, excess, rows.features)
         if since is None:
             return
-        self.changed = RoutineChange(
-            process,
-            day.isoformat(),
-            since.isoformat(),
-            tuple(learned.drift.explain(self._layout.feature_names)),
-        )
+        why = tuple(learned.drift.explain(self._layout.feature_names))
+        noticed_us = self._clock.day_bounds(day)[1]
+        self.drifts.append(RoutineChange(process, since.isoformat(), noticed_us, FoundBy.FORECASTS, why=why))
         self.queue.add(process, Cause.ALARM)
         learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
         learned.duel = []

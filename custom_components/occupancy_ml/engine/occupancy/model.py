@@ -25,7 +25,7 @@ _PENALTY = 10.0
 _FOLDS = 4
 # The rhythm's own deviation, of that of a feature: it has to earn its weight. Labels by hindsight lean to what is
 # usual themselves, and at full weight both recorded homes that were tried got worse (docs/decisions.md).
-_RHYTHM_DEVIATION = 0.25
+_RHYTHM_DEVIATION = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def rhythm(targets: Floats, worth: Floats, slots: Ints) -> Floats:
         worth: (n,) of the labels, in effective labels.
         slots: (n,) as `slot_of` tells them.
     """
-    return _log_odds(np.bincount(slots, targets * worth, SLOTS), np.bincount(slots, worth, SLOTS))
+    return _log_odds(*_sums(targets, worth, slots, SLOTS))
 
 
 def rhythm_of_days_before(targets: Floats, worth: Floats, slots: Ints, days: Ints) -> Floats:
@@ -51,13 +51,17 @@ def rhythm_of_days_before(targets: Floats, worth: Floats, slots: Ints, days: Int
         days: (n,) the local day of each row.
     """
     names, day = np.unique(days, return_inverse=True)
-    cells, size = day * SLOTS + slots, len(names) * SLOTS
-    taken = np.bincount(cells, targets * worth, size).reshape(-1, SLOTS)
-    seen = np.bincount(cells, worth, size).reshape(-1, SLOTS)
-    table = _log_odds(_before(taken), _before(seen))
+    taken, seen = _sums(targets, worth, day * SLOTS + slots, len(names) * SLOTS)
+    table = _log_odds(_before(taken.reshape(-1, SLOTS)), _before(seen.reshape(-1, SLOTS)))
     table[0] = np.nan
     result: Floats = table[day, slots]
     return result
+
+
+def _sums(targets: Floats, worth: Floats, cells: Ints, size: int) -> tuple[Floats, Floats]:
+    """(size,) labels that were occupied, and all labels, by cell."""
+    taken: Floats = np.bincount(cells, targets * worth, size).astype(np.float64)
+    return taken, np.bincount(cells, worth, size).astype(np.float64)
 
 
 def _before(values: Floats) -> Floats:
@@ -80,8 +84,8 @@ def _log_odds(taken: Floats, seen: Floats) -> Floats:
 def _kernel() -> Floats:
     apart = np.abs(np.arange(HALF_HOURS)[:, None] - np.arange(HALF_HOURS))
     apart = np.minimum(apart, HALF_HOURS - apart)
-    weight = np.exp(-0.5 * (apart / _SPREAD) ** 2) / (_SPREAD * math.sqrt(2 * math.pi))
-    return weight.astype(np.float64)
+    weight: Floats = np.exp(-0.5 * (apart / _SPREAD) ** 2) / (_SPREAD * math.sqrt(2 * math.pi))
+    return weight
 
 
 _KERNEL = _kernel()
