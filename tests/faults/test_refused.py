@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import contextlib
+from dataclasses import replace
 import os
 from pathlib import Path
 import shutil
@@ -81,6 +83,48 @@ def test_a_disk_that_is_full_for_half_an_hour_loses_nothing(tmp_path: Path, note
         seconds=seconds,
     )
     engine.close()
+
+
+FULL, READ_ONLY = "max_page_count = 1", "query_only = ON"
+
+
+def test_a_file_that_refuses_in_any_step_of_the_night_costs_no_more_than_that_night(
+    tmp_path: Path, note: Note
+) -> None:
+    engine = lived(tmp_path / "home.db", 10)
+    engine.import_events([replace(step(n), time_us=minute_us(10) + n * MINUTE_US) for n in range(1500)])
+    night_us = minute_us(1510)
+    for _ in engine.rebuild(night_us):
+        pass
+    engine.store.backup_to(tmp_path / "before.db")
+    names = list(dict.fromkeys(each.name for each in engine.night(night_us)))
+    engine.close()
+    assert len(names) > 6
+    for number, name in enumerate(names):
+        path = tmp_path / name / "home.db"
+        path.parent.mkdir()
+        shutil.copy(tmp_path / "before.db", path)
+        engine = Engine.open(path, HOME, night_us)
+        with contextlib.suppress(StoreFullError, StoreUnavailableError):
+            for each in engine.night(night_us):
+                if each.name == name:
+                    engine.store.database.execute(f"PRAGMA {(FULL, READ_ONLY)[number % 2]}")
+        assert engine.tick(night_us + MINUTE_US).time_us == night_us + MINUTE_US
+        engine.store.database.execute("PRAGMA max_page_count = 1000000")
+        engine.store.database.execute("PRAGMA query_only = OFF")
+        again_us = night_us + 2 * MINUTE_US
+        for _ in engine.night(again_us):
+            pass
+        jobs = [job for job in engine.store.jobs.recent(99) if job.started_at_us == again_us]
+        assert {job.job_type for job in jobs} >= set(names) - {"done"}
+        assert {job.status for job in jobs} == {"completed"}
+        assert [job for job in engine.store.jobs.recent(99) if job.status == "running"] == []
+        assert len(found(engine.store)) == 2100
+        assert engine.tick(again_us + MINUTE_US).time_us == again_us + MINUTE_US
+        assert why_unsaved(engine) is None
+        assert engine.store.database.scalar("PRAGMA integrity_check") == "ok"
+        engine.close()
+    note("Disk full, or read-only, in any step of a night", kept="everything", lost="that night's learning")
 
 
 def test_a_file_locked_for_a_minute_loses_nothing(tmp_path: Path, note: Note) -> None:

@@ -88,6 +88,8 @@ class Night:
             ("maintenance", self._maintenance, 0.95, 1.0),
         ]
         day = self.tracker.clock.at(self.now_us).date().isoformat()
+        # Of a night in which the file refused not even the end could be noted.
+        self.store.fail_orphans(self.now_us)
         for name, work, begin, end in steps:
             job = self.store.jobs.start(name, day, self.now_us)
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+import re
 
 import numpy as np
 import pytest
@@ -106,6 +107,43 @@ def test_each_layer_keeps_its_days(store: Store) -> None:
     # One day more than asked: a local day may reach a day further back than a UTC day.
     assert store.scores.read("2026-01-01", "2026-12-31")[0].day == "2026-02-22"
     assert len(store.jobs.recent(99)) == 5
+
+
+# What is not trimmed: names and what there is one of, and what people said or decided.
+FOR_EVER = {
+    "metadata",
+    "entities",
+    "rooms",
+    "roles",
+    "states",
+    "event_contexts",
+    "row_counts",
+    "checkpoints",
+    "bocpd_model_state",
+    "forecast_artifacts",
+    "patterns",
+    "suggestions",
+    "suggestion_feedback",
+    "automation_versions",
+}
+
+
+def test_every_table_is_trimmed_or_meant_to_stay(store: Store) -> None:
+    fill(store)
+    asked: list[str] = []
+    store.database._connection.set_trace_callback(asked.append)
+    list(store.trim(NOW_US, POLICY))
+    store.database._connection.set_trace_callback(None)
+    trimmed = {found[1] for sql in asked if (found := re.match(r"DELETE FROM (\w+) ", sql))}
+    looked_at = {found[1] for sql in asked if (found := re.match(r"SELECT DISTINCT \w+ FROM (\w+) ", sql))}
+    tables = {
+        name
+        for (name,) in store.database.all(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
+    }
+    assert (trimmed | looked_at) & FOR_EVER == set()
+    assert trimmed | looked_at | FOR_EVER == tables
 
 
 def test_models_in_service_stay_with_the_runs_they_come_from(store: Store) -> None:

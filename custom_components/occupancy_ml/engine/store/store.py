@@ -142,13 +142,14 @@ class Store:
         opened = open_database(path, now_us, busy_timeout_ms, migrations)
         try:
             store = cls(opened.database, opened.recovered_from, opened.unclean, opened.salvaged)
-            store._fail_orphans(now_us)
+            store.fail_orphans(now_us)
         except BaseException:
             opened.database.close()
             raise
         return store
 
-    def _fail_orphans(self, now_us: int) -> None:
+    def fail_orphans(self, now_us: int) -> None:
+        """Mark as failed what a crash, or a file that refused, left running. No work may be going on."""
         with self.transaction():
             self.runs.fail_orphans(now_us)
             self.bocpd.fail_orphans(now_us)
