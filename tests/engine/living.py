@@ -14,6 +14,7 @@ from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.senses import ACTIVITY_ROLES
 from custom_components.occupancy_ml.engine.snapshot import Snapshot
 
 START_US = to_us(datetime(2026, 3, 2, 8, tzinfo=UTC))
@@ -66,6 +67,12 @@ def pulse(seconds: float, room: str, lasting: float = 30.0) -> list[Event]:
     """The motion sensor of a room of `flat` goes on and off."""
     entity_id = f"binary_sensor.{room}_motion"
     return [at(seconds, entity_id, "on"), at(seconds + lasting, entity_id, "off")]
+
+
+def at_rest(home: Home, time_us: int) -> list[Event]:
+    """Every sensor that notices people says that it is off, as Home Assistant tells all states at the start."""
+    roles = ACTIVITY_ROLES | {Role.EXIT_DOOR}
+    return [Event(time_us, sensor.entity_id, "off") for sensor in home.sensors if sensor.role in roles]
 
 
 def minutes(start_us: int, end_us: int) -> Iterator[int]:

@@ -11,7 +11,19 @@ import pytest
 from custom_components.occupancy_ml.engine.events import MINUTE_US
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.snapshot import Learning, Source
-from tests.engine.living import START_US, Marked, at, flat, live, minutes, play, pulse, rows_of, same_rows
+from tests.engine.living import (
+    START_US,
+    Marked,
+    at,
+    at_rest,
+    flat,
+    live,
+    minutes,
+    play,
+    pulse,
+    rows_of,
+    same_rows,
+)
 from tests.engine.store.helpers import crash, query
 from tests.simulator import demo_home, simulate
 
@@ -247,7 +259,8 @@ def test_the_home_stays_shown_as_it_was(tmp_path: Path) -> None:
     """Between the two thresholds of the switch only memory tells whether it is on."""
     path, home = tmp_path / "home.db", flat(exit_door=False)
     engine = Engine.open(path, home, START_US)
-    play(engine, pulse(60, "kitchen"), START_US, START_US + 2 * MINUTE_US)
+    events = [*at_rest(home, START_US + 1), *pulse(60, "kitchen")]
+    play(engine, events, START_US, START_US + 2 * MINUTE_US)
     for now_us in minutes(START_US + 2 * MINUTE_US, START_US + 12 * HOUR_US):
         before = engine.tick(now_us)
         if (before.home.probability or 0.0) < 0.49:

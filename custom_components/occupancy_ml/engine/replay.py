@@ -14,6 +14,7 @@ from .events import MINUTE_US, Cause, Event, Origin, to_us
 from .home import Home, Role, Room, RoomKind, Sensor, default_kind, default_role
 from .localtime import LocalClock
 from .pipeline import Engine
+from .senses import ACTIVITY_ROLES
 from .snapshot import Snapshot
 
 # The quiet hour of the night's work, on the home's clock.
@@ -118,6 +119,7 @@ def replay(
     clock = LocalClock(recording.home.time_zone)
     engine = Engine.open(store, recording.home, begin_us, durable=False)
     try:
+        engine.ingest(_at_rest(recording.home, begin_us - 1))
         done = told = 0
         hour = clock.hour(begin_us)
         for minute in range(first, last + 1):
@@ -140,6 +142,15 @@ def replay(
                 progress((minute - first) / max(last - first, 1))
     finally:
         engine.close()
+
+
+def _at_rest(home: Home, time_us: int) -> list[Event]:
+    """What Home Assistant tells at its start and recordings leave out: nothing moves, doors are shut, devices off.
+
+    Presence sensors are left out: somebody may be asleep.
+    """
+    roles = (ACTIVITY_ROLES | {Role.EXIT_DOOR}) - {Role.PRESENCE}
+    return [Event(time_us, s.entity_id, "off", origin=Origin.IMPORT) for s in home.sensors if s.role in roles]
 
 
 def _read_events(path: Path, watched: set[str]) -> Iterator[Event]:

@@ -58,6 +58,15 @@ class Senses:
         self._workdays = tuple(s.entity_id for s in home.sensors if s.role is Role.WORKDAY)
         self.ignored: frozenset[str] = frozenset()
         self.new: frozenset[str] = frozenset()
+        # By channel, as `whereabouts` counts them: motion in each room, what only a hand does there, the outer doors.
+        self._channels: list[list[str]] = [[] for _ in range(2 * len(self._rooms) + 1)]
+        for sensor in home.sensors:
+            if sensor.role is Role.EXIT_DOOR:
+                self._channels[-1].append(sensor.entity_id)
+            elif sensor.role in ACTIVITY_ROLES and sensor.room_id is not None:
+                hand = len(self._rooms) if sensor.role in HAND_ROLES else 0
+                self._channels[self._rooms[sensor.room_id] + hand].append(sensor.entity_id)
+        self._listening: tuple[frozenset[str], NDArray[np.bool_]] | None = None
         self._states: dict[str, str] = {}
         self._real: dict[str, str] = {}
         self._changed_us: dict[str, int] = {}
@@ -82,6 +91,8 @@ class Senses:
         if event.state == before:
             return None
         self._states[event.entity_id] = event.state
+        if before is None or before in NO_STATE or not event.is_real:
+            self._listening = None
         if not event.is_real:
             self._motion_on.pop(event.entity_id, None)
             return None
@@ -169,6 +180,17 @@ class Senses:
                 levels[number] = self._was_on[number]
         return levels
 
+    def listening(self) -> NDArray[np.bool_]:
+        """(2 R + 1,) by channel, the outer doors last: whether any of its sensors has a state and is believed.
+
+        Of a channel that does not listen silence says nothing.
+        """
+        if self._listening is None or self._listening[0] is not self.ignored:
+            heard = {k for k, state in self._states.items() if state not in NO_STATE} - self.ignored
+            found = np.array([any(k in heard for k in channel) for channel in self._channels], dtype=np.bool_)
+            self._listening = (self.ignored, found)
+        return self._listening[1]
+
     def persons_home(self) -> tuple[int, int]:
         """(persons who are home, persons whose whereabouts are known)."""
         states = [self._states.get(entity_id, "unknown") for entity_id in self._persons]
@@ -218,6 +240,7 @@ class Senses:
         """Take over what `to_json` gave; entities no longer watched are left out."""
         watched = self._sensors.keys()
         self._states = {k: v for k, v in value["states"].items() if k in watched}
+        self._listening = None
         self._real = {k: v for k, v in value["real"].items() if k in watched}
         self._changed_us = {k: v for k, v in value["changed_us"].items() if k in watched}
         self._motion_on = {k: v for k, v in value["motion_on"].items() if k in watched}

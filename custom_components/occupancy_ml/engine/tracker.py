@@ -21,14 +21,14 @@ from .payload import PayloadError, pack, unpack
 from .pets import Pets
 from .senses import Senses
 from .sensor_health import SensorHealth
-from .whereabouts import Filter, Hindsight, Layout, Minute, Observer, Parameters, smooth
+from .whereabouts import DEAF, Filter, Hindsight, Layout, Minute, Observer, Parameters, smooth
 
 Floats = NDArray[np.float64]
 
 REMEMBERED_MINUTES = 7 * 1440
 """Smoothing looks back so far: what happened a week ago no longer changes."""
 
-WHEREABOUTS_VERSION = 2
+WHEREABOUTS_VERSION = 3
 """To be raised when the filter's parameters or what a minute holds change: the state is then made anew."""
 
 _KIND = "tracker"
@@ -236,8 +236,11 @@ class Tracker:
             "change": self._change,
             "fires": np.array(fires, dtype=np.int64).reshape(-1, 3),
             "contexts_low": contexts % 2 == 1,
-            "contexts_high": contexts >= 2,
+            "contexts_high": contexts % 4 >= 2,
+            "deaf": contexts == DEAF,
+            "watched": np.array([m.watched for m in minutes], dtype=np.bool_),
             "on": levels == 1,
+            "several": levels[:, -1] == 2,
             "off": levels == 0,
             "detector": np.frombuffer(self.detector.to_payload(), dtype=np.uint8).astype(np.int64),
         }
@@ -278,11 +281,19 @@ class Tracker:
         for number, channel, context in arrays["fires"].tolist():
             fires.setdefault(number, []).append((channel, context))
         levels = arrays["on"].astype(np.int8) - (~(arrays["on"] | arrays["off"])).astype(np.int8)
+        levels[arrays["several"], -1] = 2
         first = header["first_minute"]
         recent = arrays["contexts_low"].astype(np.int64) + 2 * arrays["contexts_high"]
+        recent[arrays["deaf"]] = DEAF
         for number, contexts in enumerate(recent):
             tracker._minutes.append(
-                Minute(first + number, tuple(fires.get(number, ())), contexts, levels[number])
+                Minute(
+                    first + number,
+                    tuple(fires.get(number, ())),
+                    contexts,
+                    levels[number],
+                    bool(arrays["watched"][number]),
+                )
             )
         return tracker
 

@@ -11,8 +11,8 @@ import pytest
 from custom_components.occupancy_ml.engine.events import MINUTE_US, Cause, Event
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.tracker import Tracker
-from custom_components.occupancy_ml.engine.whereabouts import Filter, Layout, Parameters
-from tests.engine.living import START_US, at, flat, pulse
+from custom_components.occupancy_ml.engine.whereabouts import DEAF, Filter, Layout, Parameters
+from tests.engine.living import START_US, at, at_rest, flat, pulse
 
 HALL, KITCHEN, BEDROOM = 0, 1, 2
 # 21:00 UTC is 22:00 in Berlin.
@@ -23,7 +23,7 @@ def lived(home: Home, events: Sequence[Event], until_s: float) -> Tracker:
     """A tracker that heard some events (seconds after START_US) and then listened until a moment."""
     first_us = min((event.time_us for event in events), default=START_US)
     tracker = Tracker(home, first_us)
-    for event in sorted(events, key=lambda e: e.time_us):
+    for event in [*at_rest(home, first_us - 1), *sorted(events, key=lambda e: e.time_us)]:
         list(tracker.advance(event.time_us))
         tracker.take(event)
     list(tracker.advance(START_US + round(until_s) * 1_000_000))
@@ -68,7 +68,7 @@ def test_which_of_two_rooms_is_which_does_not_matter() -> None:
 def test_who_goes_to_the_door_and_is_not_heard_again_is_gone() -> None:
     came = [event for seconds in range(-900, -60, 60) for event in pulse(seconds, "kitchen")]
     came += pulse(-20, "hall", 10)
-    door = [at(-5000, "binary_sensor.front_door", "off")]
+    door = [at(-1000, "binary_sensor.front_door", "off")]
     left = [at(0, "binary_sensor.front_door", "on"), at(5, "binary_sensor.front_door", "off")]
     home = lived(flat(), [*door, *came], 0).belief()[1]
     gone = lived(flat(), [*door, *came, *left], 12 * 60)
@@ -214,3 +214,71 @@ def test_everything_stays_finite_whatever_comes(events: list[Event], until_s: in
     assert ((rooms >= 0) & (rooms <= 1)).all()
     assert 0 <= anyone <= 1
     assert tracker.filter.belief.sum() == pytest.approx(1.0)
+
+
+def _busy(rooms: Sequence[str], until_s: int) -> list[Event]:
+    return [event for n in range(until_s // 60) for event in pulse(60 * n + 5, rooms[n % len(rooms)], 10)]
+
+
+def _gone(room: str, seconds: float, state: str) -> list[Event]:
+    """All sensors of a room that notice people lose their state."""
+    return [
+        at(seconds, sensor.entity_id, state)
+        for sensor in flat().sensors
+        if sensor.room_id == room and sensor.role is not Role.ENVIRONMENT
+    ]
+
+
+@pytest.mark.parametrize("state", ["unavailable", "unknown"])
+@pytest.mark.parametrize("door", [True, False])
+def test_the_silence_of_a_room_that_nobody_listens_to_says_nothing(state: str, door: bool) -> None:
+    """Who is heard nowhere any more may be where nothing listens."""
+    home = flat(exit_door=door)
+    life, until_s = [*_busy(["kitchen", "hall"], 1800)], 1800 + 40 * 60
+    listened = chances(lived(home, life, until_s))
+    deaf = chances(lived(home, [*life, *_gone("bedroom", 1700, state)], until_s))
+    assert deaf[BEDROOM] > listened[BEDROOM] + 0.05
+    assert deaf[KITCHEN] < listened[KITCHEN]
+    # What happens elsewhere still tells of it, and a sensor that comes back is heard again.
+    again = [*life, *_gone("bedroom", 1700, state), *pulse(1790, "kitchen")]
+    again += [event for n in range(40) for event in pulse(1860 + 60 * n, "kitchen", 10)]
+    assert chances(lived(home, again, until_s))[BEDROOM] < deaf[BEDROOM]
+    back = [at(until_s - 30, "binary_sensor.bedroom_motion", "off")]
+    back += [at(until_s - 20, "binary_sensor.bedroom_motion", "on")]
+    assert chances(lived(home, [*life, *_gone("bedroom", 1700, state), *back], until_s))[BEDROOM] > 0.8
+
+
+def test_a_sensor_that_was_never_heard_of_counts_for_nothing() -> None:
+    """It is not known to be silent: the home is believed as if the sensor were not there."""
+    home = flat()
+    known = [s for s in home.sensors if s.entity_id != "binary_sensor.bedroom_motion"]
+    known = [s for s in known if s.room_id != "bedroom" or s.role is Role.ENVIRONMENT]
+    without = Home(home.time_zone, home.rooms, tuple(known))
+    events = [*at_rest(without, START_US), *_busy(["kitchen", "hall"], 900)]
+    believed = []
+    for each in (home, without):
+        tracker = Tracker(each, START_US)
+        for event in sorted(events, key=lambda e: e.time_us):
+            list(tracker.advance(event.time_us))
+            tracker.take(event)
+        list(tracker.advance(START_US + 3600 * 1_000_000))
+        believed.append(chances(tracker))
+    assert believed[0] == pytest.approx(believed[1], abs=1e-9)
+
+
+def test_a_door_that_nobody_listens_to_lets_people_out_unheard() -> None:
+    life = _busy(["kitchen", "hall"], 1800)
+    watched = lived(flat(), life, 3600)
+    dead = lived(flat(), [*life, at(1700, "binary_sensor.front_door", "unavailable")], 3600)
+    assert dead.belief()[1] < watched.belief()[1] - 0.1
+
+
+def test_a_sensor_that_is_not_believed_is_not_heard_as_silent_either() -> None:
+    tracker = lived(flat(), _busy(["kitchen", "hall"], 900), 900)
+    heard = tracker.senses.listening()
+    assert heard[BEDROOM]
+    tracker.senses.ignored = frozenset({"binary_sensor.bedroom_motion"})
+    assert tracker.senses.listening()[BEDROOM]  # the bed mat still listens
+    tracker.senses.ignored |= {"binary_sensor.bed"}
+    assert not tracker.senses.listening()[BEDROOM]
+    assert tracker.observer.current().contexts[BEDROOM] == DEAF

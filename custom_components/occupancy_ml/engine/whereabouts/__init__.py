@@ -8,7 +8,7 @@ sides of a silence gives the labels by hindsight. Ghahramani and Jordan (1997),
 
 from .filter import Filter
 from .model import Layout, Parameters
-from .observations import Minute, Observer
+from .observations import DEAF, Minute, Observer
 from .smoother import Hindsight, smooth
 
-__all__ = ["Filter", "Hindsight", "Layout", "Minute", "Observer", "Parameters", "smooth"]
+__all__ = ["DEAF", "Filter", "Hindsight", "Layout", "Minute", "Observer", "Parameters", "smooth"]

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from .model import Floats, Layout, Parameters
 from .observations import CONTEXTS, HELD
 
-# P(no person entity is home), by whether anybody is (columns: nobody, somebody).
-_ALL_AWAY = np.array([0.95, 0.05])
+# P(so many person entities are home: none, one, several), by how many chains are (columns: none, one, both). People
+# leave telephones behind, have guests, and keep together.
+_PERSONS = np.array([[0.95, 0.05, 0.05], [0.04, 0.6, 0.45], [0.01, 0.35, 0.5]])
 
 
 class Emissions:
@@ -24,9 +25,11 @@ class Emissions:
         self._layout = layout
         self._parameters = parameters
         silent = 1.0 - parameters.fire
-        # Ratio of silence with somebody there to silence with nobody: (C, 3, 2 R) -> (C, 2 R) twice.
-        self._quiet_active = silent[:, 2] / silent[:, 0]
-        self._quiet_still = silent[:, 1] / silent[:, 0]
+        # Ratio of silence with somebody there to silence with nobody: (C, 3, 2 R) -> (C + 1, 2 R) twice.
+        # The silence of what does not listen tells nothing: the last row (DEAF).
+        deaf = np.ones((1, 2 * rooms))
+        self._quiet_active = np.concatenate([silent[:, 2] / silent[:, 0], deaf])
+        self._quiet_still = np.concatenate([silent[:, 1] / silent[:, 0], deaf])
         self._columns = np.arange(2 * rooms)
         self._fires = {
             (channel, context): self._fire(channel, min(context, CONTEXTS - 1))
@@ -51,7 +54,7 @@ class Emissions:
         return self._fires[channel, context]
 
     def levels(self, levels: NDArray[np.int8]) -> Floats | None:
-        """(S, S): presence sensors (K,) and last the persons, each 1 on, 0 off, -1 unknown; None says nothing."""
+        """(S, S): presence sensors (K,) and last how many persons are home (-1 unknown); None says nothing."""
         if not (levels >= 0).any():
             return None
         key = levels.tobytes()
@@ -96,7 +99,9 @@ class Emissions:
             nobody = np.outer(elsewhere, elsewhere)
             out *= nobody * empty**self.LEVEL_WEIGHT + (1 - nobody) * taken**self.LEVEL_WEIGHT
         if levels[-1] >= 0:
-            nobody_home, somebody = _ALL_AWAY if levels[-1] == 0 else 1 - _ALL_AWAY
-            out *= somebody**self.LEVEL_WEIGHT
-            out[-1, -1] *= (nobody_home / somebody) ** self.LEVEL_WEIGHT
+            none, one, both = _PERSONS[levels[-1]] ** self.LEVEL_WEIGHT
+            out[:-1, :-1] *= both
+            out[-1, :-1] *= one
+            out[:-1, -1] *= one
+            out[-1, -1] *= none
         return out

@@ -7,11 +7,12 @@ import numpy as np
 from ..senses import DOOR
 from .emissions import Emissions
 from .model import Floats, Layout, Parameters
-from .observations import HELD, Minute
+from .observations import Minute
 from .transitions import Tables
 
-# Before anything is heard: how likely the home is empty.
+# Before anything is heard: how likely the home is empty, and how likely not only one is there who is somewhere.
 _EMPTY_AT_FIRST = 0.3
+_SEVERAL_AT_FIRST = 0.1
 # A correction is believed about as much as that a person erred once in a thousand times.
 _CORRECTION = 1e-3
 
@@ -61,19 +62,17 @@ class Filter:
         return float(1.0 - (self.belief if belief is None else belief)[-1, -1])
 
     def _after(self, belief: Floats, minute: Minute, hour: int, *, whole: bool) -> Floats:
+        rooms = len(self.layout.room_ids)
         for channel, context in minute.fires:
             if channel == DOOR:
                 belief = _normalised(self._tables.door(hour).forward(belief))
             else:
-                # Only motion sensors are held: their channel is the room.
-                belief = self._tables.fire(hour, channel if context == HELD else None).forward(
-                    belief
-                ) * self._emissions.fire(channel, context)
-                belief = _normalised(belief)
+                moved = self._tables.fire(hour, channel % rooms, watched=minute.watched)
+                belief = _normalised(moved.forward(belief) * self._emissions.fire(channel, context))
         if not whole:
             return belief
         quiet = self._emissions.quiet(minute.channels, minute.contexts)
-        belief = self._tables.quiet(hour).forward(belief)
+        belief = self._tables.quiet(hour, watched=minute.watched).forward(belief)
         belief *= quiet[:, None]
         belief *= quiet
         levels = self._emissions.levels(minute.levels)
@@ -83,10 +82,12 @@ class Filter:
 
 
 def initial_belief(layout: Layout) -> Floats:
-    """(S, S): the first chain anywhere, the second outside."""
+    """(S, S): the first chain anywhere, the second most likely outside."""
     rooms = len(layout.room_ids)
     belief = np.zeros((layout.states, layout.states))
-    belief[:-1, -1] = (1 - _EMPTY_AT_FIRST) / max(2 * rooms, 1)
+    somewhere = (1 - _EMPTY_AT_FIRST) / max(2 * rooms, 1)
+    belief[:-1, -1] = somewhere * (1 - _SEVERAL_AT_FIRST)
+    belief[:-1, :-1] = somewhere * _SEVERAL_AT_FIRST / max(2 * rooms, 1)
     belief[-1, -1] = _EMPTY_AT_FIRST
     return _normalised(belief)  # a home without rooms is always empty
 

@@ -21,6 +21,9 @@ CONTEXTS = 4
 HELD = CONTEXTS
 """The context of a sensor that is on since before the minute."""
 
+DEAF = CONTEXTS
+"""The context of a channel none of whose sensors listens: stuck, without a state, or never heard of."""
+
 # A minute keeps the order of at most so many changes of room; more is noise.
 _LONGEST = 6
 
@@ -34,14 +37,17 @@ class Minute:
         fires: channels that fired, in order, each with its context (or HELD); (DOOR, 0) for an outer door.
             A room has two: motion is channel `room`, what only a hand does is `rooms + room`.
         contexts: (2 R,) how lately the channel had fired before this minute: 3 in the minute before, 2 within
-            five, 1 within a quarter of an hour, 0 not within that.
-        levels: (K + 1,) presence sensors and last the persons: 1 on (somebody home), 0 off, -1 unknown.
+            five, 1 within a quarter of an hour, 0 not within that; DEAF where nothing listened.
+        levels: (K + 1,) presence sensors: 1 on, 0 off, -1 unknown; and last the persons: how many are home, 2 for
+            more, -1 unknown.
+        watched: whether the outer doors listened.
     """
 
     minute: int
     fires: tuple[tuple[int, int], ...]
     contexts: NDArray[np.int64]
     levels: NDArray[np.int8]
+    watched: bool = True
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -103,10 +109,12 @@ class Observer:
     def current(self) -> Minute:
         """The running minute so far."""
         at_home, known = self._senses.persons_home()
-        persons = -1 if not known else int(at_home > 0)
+        persons = min(at_home, 2) if known else -1
         levels = np.append(self._senses.presence_levels((self.minute + 1) * MINUTE_US), np.int8(persons))
         contexts = (self.minute - self._last_fire[:, None] <= _BURSTS).sum(axis=1)
-        return Minute(self.minute, tuple(self._fires), contexts, levels)
+        listening = self._senses.listening()
+        contexts[~listening[:-1]] = DEAF
+        return Minute(self.minute, tuple(self._fires), contexts, levels, bool(listening[-1]))
 
     def to_json(self) -> dict[str, Any]:
         """The whole state, for a restart."""

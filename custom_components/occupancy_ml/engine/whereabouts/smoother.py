@@ -11,7 +11,7 @@ from ..senses import DOOR
 from .emissions import Emissions
 from .filter import initial_belief
 from .model import Counts, Floats, Layout, Parameters
-from .observations import CONTEXTS, HELD, Minute
+from .observations import CONTEXTS, Minute
 from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes.
@@ -95,7 +95,7 @@ def smooth(
     """
     tables, emissions = Tables(layout, parameters), Emissions(layout, parameters)
     plan = _strides(minutes, hours)
-    size = layout.states
+    size, rooms = layout.states, len(layout.room_ids)
 
     def steps_of(first: int) -> list[_Step]:
         """The steps of the slice that begins at an entry of the plan."""
@@ -110,13 +110,15 @@ def smooth(
                         _Step(
                             entry,
                             channel,
-                            tables.fire(hour, channel if context == HELD else None),
+                            tables.fire(hour, channel % rooms, watched=minute.watched),
                             fired=emissions.fire(channel, context),
                         )
                     )
             quiet: Floats = emissions.quiet(minute.channels, minute.contexts) ** length
             levels = emissions.levels(minute.levels)
-            steps.append(_Step(entry, _END, tables.quiet(hour, length), quiet, levels, length))
+            steps.append(
+                _Step(entry, _END, tables.quiet(hour, length, watched=minute.watched), quiet, levels, length)
+            )
         return steps
 
     begins: list[Floats] = []
@@ -128,7 +130,6 @@ def smooth(
             log_likelihood += float(np.log(total)) if total > 0.0 else 0.0
         yield 0.5 * first / len(plan)
 
-    rooms = len(layout.room_ids)
     occupied = np.zeros((len(plan), rooms))
     home = np.zeros(len(plan))
     moves = np.zeros((rooms, rooms))
@@ -183,6 +184,7 @@ def _strides(minutes: Sequence[Minute], hours: Sequence[int]) -> list[tuple[int,
             and not following.fires
             and length < _SILENT_STRIDE
             and hours[index] == hours[index + 1]
+            and minute.watched == following.watched
             and np.array_equal(minute.contexts, following.contexts)
             and np.array_equal(minute.levels, following.levels)
         )

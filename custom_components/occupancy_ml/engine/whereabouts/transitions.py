@@ -93,30 +93,33 @@ class Tables:
     def __init__(self, layout: Layout, parameters: Parameters) -> None:
         self._layout = layout
         self._parameters = parameters
-        self._cache: dict[tuple[bool, str, int, int | None], Transition] = {}
+        self._cache: dict[tuple[bool, str, int, int | None, bool], Transition] = {}
 
-    def quiet(self, hour: int, minutes: int = 1) -> Transition:
-        """Some minutes in which nothing was heard."""
-        return self._get(hour, "quiet", minutes)
+    def quiet(self, hour: int, minutes: int = 1, *, watched: bool = True) -> Transition:
+        """Some minutes in which nothing was heard; watched tells whether the outer doors listened."""
+        return self._get(hour, "quiet", minutes, watched=watched)
 
-    def fire(self, hour: int, held: int | None = None) -> Transition:
-        """A moment in which a sensor fired; held is the room of one that is on since before, None otherwise."""
-        return self._get(hour, "fire", 1, held)
+    def fire(self, hour: int, room: int, *, watched: bool = True) -> Transition:
+        """A moment in which a sensor of a room fired, or is on since before."""
+        return self._get(hour, "fire", 1, room, watched=watched)
 
     def door(self, hour: int) -> Transition:
         """A moment in which an outer door opened."""
         return self._get(hour, "door", 1)
 
-    def _get(self, hour: int, kind: str, minutes: int, held: int | None = None) -> Transition:
+    def _get(
+        self, hour: int, kind: str, minutes: int, room: int | None = None, *, watched: bool = True
+    ) -> Transition:
         night = hour >= _NIGHT_FROM or hour < _NIGHT_TO
-        key = (night, kind, minutes, held)
+        watched = watched and bool(self._layout.exit_rooms)
+        key = (night, kind, minutes, room, watched)
         if key not in self._cache:
-            self._cache[key] = self._make(night, kind, minutes, held)
+            self._cache[key] = self._make(night, kind, minutes, room, watched)
         return self._cache[key]
 
-    def _make(self, night: bool, kind: str, minutes: int, held: int | None) -> Transition:
+    def _make(self, night: bool, kind: str, minutes: int, room: int | None, watched: bool) -> Transition:
         if kind == "door":
-            crossing, walking = self._door(night), self._walk(night, fired=True)
+            crossing, walking = self._door(night), self._walk(night, fired=True, watched=watched)
             return Transition(
                 (
                     (crossing, walking, 1.0),
@@ -125,7 +128,9 @@ class Tables:
                     (walking, walking, _DOOR_BY_NOBODY),
                 )
             )
-        step = np.linalg.matrix_power(self._walk(night, fired=kind == "fire", held=held), minutes)
+        step = np.linalg.matrix_power(
+            self._walk(night, fired=kind == "fire", room=room, watched=watched), minutes
+        )
         return Transition(((step, step, 1.0),))
 
     def _draw(self, night: bool) -> Floats:
@@ -144,7 +149,11 @@ class Tables:
         arrive = draw * near**2
         return moves, near, arrive / arrive.sum()
 
-    def _walk(self, night: bool, *, fired: bool, held: int | None = None) -> Floats:
+    def _walk(self, night: bool, *, fired: bool, watched: bool, room: int | None = None) -> Floats:
+        """(S, S): a minute, or a moment in which something fired; in a room where that is told.
+
+        What fires in a room brings people there; nobody goes elsewhere for it.
+        """
         moves, near, arrive = self._ways(night)
         rooms = len(near)
         alone = rooms == 1
@@ -155,16 +164,15 @@ class Tables:
             settle, rise, move = (
                 np.zeros(rooms),
                 np.maximum(rise, _RISE_ON_FIRE_AT_NIGHT if night else _RISE_ON_FIRE),
-                # Whoever keeps a sensor on has not just come or gone.
-                np.where(np.arange(rooms) == held, move, np.maximum(move, _MOVE_ON_FIRE)),
+                np.maximum(move, _MOVE_ON_FIRE),
             )
         if alone:
             move = np.zeros(rooms)
-        if self._layout.exit_rooms:
+        if watched:
             cross = _UNNOTICED_ON_FIRE if fired else _UNNOTICED
         else:
             cross = 3 * _UNWATCHED if fired else _UNWATCHED
-        leave = (_UNNOTICED if self._layout.exit_rooms else _UNWATCHED) * near
+        leave = (_UNNOTICED if watched else _UNWATCHED) * near
         out = np.zeros((2 * rooms + 1, 2 * rooms + 1))
         stay = 1 - settle - leave
         out[:rooms, :rooms] = (stay * move)[:, None] * moves + np.diag(stay * (1 - move))
@@ -176,6 +184,12 @@ class Tables:
         )
         out[rooms:-1, -1] = rise * leave
         out[rooms:-1, rooms:-1] = np.diag(1 - rise)
+        if room is not None:
+            elsewhere = np.arange(2 * rooms) % rooms != room
+            out[:rooms, :rooms][:, elsewhere[:rooms]] = 0.0
+            out[rooms:-1, :rooms][:, elsewhere[:rooms]] = 0.0
+            stays = 1 - out[:-1].sum(axis=1) + np.diag(out)[:-1]
+            out[np.arange(2 * rooms), np.arange(2 * rooms)] = stays
         out[-1, :rooms] = cross * arrive
         out[-1, -1] = 1 - cross
         return out
