@@ -22,6 +22,7 @@ import voluptuous as vol
 
 from .const import (
     CONF_AREA_ID,
+    CONF_CONTEXT,
     CONF_PERSONS,
     CONF_ROUTINE_ONLY,
     CONF_SLEEP,
@@ -361,7 +362,12 @@ class RoomSubentryFlow(ConfigSubentryFlow):
 
 
 def _whole_home(options: Mapping[str, Any]) -> dict[Role, list[str]]:
-    return {Role.PERSON: options[CONF_PERSONS], Role.ROUTINE_ONLY: options[CONF_ROUTINE_ONLY]}
+    context = [entity_id for chosen in options.get(CONF_CONTEXT, {}).values() for entity_id in chosen]
+    return {
+        Role.PERSON: options[CONF_PERSONS],
+        Role.ROUTINE_ONLY: options[CONF_ROUTINE_ONLY],
+        Role.CONTEXT: context,
+    }
 
 
 def _doors(plans: Mapping[str, RoomPlan], *roles: Role) -> list[str]:

@@ -5,7 +5,8 @@ The configuration, as it is stored:
 - `entry.data` is empty: everything about the home can be changed later, so it lies in the options.
 - `entry.options` is `{CONF_PERSONS: [entity_id], CONF_NIGHT_HOUR: int, CONF_ROUTINE_ONLY: [entity_id]}`, and where
   chosen `CONF_SLEEP: {CONF_SLEEP_START: entity_id, CONF_SLEEP_END: entity_id, CONF_SLEEP_SENSOR: entity_id}` and
-  `CONF_STORAGE: {field of Retention: int}`, `CONF_ASK_BY: str`, `CONF_PETS: True`, `CONF_WORKDAY: [entity_id]` and
+  `CONF_STORAGE: {field of Retention: int}`, `CONF_ASK_BY: str`, `CONF_PETS: True`, `CONF_WORKDAY: [entity_id]`,
+  `CONF_CONTEXT: {kind of context: [entity_id]}` and
   `CONF_SUGGESTIONS: {CONF_BAR: int (percent), CONF_ALLOWED: [SafetyClass value], CONF_NOTIFY: bool}`. Of these only what is set, or differs from the default, is there.
 - Each room is a subentry of type `SUBENTRY_ROOM`, unique id the area id, title the area's name, data
   `{CONF_AREA_ID: str, CONF_KIND: RoomKind value, CONF_SENSORS: {Role value: [entity_id]}}`, and
@@ -35,6 +36,7 @@ CONF_SLEEP_START: Final = "sleep_start"
 CONF_SLEEP_END: Final = "sleep_end"
 CONF_SLEEP_SENSOR: Final = "sleep_sensor"
 CONF_STORAGE: Final = "storage"
+CONF_CONTEXT: Final = "context"
 CONF_PETS: Final = "pets"
 CONF_WORKDAY: Final = "workday"
 CONF_ASK_BY: Final = "ask_by"

@@ -10,6 +10,7 @@ from homeassistant.core import HomeAssistant, callback, valid_entity_id
 from homeassistant.helpers import entity_registry as er
 
 from .const import (
+    CONF_CONTEXT,
     CONF_PERSONS,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
@@ -64,7 +65,9 @@ def taken_by(entry: ConfigEntry, *, without_subentry: str | None = None, with_ho
         return Taken(rooms)
     options = entry.options
     lists = (CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_WORKDAY)
-    return Taken(rooms, frozenset(entity_id for key in lists for entity_id in options.get(key, ())))
+    home = [entity_id for key in lists for entity_id in options.get(key, ())]
+    context = [entity_id for chosen in options.get(CONF_CONTEXT, {}).values() for entity_id in chosen]
+    return Taken(rooms, frozenset((*home, *context)))
 
 
 @callback

@@ -29,6 +29,7 @@ from .const import (
     CONF_AREA_ID,
     CONF_ASK_BY,
     CONF_BAR,
+    CONF_CONTEXT,
     CONF_KIND,
     CONF_NIGHT_HOUR,
     CONF_NOTIFY,
@@ -97,6 +98,14 @@ _DOMAINS: Mapping[Role, Sequence[str]] = {
     Role.RIVAL: ("binary_sensor", "input_boolean"),
 }
 
+# What helps to tell what comes next, by kind, and the domains in which it is found.
+CONTEXT_FIELDS: Mapping[str, Sequence[str]] = {
+    "next_alarm": ("sensor", "input_datetime"),
+    "calendar": ("calendar",),
+    "weather": ("weather", "sensor"),
+    "travel": ("sensor",),
+}
+
 
 def rooms_schema(preselected: Sequence[str], use_proposals: bool) -> vol.Schema:
     """The first page: which areas are rooms. All areas are offered."""
@@ -155,6 +164,11 @@ def options_schema(
         ),
         {"collapsed": not sleep},
     )
+    context: Mapping[str, list[str]] = options.get(CONF_CONTEXT, {})
+    named = {
+        _suggest(kind, context.get(kind, [])): _several(*domains) for kind, domains in CONTEXT_FIELDS.items()
+    }
+    fields[vol.Required(CONF_CONTEXT, default={})] = section(vol.Schema(named), {"collapsed": not context})
     kept = retention_of(options)
     storage = {
         vol.Required(name, default=getattr(kept, name)): _whole(least, unit)
@@ -192,6 +206,8 @@ def filled_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
     usual = {CONF_BAR: round(100 * policy_of({}).bar), CONF_ALLOWED: [], CONF_NOTIFY: False}
     suggestions = {key: value for key, value in user_input[CONF_SUGGESTIONS].items() if value != usual[key]}
     asked = {key: user_input.get(key) for key in (CONF_ASK_BY, CONF_PETS)}
+    context = {kind: list(chosen) for kind, chosen in user_input.get(CONF_CONTEXT, {}).items() if chosen}
+    asked[CONF_CONTEXT] = context
     found = {CONF_SLEEP: sleep, CONF_SUGGESTIONS: suggestions, CONF_STORAGE: storage, **asked}
     # None at all is a choice: the sensors that are found would be used otherwise.
     workday = {CONF_WORKDAY: list(user_input.get(CONF_WORKDAY, ()))}
@@ -295,6 +311,11 @@ def _home_fields(options: Mapping[str, Any]) -> dict[vol.Marker, Any]:
 
 def _role_fields(plan: RoomPlan, roles: Sequence[Role]) -> dict[vol.Marker, Any]:
     return {_suggest(role.value, list(plan.sensors.get(role, ()))): _entities(role) for role in roles}
+
+
+def _several(*domains: str) -> EntitySelector:
+    found = EntityWithDeviceFilterSelectorConfig(domain=list(domains))
+    return EntitySelector(EntitySelectorConfig(multiple=True, filter=[found]))
 
 
 def _entities(role: Role) -> EntitySelector:

@@ -15,6 +15,7 @@ from .const import (
     CONF_ALLOWED,
     CONF_AREA_ID,
     CONF_BAR,
+    CONF_CONTEXT,
     CONF_KIND,
     CONF_PERSONS,
     CONF_PETS,
@@ -136,6 +137,9 @@ def _stored(entry: ConfigEntry, rooms: dict[str, Room]) -> Iterator[tuple[str, R
         yield entity_id, Role.PERSON, None
     for entity_id in entry.options.get(CONF_ROUTINE_ONLY, ()):
         yield entity_id, Role.ROUTINE_ONLY, None
+    for chosen in entry.options.get(CONF_CONTEXT, {}).values():
+        for entity_id in chosen:
+            yield entity_id, Role.CONTEXT, None
     for room in rooms.values():
         for entity_id in room.rivals:
             yield entity_id, Role.RIVAL, room.room_id

@@ -96,11 +96,12 @@ def test_pinball_is_the_mean_quantile_loss() -> None:
     assert pinball(told, np.array([25.0]))[0] == pytest.approx(np.mean(loss))
 
 
-def day_of(gate: Gate, number: int, gain: float, events: int = 3) -> None:
+def day_of(gate: Gate, number: int, gain: float, events: int = 3, late: float = 0.0) -> None:
     base = RNG.uniform(20, 40, (4, 40))
     squared = np.full((5, 40, len(HORIZONS)), 0.2)
     squared[0, :, :2] = 0.1
-    gate.learn(number, events, base.min(axis=0) - gain, base, squared)
+    error = np.where(np.arange(40) % 4 == 0, np.nan, RNG.choice([-30.0, 30.0], 40) + late)
+    gate.learn(number, events, base.min(axis=0) - gain, base, squared, error)
 
 
 def state(gate: Gate) -> tuple[bool, str | None]:
@@ -125,6 +126,51 @@ def test_the_gate_opens_for_the_better_and_says_why_it_is_shut() -> None:
     other = Gate()
     other.restore(gate.to_json())
     assert other.to_json() == gate.to_json()
+
+
+def test_what_gains_on_the_mean_by_chance_alone_is_not_published() -> None:
+    opened = 0
+    for _ in range(40):
+        gate = Gate()
+        for number in range(20):
+            # Better than the best baseline now and then, worse as often.
+            base = np.full((4, 20), 30.0)
+            own = base[0] - RNG.normal(0.0, 10.0)
+            gate.learn(number, 3, own, base, np.full((5, 20, len(HORIZONS)), 0.2), np.zeros(20))
+        opened += gate.open
+    assert opened < 20
+
+
+def test_what_is_late_on_the_mean_is_not_published() -> None:
+    gate = Gate()
+    for number in range(15):
+        day_of(gate, number, 5.0, late=40.0)
+    assert not gate.open
+    assert gate.reason == "its times were late on the mean"
+
+
+def test_stated_times_come_to_be_neither_early_nor_late() -> None:
+    conformal = Conformal()
+    errors: list[float] = []
+    for day in range(120):
+        waits = np.minimum(RNG.exponential(60, 20), CAP)
+        cdf = cdf_of(np.full((20, BINS), 1 - np.exp(-5 / 60)))
+        told = quantiles(conformal.told(cdf), np.full((20, 1), 0.5))[:, 0]
+        if day > 30:
+            errors += (told - waits).tolist()
+        conformal.learn(cdf, waits)
+    # The median of such waits is 18 minutes early on the mean.
+    assert abs(np.mean(errors)) < 5
+
+
+def test_calibration_goes_on_after_a_restart() -> None:
+    one, other = Conformal(), Conformal()
+    cdf = cdf_of(np.full((20, BINS), 0.05))
+    for _ in range(5):
+        one.learn(cdf, RNG.exponential(200, 20).clip(max=CAP))
+    other.restore(one.to_json())
+    assert np.array_equal(one.levels, other.levels)
+    assert np.array_equal(one.told(cdf), other.told(cdf))
 
 
 def test_where_nothing_happens_nothing_is_published() -> None:

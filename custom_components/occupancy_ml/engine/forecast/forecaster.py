@@ -45,9 +45,8 @@ class Forecaster:
 
     def __init__(self, store: Store, home: Home) -> None:
         self._store, self._clock = store, LocalClock(home.time_zone)
-        self._context = Context(
-            sensor for sensor in home.sensors if sensor.role in (Role.CONTEXT, Role.WORKDAY)
-        )
+        named_sensors = (sensor for sensor in home.sensors if sensor.role in (Role.CONTEXT, Role.WORKDAY))
+        self._context = Context(named_sensors, self._clock)
         self.layout = Layout.of(home, self._context.names)
         named = [self.layout.processes, self.layout.bedrooms, self.layout.context]
         self.key = f"{zlib.crc32(json.dumps(named).encode()):08x}"

@@ -1,7 +1,7 @@
 """The gate: a forecast is published only where it has beaten the best baseline on this home, out of sample.
 
 Per process and direction, over the last four weeks of scored moments; for P(occupied) per minutes ahead as well. Days
-are the unit: moments of one day overlap.
+are the unit, since moments of one day overlap: what counts is the lower bound of the mean gain of a day.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ CERTAIN = 0.03
 _DAYS = 28
 _LEAST_DAYS = 10
 _LEAST_EVENTS = 8
-# Opened by so much better than the best baseline, and by so many standard errors of the daily mean.
-_SKILL, _ERRORS = 0.01, 0.3
+# Opened where the gain of a day is above 0 by so many standard errors of its mean (80 %, one-sided).
+_ERRORS = 0.84
+# Shut where stated times are early or late on the mean by more than this share of their mean error.
+_BIAS = 0.3
 
 
 def pinball(quantiles: Floats, wait: Floats) -> Floats:
@@ -41,7 +43,7 @@ class Gate:
     """One process and direction."""
 
     def __init__(self) -> None:
-        # By day: ordinal, moments, events, then sums of losses of the model and of each baseline.
+        # By day: ordinal, moments, events, sums of the losses of the model and of each baseline, of errors and their size.
         self._days: deque[list[float]] = deque(maxlen=_DAYS)
         # By day: for each horizon moments and sums of squared errors of the model and of each baseline.
         self._ahead: deque[Floats] = deque(maxlen=_DAYS)
@@ -49,7 +51,9 @@ class Gate:
         self.reason: str | None = "fewer than 10 days were scored"
         self.horizons: tuple[int, ...] = ()
 
-    def learn(self, day: int, events: int, model: Floats, baselines: Floats, squared: Floats) -> None:
+    def learn(
+        self, day: int, events: int, model: Floats, baselines: Floats, squared: Floats, error: Floats
+    ) -> None:
         """Take in a day.
 
         Args:
@@ -58,34 +62,37 @@ class Gate:
             model: (n,) losses of the model.
             baselines: (4, n) of the baselines; nan where one has nothing to say.
             squared: (1 + 4, n, len(HORIZONS)) squared errors of P(occupied); nan where not known.
+            error: (n,) minutes by which the stated time was late; nan where no change came.
         """
         known = np.isfinite(model) & np.isfinite(baselines).all(axis=0)
         if known.any():
-            self._days.append(
-                [day, int(known.sum()), events, model[known].sum(), *baselines[:, known].sum(axis=1)]
-            )
+            losses = [model[known].sum(), *baselines[:, known].sum(axis=1)]
+            errors = [np.nansum(error), np.nansum(np.abs(error))]
+            self._days.append([day, int(known.sum()), events, *losses, *errors])
             both = np.isfinite(squared).all(axis=0)
             sums = np.where(both, squared, 0.0).sum(axis=1)
             self._ahead.append(np.concatenate([both.sum(axis=0)[None], sums]))
         self._decide()
 
     def _decide(self) -> None:
-        days = np.array(self._days, dtype=np.float64).reshape(-1, 8)
+        days = np.array(self._days, dtype=np.float64).reshape(-1, 10)
         if len(days) < _LEAST_DAYS:
             self._shut(f"fewer than {_LEAST_DAYS} days were scored")
             return
         if days[:, 2].sum() < _LEAST_EVENTS:
             self._shut(f"it changed fewer than {_LEAST_EVENTS} times in the days that were scored")
             return
-        totals = days[:, 3:].sum(axis=0)
-        best = 1 + int(totals[1:].argmin())
-        gain = days[:, 3 + best] - days[:, 3]
-        skill = 1 - totals[0] / max(totals[best], 1e-9)
-        error = gain.std(ddof=1) / max(abs(gain.mean()), 1e-9) / np.sqrt(len(gain))
-        better = gain.mean() > 0 and skill >= _SKILL and 1 / max(error, 1e-9) >= _ERRORS
-        # What is open stays open until it is worse by as much as it had to be better.
-        if not (better or (self.open and skill > -_SKILL)):
-            self._shut(f"it does not beat the baseline {BASELINES[best - 1].replace('_', ' ')}")
+        gain = days[:, 4:8] - days[:, 3:4]
+        spread = gain.std(axis=0, ddof=1) / np.sqrt(len(gain))
+        sure = gain.mean(axis=0) / np.maximum(spread, 1e-9)
+        worst = int(sure.argmin())
+        # What is open stays open as long as it gains at all.
+        if sure[worst] <= (0.0 if self.open else _ERRORS):
+            self._shut(f"it does not surely beat the baseline {BASELINES[worst].replace('_', ' ')}")
+            return
+        late, size = days[:, 8:].sum(axis=0)
+        if abs(late) > _BIAS * size:
+            self._shut(f"its times were {'late' if late > 0 else 'early'} on the mean")
             return
         self.open, self.reason = True, None
         ahead = np.array(self._ahead).sum(axis=0)

@@ -1,8 +1,8 @@
-"""Intervals that keep their promise: adaptive conformal inference (Gibbs and Candes 2021), on the levels of the PIT.
+"""Intervals that keep their promise: weighted conformal calibration (Barber and others 2023) of the levels of the PIT.
 
-A quantile that is told at level l is read off the forecast at level a(l). After each day a(l) moves by
-rate * (l - share of changes that came before the quantile): too few of them, and it is read off later. Forecasts of one
-day overlap, so a day moves it once, by the mean over its moments.
+A quantile that is told at level l is read off the forecast at level a(l): the level below which a share l of what came
+has fallen in the days before, newer days counting more. The stated time is read where earlier stated times would have
+been neither early nor late on the mean. Forecasts of one day overlap, so a day counts as one case for the levels.
 """
 
 from __future__ import annotations
@@ -13,9 +13,18 @@ import numpy as np
 
 from .bins import CAP, LEVELS, Floats, at, quantiles
 
-_RATE = 0.05
+# After so many days a day counts half; so many days that were as forecast are taken as given.
+_HALF_LIFE = 21.0
+_GIVEN_DAYS = 4.0
+# The stated time is held to the calibrated median by so many days.
+_HELD_DAYS = 3.0
+_EDGES: Floats = np.linspace(0.0, 1.0, 51)
+_GRID: Floats = np.linspace(0.01, 0.99, 50)
+"""Levels at which the stated time may be read; kept off the ends by `_LEAST_STATED`."""
+_LEAST_STATED = 0.1
 # Levels stay apart by so much, and from 0 and 1.
-_APART = 0.005
+_APART, _LEAST = 0.01, 0.002
+_MIDDLE = len(LEVELS) // 2
 
 
 class Conformal:
@@ -23,6 +32,10 @@ class Conformal:
 
     def __init__(self) -> None:
         self.levels = np.array(LEVELS)
+        self._days = 0.0
+        # By bin of the PIT, how much came there; by level, the sum of the errors of a time read there.
+        self._mass = np.zeros(len(_EDGES) - 1)
+        self._errors = np.zeros(len(_GRID))
 
     def learn(self, cdf: Floats, wait: Floats) -> None:
         """Take in a day.
@@ -33,39 +46,46 @@ class Conformal:
         """
         if not len(wait):
             return
-        last = cdf[:, -1]
-        reached = at(cdf, wait[:, None])[:, 0]
-        beyond = wait >= CAP
+        keep = 0.5 ** (1 / _HALF_LIFE)
+        came = wait < CAP
+        last = cdf[:, -1:]
         # What came beyond 24 hours came somewhere in the mass that is left there.
-        share = np.clip((self.levels - last[:, None]) / np.maximum(1 - last[:, None], 1e-9), 0.0, 1.0)
-        before = np.where(beyond[:, None], share, reached[:, None] <= self.levels)
-        hit = before.mean(axis=0)
-        drive = np.array(LEVELS) - hit
-        middle = len(LEVELS) // 2
-        came = ~beyond
-        if came.any():
-            told = np.minimum(
-                quantiles(cdf[came], np.full((int(came.sum()), 1), self.levels[middle]))[:, 0], CAP
-            )
-            error = told - wait[came]
-            # The stated time is to be neither early nor late on the mean as well: of a skewed wait the median is early.
-            lean = error.sum() / max(np.abs(error).sum(), 1e-9)
-            drive[middle] = 0.25 * drive[middle] - 0.5 * lean
-        self.levels = self.levels + _RATE * drive
-        room = _APART * np.arange(1, len(LEVELS) + 1)
-        self.levels = np.maximum.accumulate(np.clip(self.levels, room, 1 - room[::-1]))
-        self.levels = np.clip(self.levels + 1e-6 * np.arange(len(LEVELS)), 0.0, 1.0)
+        beyond = np.clip((_EDGES - last) / np.maximum(1 - last, 1e-9), 0.0, 1.0)
+        below = np.where(came[:, None], at(cdf, wait[:, None]) <= _EDGES, beyond)
+        below[:, 0], below[:, -1] = 0.0, 1.0
+        self._mass = keep * self._mass + np.diff(below, axis=1).mean(axis=0)
+        self._days = keep * self._days + 1.0
+        read = quantiles(cdf[came], np.repeat(_GRID[None], int(came.sum()), axis=0))
+        self._errors = keep * self._errors + (np.minimum(read, CAP) - wait[came, None]).sum(axis=0)
+        self._settle()
+
+    def _settle(self) -> None:
+        """The levels that follow from the days so far."""
+        mass = self._mass + _GIVEN_DAYS / len(self._mass)
+        levels = np.interp(LEVELS, np.concatenate([[0.0], np.cumsum(mass)]) / mass.sum(), _EDGES)
+        if self._errors.any():
+            even = float(np.interp(0.0, self._errors, _GRID))
+            trust = self._days / (self._days + _HELD_DAYS)
+            stated = (1 - trust) * levels[_MIDDLE] + trust * even
+            levels[_MIDDLE] = np.clip(stated, _LEAST_STATED, 1 - _LEAST_STATED)
+        for n in range(_MIDDLE - 1, -1, -1):
+            levels[n] = min(levels[n], levels[n + 1] - _APART)
+        for n in range(_MIDDLE + 1, len(levels)):
+            levels[n] = max(levels[n], levels[n - 1] + _APART)
+        self.levels = np.clip(levels, _LEAST, 1 - _LEAST)
 
     def told(self, cdf: Floats) -> Floats:
         """(n, BINS) the forecasts as they are told."""
         result: Floats = np.interp(cdf, [0.0, *self.levels, 1.0], [0.0, *LEVELS, 1.0])
         return result
 
-    def to_json(self) -> list[float]:
-        """The map."""
-        levels: list[float] = self.levels.tolist()
-        return levels
+    def to_json(self) -> dict[str, Any]:
+        """The whole state."""
+        return {"days": self._days, "mass": self._mass.tolist(), "errors": self._errors.tolist()}
 
-    def restore(self, value: list[Any]) -> None:
+    def restore(self, value: dict[str, Any]) -> None:
         """Take over what `to_json` gave."""
-        self.levels = np.array(value, dtype=np.float64)
+        self._days = value["days"]
+        self._mass, self._errors = np.array(value["mass"]), np.array(value["errors"])
+        if self._days:
+            self._settle()

@@ -20,7 +20,7 @@ from ..snapshot import FoundBy, RoutineChange
 from ..store import Store
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
-from .bins import HORIZONS, LEVELS, Floats, quantiles
+from .bins import CAP, HORIZONS, LEVELS, Floats, quantiles
 from .gate import CERTAIN, Gate, pinball
 from .model import Answer, ProcessModel, baseline_cdfs
 from .moments import MOMENT_US, Layout, Moments, Watch
@@ -217,6 +217,9 @@ class Learner:
         label = self._clock.at(int(day.time_us[len(day) // 2])).date()
         known = np.isfinite(day.wait) & np.isfinite(mine)
         certain = certain_of(day.chance)
+        read = answer.quantiles
+        own = pinball(read, day.wait)
+        late = np.where(day.wait < CAP, np.minimum(read[:, len(LEVELS) // 2], CAP) - day.wait, np.nan)
         scores = []
         for side in (0, 1):
             ours = known & (day.state == side)
@@ -235,9 +238,8 @@ class Learner:
             shown = int((ours & published).sum())
             scores.append(ForecastScore(process, label.isoformat(), side == 0, int(ours.sum()), shown, sums))
             sure = ours & certain
-            own = pinball(answer.quantiles, day.wait)
             learned.gates[side].learn(
-                label.toordinal(), sums["events"], own[sure], base[:, sure], squared[:, sure]
+                label.toordinal(), sums["events"], own[sure], base[:, sure], squared[:, sure], late[sure]
             )
         self._store.forecasts.write_scores(scores)
         if known.any():
