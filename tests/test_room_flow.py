@@ -7,11 +7,13 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import area_registry as ar
+from homeassistant.helpers import area_registry as ar, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.const import DOMAIN, SUBENTRY_ROOM
+from custom_components.occupancy_ml.engine.home import Role
+from custom_components.occupancy_ml.home_builder import home_from_entry
 from tests.flow_pages import (
     HALL,
     KITCHEN,
@@ -216,6 +218,7 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
     kept = {"raw_events": 30, "features": 84, "predictions": 60, "episodes": 1095, "daily_scores": 1095}
     kept |= {"routine_days": 90, "routine_weeks": 364, "routine_months": 1095}
     sections: dict[str, Any] = {
+        "workday": [],
         "pets": False,
         "sleep": {},
         "suggestions": {"bar": 75, "allowed": [], "notify": False},
@@ -240,6 +243,40 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
-    assert dict(entry.options) == {"persons": ["person.ada"], "night_hour": 2, "routine_only": []}
+    assert dict(entry.options) == {
+        "persons": ["person.ada"],
+        "night_hour": 2,
+        "routine_only": [],
+        "workday": [],
+    }
     assert isinstance(entry.options["night_hour"], int)
     assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_workday_sensor_is_found_and_can_be_chosen_or_left_out(
+    hass: HomeAssistant, entry: ConfigEntry
+) -> None:
+    """That of the workday integration is used unasked; what the user leaves empty stays empty."""
+
+    def watched() -> list[str]:
+        home = home_from_entry(hass, entry)
+        return [sensor.entity_id for sensor in home.sensors if sensor.role is Role.WORKDAY]
+
+    assert watched() == []
+    registry = er.async_get(hass)
+    found = registry.async_get_or_create("binary_sensor", "workday", "holidays").entity_id
+    hass.states.async_set("input_boolean.shift", "on")
+    assert watched() == [found]
+    flows = hass.config_entries.options
+    result = await flows.async_init(entry.entry_id)
+    filled = suggested(result)
+    assert filled["workday"] == [found]
+    result = await flows.async_configure(result["flow_id"], {**filled, "workday": ["input_boolean.gone"]})
+    assert result["errors"] == {"base": "entity_missing"}
+    result = await flows.async_configure(result["flow_id"], {**filled, "workday": ["input_boolean.shift"]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert watched() == ["input_boolean.shift"]
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "workday": []})
+    assert watched() == []
+    await hass.async_block_till_done()

@@ -102,10 +102,15 @@ def reasons(parts: Mapping[str, float], recency: Recency, now_us: int) -> tuple[
         recency: what happened last.
         now_us: the moment.
     """
-    found = [_reason(group, value, recency, now_us) for group, value in parts.items() if abs(value) >= _LEAST]
+    told: dict[tuple[str, int | None, str | None], float] = {}
     small = sum(value for value in parts.values() if abs(value) < _LEAST)
-    if small:
-        found.append(_reason("small", small, recency, now_us))
+    for group, value in (*parts.items(), ("small", small)):
+        if abs(value) >= _LEAST or (group == "small" and small):
+            reason = _reason(group, value, recency, now_us)
+            # What two parts say in the same words is one reason.
+            words = (reason.text, reason.time_us, reason.room_id)
+            told[words] = told.get(words, 0.0) + value
+    found = [Reason(text, value, time_us, room_id) for (text, time_us, room_id), value in told.items()]
     return tuple(sorted(found, key=lambda reason: -abs(reason.contribution)))
 
 
