@@ -71,7 +71,7 @@ class HazardRegression(ABC):
             ours = rows.believed == bool(side)
             if fitted is None or not ours.any():
                 continue
-            asked = rows.take(ours)
+            asked = rows if ours.all() else rows.take(ours)
             cases = all_periods(asked)
             values = scaled(self.chosen(asked), fitted["mean"], fitted["scale"])
             score = self.design(values, asked, cases) @ fitted["beta"]

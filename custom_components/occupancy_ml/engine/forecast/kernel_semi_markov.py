@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .bins import BINS, CAP, HORIZONS, STEP, Floats, hazard_of
 from .rows import Rows
@@ -18,6 +19,8 @@ from .rows import Rows
 _DAY = 1440.0
 # Moments further away on the clock (minutes) are not looked at.
 _REACH = 120.0
+# Comparisons that are kept for the next kernel: a slice's.
+_MOST_COMPARED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,48 @@ BY_CLOCK = Kernel(clock=30.0, elapsed=2.5, other_day=0.1, other_place=0.5, ancho
 """For people who live by the clock: a change keeps its time of day, however long ago the last one was."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """How the moments near a row's time of day differ from it; what every kernel weighs.
+
+    Attributes:
+        near: which of the rows of its side.
+        clock: (m,) squared distances by the clock.
+        elapsed: (m,) of the logarithm of the time in the state.
+        chance: (m,) of the believed probability.
+        days: (m,) their age.
+        other_days: (m,) how many of today and tomorrow are of another kind.
+        other_place: (m,) whether somebody was elsewhere.
+    """
+
+    near: slice
+    clock: Floats
+    elapsed: Floats
+    chance: Floats
+    days: Floats
+    other_days: Floats
+    other_place: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, ours: Rows, rows: Rows, number: int) -> _Near:
+        """Compare a row with the rows of its side, which are by clock."""
+        clock = rows.clock[number]
+        begin, end = np.searchsorted(ours.clock, [clock - _REACH, clock + _REACH])
+        near = slice(int(begin), int(end))
+        other = (ours.free[near] != rows.free[number]).astype(np.float32)
+        if clock >= _DAY / 2:  # what comes next may come tomorrow
+            other += ours.eve[near] != rows.eve[number]
+        return cls(
+            near,
+            (ours.clock[near] - clock) ** 2,
+            (np.log1p(ours.elapsed[near]) - math.log1p(rows.elapsed[number])) ** 2,
+            (ours.chance[near] - rows.chance[number]) ** 2,
+            (rows.day[number] - ours.day[near]).astype(np.float32),
+            other,
+            ours.place[near] != rows.place[number],
+        )
+
+
 class KernelSemiMarkov:
     """The member; also answers what P(occupied) will be."""
 
@@ -65,12 +110,14 @@ class KernelSemiMarkov:
         """
         self.kernel, self.name = kernel or Kernel(), name
         self.sides: list[Rows | None] = [None, None] if tables is None else tables.sides
+        self.compared: dict[tuple[int, float, float], _Near] = {} if tables is None else tables.compared
         self._own = tables is None
 
     def fit(self, rows: Rows) -> None:
         """Take in rows whose wait is known; what was taken in before is forgotten."""
         if not self._own:
             return
+        self.compared.clear()
         rows = rows.slim().take(np.isfinite(rows.wait))
         for side in (0, 1):
             ours = rows.take(rows.believed == bool(side))
@@ -100,21 +147,22 @@ class KernelSemiMarkov:
         ours = self.sides[int(rows.believed[number])]
         if ours is None or not len(ours):
             return None
-        kernel, clock = self.kernel, rows.clock[number]
-        begin, end = np.searchsorted(ours.clock, [clock - _REACH, clock + _REACH])
-        if begin == end:
-            return None
-        near = slice(int(begin), int(end))
-        away = (ours.clock[near] - clock) / kernel.clock
-        longer = (np.log1p(ours.elapsed[near]) - math.log1p(rows.elapsed[number])) / kernel.elapsed
-        surer = (ours.chance[near] - rows.chance[number]) / kernel.chance
-        days = (rows.day[number] - ours.day[near]) / kernel.half_life
-        weights = np.exp(-0.5 * (away**2 + longer**2 + surer**2) - math.log(2) * days)
-        weights *= np.where(ours.free[near] == rows.free[number], 1.0, kernel.other_day)
-        if clock >= _DAY / 2:  # what comes next may come tomorrow
-            weights *= np.where(ours.eve[near] == rows.eve[number], 1.0, kernel.other_day)
-        weights *= np.where(ours.place[near] == rows.place[number], 1.0, kernel.other_place)
-        return ours, near, weights
+        key = (int(rows.time_us[number]), float(rows.chance[number]), float(rows.elapsed[number]))
+        found = self.compared.get(key)
+        if found is None:
+            if len(self.compared) >= _MOST_COMPARED:
+                self.compared.clear()
+            found = self.compared[key] = _Near.of(ours, rows, number)
+        kernel = self.kernel
+        weights = np.exp(
+            found.clock * (-0.5 / kernel.clock**2)
+            + found.elapsed * (-0.5 / kernel.elapsed**2)
+            + found.chance * (-0.5 / kernel.chance**2)
+            + found.days * (-math.log(2) / kernel.half_life)
+            + found.other_days * math.log(kernel.other_day)
+            + found.other_place * math.log(kernel.other_place)
+        )
+        return ours, found.near, weights
 
     def cdf(self, rows: Rows, *, ahead: bool = True) -> tuple[Floats, Floats, Floats]:
         """(n, BINS) distributions, (n, len(HORIZONS)) P(occupied then), (n,) how many moments they rest on.
@@ -127,7 +175,7 @@ class KernelSemiMarkov:
         mass = np.zeros(len(rows))
         for n in range(len(rows)):
             found = self.weights(rows, n)
-            if found is None:
+            if found is None or not len(found[2]):
                 continue
             ours, near, weights = found
             wait = ours.wait[near]

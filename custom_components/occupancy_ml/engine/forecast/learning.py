@@ -24,9 +24,9 @@ from .bins import CAP, HORIZONS, LEVELS, Floats, quantiles
 from .gate import CERTAIN, Gate, pinball
 from .model import Answer, ProcessModel, baseline_cdfs
 from .moments import MOMENT_US, Layout, Moments, Watch
-from .processes import Process
+from .processes import Bools, Ints, Process
 from .recurrent import Recurrent
-from .rows import Rows, rows_of
+from .rows import Rows, clock_of, rows_of
 from .telling import told_of
 from .validator import Told, sums_of
 
@@ -118,23 +118,25 @@ class Learner:
         for process, learned in self.learned.items():
             if now_us - learned.refitted_us >= _REFIT_US:
                 self.queue.add(process, Cause.SCHEDULE)
+        moments, when = Moments.of(self._layout, times_us, vectors), clock_of(self._clock, times_us)
+        yield 0.2
         order = [*self.queue, *(p for p in self.learned if p not in self.queue)]
         for number, process in enumerate(order):
-            for _ in self._learn(process, times_us, vectors, cut_us, now_us):
+            for _ in self._learn(process, moments, when, cut_us, now_us):
                 yield 0.2 + 0.8 * number / len(order)
 
     def _learn(
         self,
         process: str,
-        times_us: np.ndarray[Any, np.dtype[np.int64]],
-        vectors: Any,
+        moments: Moments,
+        when: tuple[Ints, Floats, Bools],
         cut_us: int,
         now_us: int,
     ) -> Iterator[None]:
         learned = self.learned[process]
         number = self._layout.processes.index(process)
-        first_us = int(times_us[0])
-        rows = self._rows(number, process, times_us, vectors)
+        first_us = int(moments.time_us[0])
+        rows = self._rows(number, process, moments, when)
         yield
         start_us = max(learned.learned_us, first_us + _FIRST_US, cut_us - _CATCH_UP_US)
         while cut_us - start_us >= _LEAST_NEW_US:
@@ -154,13 +156,11 @@ class Learner:
             self._save(process, learned, now_us)
         yield
 
-    def _rows(self, number: int, process: str, times_us: Any, vectors: Any) -> Rows:
+    def _rows(self, number: int, process: str, moments: Moments, when: tuple[Ints, Floats, Bools]) -> Rows:
         """All rows of a process over the history, with what came."""
-        episodes = self._store.episodes.read(
-            process, int(times_us[0]) - DAY_US, int(times_us[-1]) + 2 * DAY_US
-        )
-        moments = Moments.of(self._layout, times_us, vectors)
-        return rows_of(self._layout, moments, self._clock, number, Process.of(episodes))
+        first_us, last_us = int(moments.time_us[0]), int(moments.time_us[-1])
+        episodes = self._store.episodes.read(process, first_us - DAY_US, last_us + 2 * DAY_US)
+        return rows_of(self._layout, moments, self._clock, number, Process.of(episodes), when)
 
     def _fit(self, process: str, learned: Learned, rows: Rows, until_us: int, now_us: int) -> Iterator[None]:
         """Let the models learn from all rows before a time."""
@@ -384,7 +384,8 @@ class Learner:
         if not len(times_us):
             return
         number = self._layout.processes.index(process)
-        rows = self._rows(number, process, times_us, vectors)
+        moments = Moments.of(self._layout, times_us, vectors)
+        rows = self._rows(number, process, moments, clock_of(self._clock, times_us))
         learned.model.restore(header, arrays, rows)
         if against is not None:
             header, arrays = unpack(_KIND, against)

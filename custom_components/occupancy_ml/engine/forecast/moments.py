@@ -82,7 +82,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Moments of a home, by time.
+    """Moments of a home, by time; in half precision as they are stored, or in double as they are made.
 
     Attributes:
         time_us: (T,).
@@ -95,18 +95,18 @@ class Moments:
     """
 
     time_us: NDArray[np.int64]
-    rooms: Floats
-    chance: Floats
-    elapsed: Floats
-    home: Floats
-    context: Floats
-    echo: Floats
+    rooms: NDArray[Any]
+    chance: NDArray[Any]
+    elapsed: NDArray[Any]
+    home: NDArray[Any]
+    context: NDArray[Any]
+    echo: NDArray[Any]
 
     @classmethod
-    def of(cls, layout: Layout, time_us: NDArray[np.int64], vectors: Floats) -> Moments:
-        """From (T, layout.size) vectors."""
+    def of(cls, layout: Layout, time_us: NDArray[np.int64], vectors: NDArray[Any]) -> Moments:
+        """From (T, layout.size) vectors; what comes out are views of them."""
         r, k, p = layout.rooms, len(_CHOSEN), len(layout.processes)
-        parts = np.split(vectors.astype(np.float64), np.cumsum([r * k, p, p, 7, len(layout.context)]), axis=1)
+        parts = np.split(vectors, np.cumsum([r * k, p, p, 7, len(layout.context)]), axis=1)
         return cls(time_us, parts[0].reshape(-1, r, k), *parts[1:])
 
 

@@ -103,14 +103,14 @@ def rows_of(
             later[:, column], _, _ = process.at(moments.time_us + ahead * MINUTE_US)
     r = layout.rooms
     own = moments.rooms[:, number] if number < r else np.zeros((n, moments.rooms.shape[2]))
-    elapsed = np.log1p(moments.elapsed)
+    chance, elapsed = (a[:, number].astype(np.float64) for a in (moments.chance, moments.elapsed))
     features = np.concatenate(
         [
             own,
-            elapsed[:, [number, r, r + 1]],
+            np.log1p(moments.elapsed[:, [number, r, r + 1]].astype(np.float64)),
             moments.chance,
             moments.home[:, 1:],
-            np.nan_to_num(moments.context),
+            np.nan_to_num(moments.context) if layout.context else moments.context,
             moments.echo,
         ],
         axis=1,
@@ -121,9 +121,9 @@ def rows_of(
         minute,
         free,
         (day % 7) >= 5,
-        moments.chance[:, number] >= 0.5,
-        moments.chance[:, number],
-        moments.elapsed[:, number],
+        chance >= 0.5,
+        chance,
+        elapsed,
         moments.home[:, 0].astype(np.int64),
         features,
         state,
