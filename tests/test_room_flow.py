@@ -224,7 +224,8 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
         "suggestions": {"bar": 75, "allowed": [], "notify": False},
         "storage": {**kept, "size_mb": 500},
     }
-    assert suggested(result) == {**OPTIONS, **sections}
+    context: dict[str, list[str]] = {"next_alarm": [], "calendar": [], "weather": [], "travel": []}
+    assert suggested(result) == {**OPTIONS, **sections, "context": context}
     for answer, error in (
         ({"persons": ["person.nobody"], "night_hour": 2}, "entity_missing"),
         ({"routine_only": ["light.kitchen_ceiling"], "night_hour": 2}, "entity_in_room"),
@@ -247,7 +248,6 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
         "persons": ["person.ada"],
         "night_hour": 2,
         "routine_only": [],
-        "workday": [],
     }
     assert isinstance(entry.options["night_hour"], int)
     assert entry.state is ConfigEntryState.LOADED
@@ -277,6 +277,9 @@ async def test_a_workday_sensor_is_found_and_can_be_chosen_or_left_out(
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     assert watched() == ["input_boolean.shift"]
-    hass.config_entries.async_update_entry(entry, options={**entry.options, "workday": []})
-    assert watched() == []
+    for chosen, kept in ([], []), ([found], None):
+        result = await flows.async_init(entry.entry_id)
+        result = await flows.async_configure(result["flow_id"], {**suggested(result), "workday": chosen})
+        await hass.async_block_till_done()
+        assert (entry.options.get("workday"), watched()) == (kept, chosen)
     await hass.async_block_till_done()

@@ -140,11 +140,13 @@ async def test_reasons_that_are_no_longer_so_are_written_again_now_and_then(
 
     def say(text: str, *, minutes: int, moving: bool = False) -> list[int]:
         found = []
+        time_us = coordinator_of(entry).data.time_us
         for minute in range(minutes):
-            time_us = coordinator_of(entry).data.time_us if moving or not minute else time_us  # noqa: F821
+            if moving:
+                time_us = coordinator_of(entry).data.time_us
             told = (Reason(text, 1.0, time_us), Reason("other small signs", 0.001 * minute))
             before = len(writes.states)
-            show(entry, replace(kitchen(0.80 + 0.002 * minute), reasons=told))
+            show(entry, replace(kitchen(0.80 + 0.001 * minute), reasons=told))
             if len(writes.states) > before:
                 found.append(minute)
                 as_of = state(hass, OCCUPANCY).attributes["as_of"]

@@ -264,6 +264,9 @@ class HomeOptionsFlow(OptionsFlow):
         problem = find_problem(self.hass, chosen, taken)
         if problem := problem or find_sleep_problem(self.hass, options.get(CONF_SLEEP, {})):
             return self.async_show_form(step_id="init", data_schema=self._schema(options), **_shown(problem))
+        if options[CONF_WORKDAY] == workday_sensors(self.hass):
+            # As found, also when another is found one day.
+            del options[CONF_WORKDAY]
         return self.async_create_entry(data=options)
 
     @callback

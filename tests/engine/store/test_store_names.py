@@ -96,6 +96,6 @@ def test_a_renamed_entity_is_renamed_in_texts_and_another_that_is_named_like_it_
         "duration|my_light.hall",
     ]
     # What others were told of stays as it was.
-    statuses = dict(store.database.all("SELECT key, status FROM suggestions"))
+    statuses: dict[str, str] = dict(store.database.all("SELECT key, status FROM suggestions"))
     assert statuses["duration|light.flur"] == "withdrawn"
     assert statuses["duration|light.hall_2"] == "draft"
