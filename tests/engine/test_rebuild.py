@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from custom_components.occupancy_ml.engine import archive, pipeline, tracker
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event, Origin
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.pipeline import Engine
@@ -167,6 +168,29 @@ def test_episodes_of_the_whole_history_are_kept_and_what_nights_found_stays(tmp_
         replace(e, end_us=min(e.end_us, noted.start_us)) for e in found if e.start_us < noted.start_us
     ]
     engine.close()
+
+
+def test_rows_of_an_older_feature_set_are_made_again_from_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an older version kept is not mixed with the new: state, rows and models wait for a rebuild."""
+    events = [event for event in SIMULATED.events if event.time_us <= SIMULATED.start_us + 4 * HOUR_US]
+    start_us, end_us = events[0].time_us - 1, SIMULATED.start_us + 4 * HOUR_US
+    with monkeypatch.context() as older:
+        for module in (archive, pipeline, tracker):
+            older.setattr(module, "FEATURE_SET_VERSION", FEATURE_SET_VERSION - 1)
+        _, engine = live(tmp_path / "home.db", SIMULATED.home, events, start_us, end_us)
+        old = engine.store.features.count(FEATURE_SET_VERSION - 1)
+        engine.close()
+    engine = Engine.open(tmp_path / "home.db", SIMULATED.home, end_us, durable=False)
+    assert engine.needs_rebuild
+    assert (engine.store.features.count(), engine.store.features.count(FEATURE_SET_VERSION)) == (old, 0)
+    list(engine.rebuild(end_us))
+    _, fresh = live(tmp_path / "fresh.db", SIMULATED.home, events, start_us, end_us)
+    assert engine.store.features.count() == engine.store.features.count(FEATURE_SET_VERSION) == old > 100
+    assert same_rows(engine, fresh, end_us)
+    engine.close()
+    fresh.close()
 
 
 def test_a_rebuild_of_nothing_ends_at_once(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def rebuilt(
         return None
     start_us = max(span[0], present_us() - _LOOK_BACK_US)
     tracker = Tracker(home, start_us)
+    for _ in store.features.delete_other_versions(FEATURE_SET_VERSION):
+        yield 0.0
     store.features.delete_from(start_us // WINDOW_US * WINDOW_US, FEATURE_SET_VERSION)
     rows: list[FeatureRow] = []
     learned_us = start_us

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 import json
 
@@ -17,6 +17,7 @@ from .names import Names
 # Half precision: features are counts, ages and shares on a compressed scale, three
 # digits are enough, and 84 days of 20 rooms stay small.
 _STORED = np.dtype("<f2")
+_SLICE_ROWS = 1_000
 _LARGEST = float(np.finfo(np.float16).max)
 
 _UPSERT = """
@@ -168,11 +169,18 @@ class FeatureRows:
             (time_us, version),
         ).rowcount
 
-    def delete_other_versions(self, version: int) -> int:
-        """Forget the rows of all other feature set versions; how many there were."""
-        return self._database.execute(
-            "DELETE FROM features WHERE feature_set_version <> ?", (version,)
-        ).rowcount
+    def delete_other_versions(self, version: int) -> Iterator[int]:
+        """Forget the rows of all other feature set versions, a slice at a time; yields how many went."""
+        for (room,) in self._database.all("SELECT id FROM rooms ORDER BY id"):
+            gone = _SLICE_ROWS
+            while gone == _SLICE_ROWS:
+                gone = self._database.execute(
+                    "DELETE FROM features WHERE (room, window_end_us, feature_set_version) IN"
+                    " (SELECT room, window_end_us, feature_set_version FROM features"
+                    f" WHERE room = ? AND feature_set_version <> ? LIMIT {_SLICE_ROWS})",
+                    (room, version),
+                ).rowcount
+                yield gone
 
     def span(self, version: int) -> tuple[int, int] | None:
         """Start of the first and end of the last window, None where there are no rows."""
