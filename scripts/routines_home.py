@@ -60,9 +60,9 @@ def main() -> int:
     return 0
 
 
-def found_in(home: Home, events: Sequence[Event], path: Path) -> list[Pattern]:
-    """The patterns of all days of a recording, the strongest first."""
-    now_us = events[-1].time_us + MINUTE_US
+def found_in(home: Home, events: Sequence[Event], path: Path, now_us: int | None = None) -> list[Pattern]:
+    """The patterns of all days that had ended by a moment (that of the last event where left out), the strongest first."""
+    now_us = events[-1].time_us + MINUTE_US if now_us is None else now_us
     days = (now_us - events[0].time_us) // DAY_US + 2
     store = Store.open(path, now_us)
     roles = {s.entity_id: (s.role, s.room_id) for s in home.sensors}

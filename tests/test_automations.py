@@ -10,12 +10,12 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.occupancy_ml.automations import AutomationEditor, InvalidAutomationError
+from custom_components.occupancy_ml.engine.routines.patterns import Act
 from custom_components.occupancy_ml.engine.routines.suggestions import candidates as candidates_module
 from custom_components.occupancy_ml.engine.routines.suggestions.candidates import is_settable
 from custom_components.occupancy_ml.engine.routines.suggestions.compose import Names, automation
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import (
     WORKDAYS,
-    Action,
     AtTime,
     Becomes,
     HomeBecomes,
@@ -26,7 +26,7 @@ from custom_components.occupancy_ml.engine.routines.suggestions.proposal import 
 from tests.a_home import settle
 
 NAMES = Names(occupancy={"den": "binary_sensor.den_occupancy"})
-LAMP = Action("light.lamp", "on")
+LAMP = Act("light.lamp", "on")
 TRIGGERS: dict[str, Trigger] = {
     "time": AtTime(1439),
     "state": Becomes("binary_sensor.motion", "on"),
@@ -36,7 +36,7 @@ TRIGGERS: dict[str, Trigger] = {
     "away": HomeBecomes(False),
 }
 ACTIONS = [
-    Action(f"{domain}.thing", state)
+    Act(f"{domain}.thing", state)
     for domain, states in sorted(candidates_module._SETTABLE.items())
     for state in sorted(states)
 ]

@@ -21,6 +21,9 @@ from tests.simulator.simulation import simulate
 
 _SECOND = MICROSECONDS
 _AWAKE = (7 * 60, 23 * 60)
+# Here stand the things that have no room of their own. They act while people are up, so that the room itself wakes
+# with them: true, but not planted.
+WORKSHOP = "workshop"
 
 
 class Strength(StrEnum):
@@ -170,7 +173,7 @@ def _grown(garden: _Garden, home: Home, events: tuple[Event, ...]) -> PlantedHom
     end_us = garden.clock.day_bounds(garden.days[-1])[1]
     grown = [event for entity_id in garden.changes for event in _events(entity_id, garden, start_us, end_us)]
     together = sorted((*events, *grown), key=lambda event: (event.time_us, event.entity_id))
-    own = frozenset(garden.changes) | {room.room_id for room in garden.rooms}
+    own = frozenset(garden.changes) | {room.room_id for room in garden.rooms} - {WORKSHOP}
     return PlantedHome(whole, tuple(together), tuple(garden.planted), own, start_us, end_us)
 
 
@@ -207,9 +210,8 @@ def _plant(
 
 
 def _decoys(garden: _Garden) -> None:
-    """Things without a routine: lamps, switches, a door, a player, and motion in a room of its own."""
-    room = garden.room("decoy_room")
-    other = garden.room("decoy_room_of_motion")
+    """Things without a routine: lamps, switches, a door, and motion in rooms of its own."""
+    room = garden.room(WORKSHOP)
     for number in range(4):
         for entity_id, role, per_day in (
             (f"light.decoy_{number}", Role.LIGHT, 1.0 + number),
@@ -218,8 +220,10 @@ def _decoys(garden: _Garden) -> None:
             garden.noise(garden.thing(entity_id, role, room), per_day, garden.rng(entity_id))
     door = garden.thing("binary_sensor.decoy_door", Role.DOOR, room, "door")
     garden.noise(door, 5.0, garden.rng(door))
-    motion = garden.thing("binary_sensor.decoy_motion", Role.MOTION, other, "motion")
-    garden.noise(motion, 8.0, garden.rng(motion), hours=(0, 1440))
+    for number, per_day in enumerate((3.0, 8.0, 20.0)):
+        other = garden.room(f"decoy_room_{number}")
+        motion = garden.thing(f"binary_sensor.{other}_motion", Role.MOTION, other, "motion")
+        garden.noise(motion, per_day, garden.rng(motion), hours=(0, 1440))
 
 
 def _weather(garden: _Garden) -> None:

@@ -14,6 +14,7 @@ from custom_components.occupancy_ml.engine.store import Retention, Store
 from custom_components.occupancy_ml.engine.store.jobs import JobStatus
 from tests.engine.routines.homes import (
     FIRST,
+    at,
     everything,
     month_of_habits,
     night_after,
@@ -87,6 +88,21 @@ def test_a_day_again_changes_nothing(scratch: Store, tmp_path: Path) -> None:
         pass
     assert everything(store) == before
     assert store.patterns.read() == patterns
+    store.close()
+
+
+def test_days_whose_events_are_forgotten_keep_what_was_found(scratch: Store, tmp_path: Path) -> None:
+    scratch.backup_to(tmp_path / "copy.db")
+    store = Store.open(tmp_path / "copy.db", night_after(LAST))
+    before = everything(store)
+    # Half a day is gone, and the days before it.
+    store.database.execute("DELETE FROM raw_events WHERE time_us < ?", (at(FIRST + timedelta(days=9), 720),))
+    for _ in routines_of(store).backfill(DAYS, night_after(LAST)):
+        pass
+    after = everything(store)
+    for table in before:
+        if table != "duration_daily":  # what went on in the hours that are gone has no length
+            assert after[table] == before[table], table
     store.close()
 
 

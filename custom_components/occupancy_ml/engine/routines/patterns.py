@@ -107,7 +107,7 @@ class Pattern:
     - sequence: `steps` follow one another; `trigger` is the last but one, `action` the last [`gaps_s`,
       `duration_s`].
     - room based: room `room_id` is busy at `when.hours`, or people go on to [`to_room`] (then `kind` says which).
-    - duration: `action` is the state that ends; it usually lasts [`median_s`, `p10_s`, `p90_s`].
+    - duration: `trigger` is the state that usually lasts so long, `action` its end [`median_s`, `p10_s`, `p90_s`].
     - anomaly: `entities[0]` was [`kind`: silent or busy] far from what is expected [`severity`, `date`, `score`].
     - session: a bout of activity of `room_id` starts near `when.minute` [`duration_s`, `devices`].
     - day type: `action` happens more often on `when.weekdays` than on other days [`day_type`, `per_day`, `other`].

@@ -59,6 +59,8 @@ class Routines:
     def backfill(self, days: int, now_us: int) -> Iterator[float]:
         """Process the last days again, or for the first time, from what is stored. What was there is replaced.
 
+        The oldest day of which events are left may have lost its first hours: what was kept of it stays.
+
         Yields:
             The share done.
         """
@@ -66,6 +68,10 @@ class Routines:
         job = self._store.jobs.start("backfill", today.isoformat(), now_us)
         try:
             due = self._days(today - timedelta(days=days), today)
+            span = self._store.events.span()
+            known = self._store.aggregates.periods("acts_daily")
+            if due and span and due[0] == self._clock.at(span[0]).date() and due[0].isoformat() in known:
+                due = due[1:]
             if due:
                 self._forget_periods_since(due[0])
             yield from self._process(due, now_us)

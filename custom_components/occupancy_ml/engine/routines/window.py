@@ -138,6 +138,13 @@ def clock_text(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
+def lasting_text(seconds: float) -> str:
+    """A while in words."""
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+
+
 def days_text(weekdays: Sequence[int]) -> str:
     """Days of the week in words."""
     known = {

@@ -11,11 +11,11 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US, Cause, Event
 from custom_components.occupancy_ml.engine.localtime import LocalClock
+from custom_components.occupancy_ml.engine.routines.patterns import Act
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest, backtest
 from custom_components.occupancy_ml.engine.routines.suggestions.past import Past, TrackBuilder, read_past
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import (
     WORKDAYS,
-    Action,
     AtTime,
     Becomes,
     HomeBecomes,
@@ -38,7 +38,7 @@ from tests.engine.routines.suggestions.planted import (
 )
 
 CLOCK = LocalClock("Europe/Berlin")
-LAMP_ON = Action(LAMP, "on")
+LAMP_ON = Act(LAMP, "on")
 AT_SEVEN = Proposal(AtTime(19 * 60), LAMP_ON, within_s=20 * 60)
 
 
@@ -116,7 +116,7 @@ def motion_then_light(*, gap_s: int = 8, ignored: tuple[int, ...] = ()) -> list[
     return found
 
 
-MOTION_LIGHT = Proposal(Becomes(MOTION, "on"), Action(HALL_LIGHT, "on"), within_s=120)
+MOTION_LIGHT = Proposal(Becomes(MOTION, "on"), Act(HALL_LIGHT, "on"), within_s=120)
 
 
 def test_a_burst_of_triggers_is_one_firing(store: Store) -> None:
@@ -154,7 +154,7 @@ def test_a_state_has_to_last(store: Store) -> None:
         lasts = 22 if day % 4 else 5
         fan += [event(local(day, 7), FAN, "on"), event(local(day, 7, lasts), FAN, "off")]
     fill(store, fan)
-    tested = play(store, Proposal(Becomes(FAN, "on", 20 * 60), Action(FAN, "off"), within_s=300))
+    tested = play(store, Proposal(Becomes(FAN, "on", 20 * 60), Act(FAN, "off"), within_s=300))
     assert (len(tested.right_us), len(tested.wrong_us)) == (21, 0)
     assert tested.right_us[0] == local(1, 7, 20)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from custom_components.occupancy_ml.engine.routines.patterns import Act
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest
 from custom_components.occupancy_ml.engine.routines.suggestions.candidates import span_of_hours
 from custom_components.occupancy_ml.engine.routines.suggestions.compose import (
@@ -16,7 +17,6 @@ from custom_components.occupancy_ml.engine.routines.suggestions.compose import (
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import (
     WEEKEND,
     WORKDAYS,
-    Action,
     AtTime,
     Becomes,
     HomeBecomes,
@@ -29,7 +29,7 @@ NAMES = Names(
     {"den": "Den"},
     {"den": "binary_sensor.den_occupancy"},
 )
-LAMP = Action("light.lamp", "on")
+LAMP = Act("light.lamp", "on")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ LAMP = Action("light.lamp", "on")
             "When Hall motion turns on, turn on Reading lamp if it is dark and it is between 18:00 and 23:00.",
         ),
         (
-            Proposal(Becomes("fan.bath", "on", 1200), Action("fan.bath", "off"), 60),
+            Proposal(Becomes("fan.bath", "on", 1200), Act("fan.bath", "off"), 60),
             "When bath turns on and stays so for 20 minutes, turn off bath.",
         ),
         (
@@ -59,7 +59,7 @@ LAMP = Action("light.lamp", "on")
             "When Den becomes occupied on Mondays, Wednesdays, turn on Reading lamp.",
         ),
         (
-            Proposal(HomeBecomes(False), Action("climate.den", "off"), 60),
+            Proposal(HomeBecomes(False), Act("climate.den", "off"), 60),
             "When the last person leaves, turn off den.",
         ),
         (
@@ -75,7 +75,7 @@ def test_sentences(proposal: Proposal, words: str) -> None:
 
 
 def test_an_automation_names_the_rooms_own_entity() -> None:
-    made = automation(Proposal(RoomBecomes("den", False, 600), Action("light.lamp", "off"), 60), NAMES)
+    made = automation(Proposal(RoomBecomes("den", False, 600), Act("light.lamp", "off"), 60), NAMES)
     assert made["triggers"] == [
         {
             "trigger": "state",
@@ -88,7 +88,7 @@ def test_an_automation_names_the_rooms_own_entity() -> None:
     with pytest.raises(CannotComposeError):
         automation(Proposal(RoomBecomes("attic", True), LAMP, 60), NAMES)
     with pytest.raises(CannotComposeError):
-        automation(Proposal(AtTime(0), Action("sensor.x", "12"), 60), NAMES)
+        automation(Proposal(AtTime(0), Act("sensor.x", "12"), 60), NAMES)
 
 
 def test_evidence_is_told_in_words() -> None:

@@ -305,7 +305,8 @@ def test_a_while_that_is_always_the_same_becomes_a_timer(store: Store) -> None:
     fill(store, fan)
     lasts = pattern(
         PatternType.DURATION,
-        action=Act(FAN, "on"),
+        trigger=Act(FAN, "on"),
+        action=Act(FAN, "off"),
         entities=(FAN,),
         parameters={"median_s": 1200, "p10_s": 1200, "p90_s": 1320},
     )

@@ -6,7 +6,7 @@ four weeks before (a Poisson where these show no more spread).
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 import math
 
@@ -24,7 +24,9 @@ _LEAST_SCORE = 2.0
 _SEVERITY = ((6.0, "high"), (4.0, "medium"), (0.0, "low"))
 _RATE = 0.05
 _LATELY = 7
-_LEAST_PATTERN = 3.0
+_LEAST_PATTERN = 2.5
+# The tail is drawn on from between these scores: what is rarer was seen too seldom, and may be odd itself.
+_TAIL = (0.5, 1.5)
 
 
 class Anomaly:
@@ -81,17 +83,27 @@ class Anomaly:
         if not rows:
             yield []
             return
-        null: list[float] = []
         history = _counts(window.last(_BASELINE_DAYS + _LATELY))
+        null: dict[str, list[float]] = {"silent": [], "busy": []}
+        tested: Counter[str] = Counter()
         for past in history.values():
             # Each day in another order is a day against the others.
-            null += [abs(_score(int(count), np.delete(past, n))) for n, count in enumerate(past)][:-_LATELY]
+            others = [_score(int(count), np.delete(past, n)) for n, count in enumerate(past)][:-_LATELY]
+            # What does little is silent on many a day, and can never be found so: it is no test (Tarone 1990).
+            if _score(0, past) <= -_LEAST_PATTERN:
+                tested["silent"] += 1
+                null["silent"] += [-score for score in others]
+            tested["busy"] += 1
+            null["busy"] += others
             yield None
-        rates = _rates([row[3] for row in rows], np.array(null), len(history) * len(recent.days))
+        rate_of: dict[tuple[str, str], float] = {}
+        for kind, scores in null.items():
+            mine = [row for row in rows if row[2] == kind]
+            rates = _rates([row[3] for row in mine], np.array(scores), tested[kind] * len(recent.days))
+            rate_of |= {(row[0], row[1]): rate for row, rate in zip(mine, rates.tolist(), strict=True)}
         patterns = []
-        for (day, entity_id, kind, score, deviation, count, how), rate in zip(
-            rows, rates.tolist(), strict=True
-        ):
+        for day, entity_id, kind, score, deviation, count, how in rows:
+            rate = rate_of[day, entity_id]
             if rate > _RATE or score < _LEAST_PATTERN or entity_id not in window.cast:
                 continue
             usual = float(history[entity_id].mean()) if entity_id in history else 0.0
@@ -120,15 +132,15 @@ class Anomaly:
 def _rates(scores: list[float], null: NDArray[np.float64], tests: int) -> NDArray[np.float64]:
     """False-discovery rates of scores, by the scores that other days get among the days.
 
-    The other days are too few to show what happens once in years: their survival between a score of 1 and of 2 is
-    continued with its own slope, but not a steeper one than the model's.
+    The other days are too few to show what happens once in years: their survival between two moderate
+    scores is continued with its own slope, but not a steeper one than the model's.
     """
     found = np.asarray(scores, dtype=np.float64)
     if not len(null):
         return np.ones(len(found))
-    beyond_one, beyond_two = ((null >= level).mean() + 1 / len(null) for level in (1.0, 2.0))
-    slope = float(np.clip(np.log10(beyond_one / beyond_two), 0.3, 1.0))
-    expected = tests * beyond_one * 10 ** (-slope * (found - 1.0))
+    near, far = ((null >= level).mean() + 1 / len(null) for level in _TAIL)
+    slope = float(np.clip(np.log10(near / far) / (_TAIL[1] - _TAIL[0]), 0.3, 1.0))
+    expected = tests * near * 10 ** (-slope * (found - _TAIL[0]))
     ranked = np.argsort(np.argsort(-found, kind="stable"), kind="stable") + 1
     rates: NDArray[np.float64] = np.minimum(expected / ranked, 1.0)
     return rates
@@ -160,16 +172,17 @@ def _score(count: int, past: NDArray[np.float64]) -> float:
         return 0.0
     # A tenth of a day of one act more: an entity that never did anything may begin to.
     mean = (float(past.sum()) + 0.5) / (len(past) + 0.5)
-    # The spread of few days is itself unsure; a quarter more is allowed for.
-    variance = max(float(past.var(ddof=1)) * 1.25, mean * 1.1)
+    # The spread of few days is itself unsure; some more is allowed for.
+    variance = max(float(past.var(ddof=1)) * 1.1, mean * 1.02)
     size = mean * mean / (variance - mean)
     chances = _negative_binomial(np.arange(max(count, int(mean * 4)) + 2), mean, size)
     lower = float(chances[: count + 1].sum())
     upper = 1.0 - float(chances[:count].sum())
+    # What was seen before is not unheard of, whatever the model says of it: some things have days off.
     if upper < lower:
         tail = float(chances[count:].sum()) if upper < 1e-9 else upper
-        return -math.log10(max(tail, 1e-15))
-    return math.log10(max(lower, 1e-15))
+        return -math.log10(max(tail, float((past >= count).mean()), 1e-15))
+    return math.log10(max(lower, float((past <= count).mean()), 1e-15))
 
 
 def _negative_binomial(counts: NDArray[np.int64], mean: float, size: float) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ _DAYS = 56
 _RATE = 0.05
 _LEAST = 6
 _LEAST_DAYS = 5
-_LEAST_LOW = 0.3
+_LEAST_LOW = 0.2
 _LEAST_EFFECT = 1.5
 # Nobody's hand is faster: what follows sooner is one switch with two names, or an automation that left no trace.
 _REACTION_S = 0.5

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..acts import Day
 from ..chance import log_odds, q_values, surprise, uniforms, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
-from ..window import Row, Window, name_of
+from ..window import Row, Window, lasting_text, name_of
 
 # A duration is "the same" within a factor of 1.25 either way.
 _HALF_WIDTH = float(np.log(1.25))
@@ -173,11 +173,5 @@ def _pattern(
             "p90_s": float(np.quantile(seconds, 0.9)),
             "by_time_of_day_s": blocks,
         },
-        description=f"{name_of(act)} about {_lasting(median)} after it turned on ({count} of {trials} times)",
+        description=f"{name_of(act)} about {lasting_text(median)} after it turned on ({count} of {trials} times)",
     )
-
-
-def _lasting(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acts import EYES, Cast, Day
-from ..chance import log_odds, q_values, shuffled, surprise, uniforms, wilson
+from ..chance import log_odds, q_values, surprise, uniforms, wilson
 from ..patterns import Pattern, PatternType, Statistics, When
 from ..window import Row, Window, clock_text
 
@@ -19,16 +19,17 @@ _GAP_MS = 10 * 60_000
 _DAYS = 56
 _RATE = 0.05
 _LEAST_DAYS = 5
-_LEAST_LOW = 0.4
-_LEAST_EFFECT = 1.0
+_LEAST_LOW = 0.35
+# Half as often again as the rooms' own shares would have it.
+_LEAST_EFFECT = 0.4
 _PERMUTATIONS = 40
 _LEAST_MOVES = 10
 # Hours to either side that are the surroundings of an hour, and how much more than they it must be.
 _AROUND = 3
-_LEAST_RATIO = 1.6
-# Ways are put in another order within so many hours.
-_BLOCK_H = 2
-_LEAST_MOVE_LOW = 0.3
+_LEAST_RATIO = 1.3
+_LEAST_MOVE_LOW = 0.15
+# So often is a step dealt anew that would lead to where it began.
+_DRAWS = 6
 
 
 class RoomBased:
@@ -188,11 +189,11 @@ def _around(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def _ways(
     moves: dict[tuple[str, str], list[tuple[int, int, int]]], window: Window
 ) -> Iterator[list[Pattern] | None]:
-    """Ways that are taken more often than the rooms' own share would give."""
+    """Ways that are taken more often than the rooms' own share of the same hour of the same day would give."""
     rooms = sorted({room for way in moves for room in way})
     place = {room: number for number, room in enumerate(rooms)}
     table = [
-        (day * 24 + hour // _BLOCK_H * _BLOCK_H, place[way[0]], place[way[1]], count)
+        (day * 24 + hour, place[way[0]], place[way[1]], count)
         for way, told in sorted(moves.items())
         for day, hour, count in told
     ]
@@ -211,7 +212,7 @@ def _ways(
     counts = counted(steps[:, 2])
     mixed = []
     for number in range(_PERMUTATIONS):
-        mixed.append(counted(steps[shuffled(8000 + number, steps[:, 0]), 2]))
+        mixed.append(counted(_dealt(steps, 8000 + number)))
         yield None
     chance = np.stack(mixed)
     leaves = np.maximum(counts.sum(axis=1), 1.0)
@@ -244,6 +245,22 @@ def _ways(
                 )
             )
     yield found
+
+
+def _dealt(steps: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """(n,) where each step would lead by chance: to where another of its block led, but never to where it is.
+
+    Args:
+        steps: (n, 3) block, room, next room; by block.
+        seed: of the draws.
+    """
+    _, first, back, size = np.unique(steps[:, 0], return_index=True, return_inverse=True, return_counts=True)
+    to = steps[:, 1].copy()
+    for draw in uniforms(seed, _DRAWS, len(steps)):
+        stays = to == steps[:, 1]
+        drawn = first[back] + np.floor(draw * size[back]).astype(np.int64)
+        to[stays] = steps[drawn[stays], 2]
+    return to
 
 
 def _seeing(cast: Cast, room: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ _DAY_MS = 30 * 3_600_000
 _RATE = 0.05
 _LEAST = 6
 _LEAST_DAYS = 5
-_LEAST_LOW = 0.3
+_LEAST_LOW = 0.2
 _LEAST_EFFECT = 1.2
 _REACTION_S = 0.5
 _MOST_AUTOMATIC = 0.34
@@ -231,6 +231,17 @@ def _ends(chain: list[int], stream: _Stream) -> tuple[NDArray[np.int64], NDArray
     return start, end
 
 
+def _gaps(chain: list[int], stream: _Stream) -> list[float]:
+    """Median seconds between the steps of a chain."""
+    reached = [stream.of(chain[0])]
+    for token in chain[1:]:
+        times = np.append(stream.of(token), np.iinfo(np.int64).max // 2)
+        follows = times[np.searchsorted(times, reached[-1], side="right")]
+        kept = follows - reached[-1] <= _GAP_MS
+        reached = [*(each[kept] for each in reached), follows[kept]]
+    return [float(np.median(then - first)) / 1000 for first, then in pairwise(reached)]
+
+
 def _grow(
     chain: list[int],
     stream: _Stream,
@@ -301,7 +312,7 @@ def _pattern(
         when=When(hours=tuple(np.unique(stream.minute[mine] // 60).tolist())),
         first_seen=window.days[int(days[0])].isoformat(),
         last_seen=window.days[int(days[-1])].isoformat(),
-        parameters={"duration_s": lasted, "gap_s": GAP_S},
+        parameters={"duration_s": lasted, "gaps_s": _gaps(chain, stream)},
         description=(
             ", then ".join(name_of(act) for act in steps)
             + f" ({count} of {trials} times, within {lasted / 60:.0f} minutes)"

@@ -19,7 +19,7 @@ _RATE = 0.05
 _LEAST_LOW = 0.35
 _LEAST_DAYS = 5
 # What happens more often a day has no time of its own.
-_MOST_A_DAY = 8.0
+_MOST_A_DAY = 20.0
 _MINUTES_KEPT = 48
 _MOST_AUTOMATIC = 0.34
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...home import Home, Role
-from ..patterns import Life, Pattern, PatternType
-from .proposal import Action, AtTime, Becomes, HomeBecomes, Proposal, RoomBecomes
+from ..patterns import Act, Life, Pattern, PatternType
+from .proposal import AtTime, Becomes, HomeBecomes, Proposal, RoomBecomes
 
 # Where an automation acts, and the states it can bring about; see `compose`.
 _SETTABLE = {
@@ -35,7 +35,7 @@ _LEAST_FOLLOW_S, _MOST_FOLLOW_S = 2 * 60, 15 * 60
 _SUN_WITHIN_S = 60 * 60
 
 
-def is_settable(action: Action) -> bool:
+def is_settable(action: Act) -> bool:
     """Whether an automation can bring an entity into a state."""
     return action.state in _SETTABLE.get(action.domain, ())
 
@@ -57,8 +57,7 @@ def candidates(pattern: Pattern, home: Home) -> list[Proposal]:
 def _plain(pattern: Pattern) -> Iterator[Proposal]:
     if pattern.action is None:
         return
-    action = Action(pattern.action.entity_id, pattern.action.state)
-    kind = pattern.pattern_type
+    action, kind = pattern.action, pattern.pattern_type
     if kind is PatternType.TIME_OF_DAY and pattern.when.minute is not None:
         yield from _at_times(pattern, action)
     elif kind in (PatternType.CO_OCCURRENCE, PatternType.SEQUENCE) and pattern.trigger is not None:
@@ -66,8 +65,8 @@ def _plain(pattern: Pattern) -> Iterator[Proposal]:
             yield Proposal(
                 Becomes(pattern.trigger.entity_id, pattern.trigger.state), action, _follow_s(pattern)
             )
-    elif kind is PatternType.DURATION and action.state == "on":
-        yield from _after_a_while(pattern, action)
+    elif kind is PatternType.DURATION and pattern.trigger is not None:
+        yield from _after_a_while(pattern, pattern.trigger, action)
     elif kind is PatternType.CONTEXTUAL:
         context = pattern.parameters.get("context")
         if context in _SKY:
@@ -76,7 +75,7 @@ def _plain(pattern: Pattern) -> Iterator[Proposal]:
             yield Proposal(HomeBecomes(context == "home"), action, _MOST_FOLLOW_S)
 
 
-def _at_times(pattern: Pattern, action: Action) -> Iterator[Proposal]:
+def _at_times(pattern: Pattern, action: Act) -> Iterator[Proposal]:
     """At the usual time, or somewhat before: most days it then comes before the person does."""
     assert pattern.when.minute is not None
     spread = pattern.when.spread or 0.0
@@ -94,16 +93,12 @@ def _follow_s(pattern: Pattern) -> int:
     return int(min(max(4 * float(usual), _LEAST_FOLLOW_S), _MOST_FOLLOW_S))
 
 
-def _after_a_while(pattern: Pattern, action: Action) -> Iterator[Proposal]:
+def _after_a_while(pattern: Pattern, trigger: Act, action: Act) -> Iterator[Proposal]:
     """It is turned off after about the same while each time: where that varies, no automation can know."""
     median_s, late_s = (float(pattern.parameters.get(name) or 0) for name in ("median_s", "p90_s"))
     within_s = max(late_s - median_s, _LEAST_FOLLOW_S)
     if median_s >= 60 and within_s <= median_s / 2:
-        yield Proposal(
-            Becomes(action.entity_id, action.state, int(median_s)),
-            Action(action.entity_id, "off"),
-            int(within_s),
-        )
+        yield Proposal(Becomes(trigger.entity_id, trigger.state, int(median_s)), action, int(within_s))
 
 
 def _variants(proposal: Proposal, pattern: Pattern, home: Home) -> Iterator[Proposal]:

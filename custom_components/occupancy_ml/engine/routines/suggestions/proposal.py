@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..patterns import Act
+
 ALL_DAYS = frozenset(range(7))
 WORKDAYS = frozenset(range(5))
 WEEKEND = frozenset((5, 6))
@@ -51,25 +53,12 @@ type Trigger = AtTime | Becomes | RoomBecomes | HomeBecomes
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """Bring an entity into a state, as Home Assistant names it."""
-
-    entity_id: str
-    state: str
-
-    @property
-    def domain(self) -> str:
-        """The entity's domain."""
-        return self.entity_id.partition(".")[0]
-
-
-@dataclass(frozen=True, slots=True)
 class Proposal:
     """An automation as the engine thinks of it.
 
     Attributes:
         trigger: what starts it.
-        action: what it does; it never fires where that is so already.
+        action: the state it brings an entity into, as Home Assistant names it; it never fires where that is so already.
         within_s: a person who does the same within so many seconds would have done it anyway.
         days: weekdays on which it may fire, Monday is 0.
         hours: local minutes of the day [from, to), whole half hours, in which it may fire; past midnight where
@@ -79,7 +68,7 @@ class Proposal:
     """
 
     trigger: Trigger
-    action: Action
+    action: Act
     within_s: int
     days: frozenset[int] = ALL_DAYS
     hours: tuple[int, int] | None = None
@@ -161,7 +150,7 @@ class Proposal:
         hours = value["hours"]
         return cls(
             trigger=trigger,
-            action=Action(str(value["action"]["entity_id"]), str(value["action"]["state"])),
+            action=Act(str(value["action"]["entity_id"]), str(value["action"]["state"])),
             within_s=int(value["within_s"]),
             days=frozenset(int(day) for day in value["days"]),
             hours=None if hours is None else (int(hours[0]), int(hours[1])),

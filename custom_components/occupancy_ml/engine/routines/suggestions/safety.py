@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 import re
 
-from .proposal import Action, AtTime, Proposal
+from ..patterns import Act
+from .proposal import AtTime, Proposal
 
 SAFE_ENOUGH = 60
 """Below this score, a proposal is made only where the user allows its class."""
@@ -124,7 +125,7 @@ def assess(proposal: Proposal, device_class: str | None) -> Safety:
     return Safety(found, max(0, score))
 
 
-def safety_class(action: Action, device_class: str | None) -> SafetyClass:
+def safety_class(action: Act, device_class: str | None) -> SafetyClass:
     """What kind of thing an action moves, from its domain, its device class and the words of its id."""
     domain = action.domain
     if domain == "cover":
