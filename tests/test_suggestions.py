@@ -22,12 +22,14 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import yaml
 
 from custom_components.occupancy_ml import suggestions as suggestions_module
+from custom_components.occupancy_ml.automation_versions import VersionBook
 from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.coordinator import now_us
 from custom_components.occupancy_ml.engine.events import Cause, Event, to_us
 from custom_components.occupancy_ml.engine.home import Role
 from custom_components.occupancy_ml.engine.routines.life import to_row
 from custom_components.occupancy_ml.engine.routines.patterns import Act, Life, Pattern, PatternType, When
+from custom_components.occupancy_ml.engine.store.jobs import JobStatus
 from custom_components.occupancy_ml.engine.store.suggestions import SuggestionStatus
 from custom_components.occupancy_ml.suggestions import SuggestionKeeper
 from tests.a_home import coordinator_of, make_entry, settle
@@ -364,7 +366,7 @@ async def test_a_crash_between_the_file_and_the_store(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(suggestions_module.SuggestionKeeper, "_note_created", killed)
+        patch.setattr(VersionBook, "note_created", killed)
         with pytest.raises(KilledError):
             await keeper_of(entry).async_accept(offered["suggestion_id"])
     assert len(await automations(hass)) == 2
@@ -528,6 +530,36 @@ async def test_patterns_and_digest(hass: HomeAssistant, entry: MockConfigEntry) 
     assert isinstance(digest["text"], str)
     with pytest.raises(Exception, match="2026-03"):
         await ask(hass, "get_digest", month="March")
+
+
+async def test_routines_of_the_past_are_looked_for_on_request_with_progress(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_read_only_user: User
+) -> None:
+    coordinator = coordinator_of(entry)
+    roles = {LAMP: (Role.LIGHT, "kitchen")}
+    await coordinator.run(
+        lambda: coordinator.engine.store.events.append(
+            sorted(evenings(LAMP, 19), key=lambda event: event.time_us), roles
+        )
+    )
+    shown: list[tuple[str | None, float | None]] = []
+    remove = coordinator.async_add_listener(
+        lambda: shown.append((coordinator.data.home.learning_reason, coordinator.data.home.progress))
+    )
+    assert (await ask(hass, "backfill_routines", days=DAYS))["patterns"] > 0
+    await settle(hass)
+    remove()
+    steps = [share for text, share in shown if text == "Looking for routines." and share is not None]
+    assert len(steps) > 5
+    assert steps == sorted(steps)
+    jobs = await coordinator.run(lambda: coordinator.engine.store.jobs.recent(100))
+    assert {job.status for job in jobs if job.job_type == "backfill"} == {JobStatus.COMPLETED}
+    found = (await ask(hass, "get_patterns", entity_id=LAMP, pattern_type=["time_of_day"]))["patterns"]
+    assert [each["minute"] for each in found if "turns on" in each["description"]] == [1144]
+    with pytest.raises(Unauthorized):
+        await hass.services.async_call(
+            DOMAIN, "backfill_routines", {}, blocking=True, context=Context(user_id=hass_read_only_user.id)
+        )
 
 
 def test_statuses_of_the_form_are_those_of_the_store() -> None:

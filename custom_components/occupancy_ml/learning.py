@@ -6,7 +6,7 @@ One such work runs at a time, in slices between which events and minutes pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 import logging
@@ -41,6 +41,9 @@ _NIGHT_OVERDUE = timedelta(hours=36)
 # Shares of the first set-up in its progress: reading, replaying, training.
 _READ_SHARE, _REPLAY_SHARE = 0.4, 0.4
 
+# Of looking for routines in the past, the share before suggestions are tested.
+_BACKFILL_SHARE = 0.8
+
 # The engine's steps in plain words.
 _STEPS = {
     "labels": "Looking back at who was where.",
@@ -48,6 +51,7 @@ _STEPS = {
     "changepoints": "Looking for changes.",
     "scores": "Scoring what was predicted.",
     "routine_changes": "Looking for changes of routine.",
+    "routines": "Looking for routines.",
     "switches": "Learning when to switch.",
     "suggestions": "Testing suggestions on the past.",
     "maintenance": "Tidying up.",
@@ -262,6 +266,44 @@ class Learner:
             HomeAssistantError: it failed, or the entry is unloaded meanwhile.
         """
         return await self._async_request(self._async_train(cause, rooms), "training")
+
+    async def async_backfill_routines(self, days: int) -> int:
+        """Look for routines in the last days again, as far as they are stored, then for suggestions.
+
+        Returns:
+            How many patterns are known now.
+
+        Raises:
+            ServiceValidationError: other long work is running.
+            HomeAssistantError: the store fails, or the entry is unloaded meanwhile.
+        """
+        return await self._async_request(self._async_backfill_routines(days), "routines")
+
+    async def _async_backfill_routines(self, days: int) -> int:
+        coordinator = self._coordinator
+
+        def step(begin: float, end: float, text: str) -> Callable[[float], None]:
+            @callback
+            def show(share: float) -> None:
+                self._show(None, begin + (end - begin) * share, text)
+
+            return show
+
+        async with self._busy:
+            try:
+                await coordinator.async_run_slices(
+                    lambda: coordinator.engine.routines.backfill(days, now_us()),
+                    step(0.0, _BACKFILL_SHARE, _STEPS["routines"]),
+                )
+                await coordinator.async_run_slices(
+                    lambda: coordinator.engine.suggestions.night(now_us()),
+                    step(_BACKFILL_SHARE, 1.0, _STEPS["suggestions"]),
+                )
+                found = await coordinator.run(coordinator.engine.routines.patterns)
+            finally:
+                coordinator.async_show_work(None)
+        async_dispatcher_send(self._hass, SIGNAL_NIGHT_OVER)
+        return len(found)
 
     async def _async_request[T](self, work: Coroutine[Any, Any, T], name: str) -> T:
         """Run requested work as the entry's own, so that it stops with the entry, and wait for it."""

@@ -22,16 +22,17 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
+from .automation_versions import automation_id_of
 from .const import DOMAIN
 from .engine.events import from_us
 from .engine.routines.patterns import Life, Pattern, PatternType
+from .engine.routines.routines import FIRST_DAYS
 from .engine.routines.suggestions import Reason
 from .engine.routines.suggestions.backtest import Backtest
 from .engine.routines.suggestions.compose import evidence
 from .engine.routines.suggestions.proposal import Proposal
 from .engine.store import StoreError
 from .engine.store.suggestions import Suggestion, SuggestionStatus, Version
-from .suggestions import automation_id_of
 
 if TYPE_CHECKING:
     from .runtime import OccupancyConfigEntry, Runtime
@@ -72,6 +73,9 @@ def _some(enum: type[PatternType] | type[Life] | type[SuggestionStatus]) -> Any:
     return vol.All(cv.ensure_list, [vol.Coerce(enum)])
 
 
+# What is stored in full of the past may reach back further than routines ever look.
+_MOST_DAYS = 366
+
 _SUGGESTION = {vol.Required(ATTR_SUGGESTION_ID): cv.positive_int}
 SCHEMAS: dict[str, dict[vol.Marker, Any]] = {
     "get_suggestions": {vol.Optional(ATTR_STATUS): _some(SuggestionStatus)},
@@ -97,9 +101,20 @@ SCHEMAS: dict[str, dict[vol.Marker, Any]] = {
         vol.Optional(ATTR_LIMIT, default=50): vol.All(vol.Coerce(int), vol.Range(min=1, max=1000)),
     },
     "get_digest": {vol.Optional(ATTR_MONTH): _month},
+    "backfill_routines": {
+        vol.Optional(ATTR_DAYS, default=FIRST_DAYS): vol.All(
+            vol.Coerce(int), vol.Range(min=1, max=_MOST_DAYS)
+        ),
+    },
 }
 # What changes automations, or what is suggested.
-_FOR_ADMINS = ("accept_suggestion", "dismiss_suggestion", "snooze_suggestion", "rollback_automation")
+_FOR_ADMINS = (
+    "accept_suggestion",
+    "dismiss_suggestion",
+    "snooze_suggestion",
+    "rollback_automation",
+    "backfill_routines",
+)
 
 
 @callback
@@ -234,6 +249,10 @@ async def _get_digest(runtime: Runtime, data: Data, user: User | None) -> JsonOb
     return {ATTR_MONTH: month, "text": text}
 
 
+async def _backfill(runtime: Runtime, data: Data, user: User | None) -> JsonObjectType:
+    return {"patterns": await runtime.learner.async_backfill_routines(data[ATTR_DAYS])}
+
+
 _ANSWERS: dict[str, Answer] = {
     "get_suggestions": _get_suggestions,
     "accept_suggestion": _accept,
@@ -242,6 +261,7 @@ _ANSWERS: dict[str, Answer] = {
     "rollback_automation": _roll_back,
     "get_patterns": _get_patterns,
     "get_digest": _get_digest,
+    "backfill_routines": _backfill,
 }
 
 

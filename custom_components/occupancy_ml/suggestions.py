@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 import logging
 from typing import Any
 
-from homeassistant.components import persistent_notification
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ID, Platform
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
@@ -22,9 +21,8 @@ from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
-from homeassistant.helpers.translation import async_get_translations
 
-from .automation_file import is_same
+from .automation_versions import RUNNING, VersionBook, automation_id_of, version_before_or
 from .automation_watch import AutomationWatch, Watched, is_too_often
 from .automations import (
     AutomationEditor,
@@ -33,26 +31,24 @@ from .automations import (
     NotLoadedError,
     as_yaml,
 )
-from .const import CONF_NOTIFY, CONF_SUGGESTIONS, DOMAIN, SIGNAL_NIGHT_OVER
+from .const import DOMAIN, SIGNAL_NIGHT_OVER
 from .coordinator import Coordinator, now_us
 from .engine.events import DAY_US
+from .engine.home import Home
 from .engine.routines.suggestions import Reason
 from .engine.routines.suggestions.compose import CannotComposeError, Names, automation, sentence
 from .engine.routines.suggestions.proposal import Proposal
 from .engine.store import StoreError
 from .engine.store.suggestions import Suggestion, SuggestionStatus, Version
+from .suggestion_notices import async_notify, async_tell_disabled
 
 _LOGGER = logging.getLogger(__name__)
 
 EVENT_AUTOMATION_RELOADED = "automation_reloaded"
 # Snoozed suggestions come back by the hour.
 _LOOK_AGAIN = timedelta(hours=1)
-_NOTIFY_EVERY_US = 7 * DAY_US
-_NOTIFIED = "suggestions_notified_at"
-_TAG = f"{DOMAIN}_suggestions"
 
 _OPEN = (SuggestionStatus.OFFERED, SuggestionStatus.SNOOZED)
-_RUNNING = (SuggestionStatus.ACCEPTED, SuggestionStatus.DISABLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +74,7 @@ class SuggestionKeeper:
         self._entry = entry
         self._coordinator = coordinator
         self._editor = AutomationEditor(hass)
+        self._book = VersionBook(coordinator)
         self._watch = AutomationWatch(hass, self._on_outcome)
         self._lock = asyncio.Lock()
         self._listeners: list[Callable[[], None]] = []
@@ -156,7 +153,7 @@ class SuggestionKeeper:
                     continue
                 await self._coordinator.run(desk.offer, draft.suggestion_id, words, as_yaml(config), now_us())
         await self._async_update()
-        await self._async_notify()
+        await async_notify(self._hass, self._entry, self._coordinator, self.open)
 
     async def _async_sound(self, suggestion: Suggestion) -> tuple[dict[str, Any], str]:
         """The automation of a suggestion and its sentence, validated by Home Assistant.
@@ -165,32 +162,13 @@ class SuggestionKeeper:
             InvalidAutomationError: it would not run.
         """
         proposal = Proposal.from_json(suggestion.proposal)
-        names = self._names(proposal)
+        names = names_of(self._hass, self._coordinator.home, proposal)
         try:
             config = automation(proposal, names)
         except CannotComposeError as error:
             raise InvalidAutomationError(str(error)) from error
         await self._editor.async_validate(config, proposal.entity_ids | _entities_of(config))
         return config, sentence(proposal, names)
-
-    @callback
-    def _names(self, proposal: Proposal) -> Names:
-        entities, areas = er.async_get(self._hass), ar.async_get(self._hass)
-        shown = {
-            entity_id: state.name
-            for entity_id in proposal.entity_ids
-            if (state := self._hass.states.get(entity_id)) is not None
-        }
-        rooms, occupancy = {}, {}
-        for room in self._coordinator.home.rooms:
-            if (area := areas.async_get_area(room.room_id)) is not None:
-                rooms[room.room_id] = area.name
-            found = entities.async_get_entity_id(
-                Platform.BINARY_SENSOR, DOMAIN, f"room_{room.room_id}_occupancy"
-            )
-            if found is not None:
-                occupancy[room.room_id] = found
-        return Names(shown, rooms, occupancy)
 
     async def _async_update(self) -> None:
         """Read what is open and what runs, and tell those who show it."""
@@ -208,28 +186,6 @@ class SuggestionKeeper:
             self.open = found
             for update in tuple(self._listeners):
                 update()
-
-    async def _async_notify(self) -> None:
-        """At most once a week, where the user wants it: what is open, in one notification of Home Assistant."""
-        if not self._entry.options.get(CONF_SUGGESTIONS, {}).get(CONF_NOTIFY, False):
-            return
-        if not self.open:
-            persistent_notification.async_dismiss(self._hass, _TAG)
-            return
-        metadata = self._coordinator.engine.store.metadata
-        last = await self._coordinator.run(metadata.get_us, _NOTIFIED)
-        if last is not None and 0 <= now_us() - last < _NOTIFY_EVERY_US:
-            return
-        await self._coordinator.run(metadata.set_us, _NOTIFIED, now_us())
-        lines = "\n".join(f"- {each.description}" for each in self.open)
-        await self._async_tell(_TAG, "suggestions", suggestions=lines)
-
-    async def _async_tell(self, tag: str, key: str, **values: str) -> None:
-        texts = await async_get_translations(self._hass, self._hass.config.language, "common", [DOMAIN])
-        prefix = f"component.{DOMAIN}.common.{key}"
-        persistent_notification.async_create(
-            self._hass, texts[f"{prefix}_message"].format(**values), texts[f"{prefix}_title"], tag
-        )
 
     # The user's answers
 
@@ -258,7 +214,7 @@ class SuggestionKeeper:
                 automation_id, mapping
             )
             if written:
-                await self._coordinator.run(self._note_created, suggestion, mapping)
+                await self._coordinator.run(self._book.note_created, suggestion, mapping)
             else:
                 await self._coordinator.run(desk.accept, suggestion_id, None, mapping, now_us())
         await self._async_update()
@@ -281,27 +237,6 @@ class SuggestionKeeper:
                 translation_placeholders={"error": str(error)},
             ) from error
         return True
-
-    def _note_created(self, suggestion: Suggestion, mapping: str) -> None:
-        """In the executor: it runs now."""
-        assert suggestion.suggestion_id is not None
-        engine = self._coordinator.engine
-        automation_id = automation_id_of(suggestion)
-        with engine.store.transaction():
-            engine.suggestions.accept(suggestion.suggestion_id, automation_id, mapping, now_us())
-            self._add_version(suggestion, mapping, "created")
-
-    def _add_version(self, suggestion: Suggestion, mapping: str, reason: str) -> None:
-        self._coordinator.engine.store.suggestions.add_version(
-            Version(
-                automation_id_of(suggestion),
-                suggestion.suggestion_id,
-                mapping,
-                now_us(),
-                suggestion.safety_score,
-                reason,
-            )
-        )
 
     async def async_dismiss(self, suggestion_id: int, reason: Reason) -> None:
         """The user does not want it."""
@@ -346,8 +281,8 @@ class SuggestionKeeper:
         """
         async with self._lock:
             await self._async_reconcile()
-            versions, suggestion = await self._coordinator.run(self._history, automation_id)
-            target = _target(versions, version_id)
+            versions, suggestion = await self._coordinator.run(self._book.history, automation_id)
+            target = version_before_or(versions, version_id)
             if target is None or suggestion is None or suggestion.suggestion_id is None:
                 raise ServiceValidationError(
                     translation_domain=DOMAIN,
@@ -361,27 +296,9 @@ class SuggestionKeeper:
                     translation_key="suggestion_not_sound",
                     translation_placeholders={"error": automation_id},
                 )
-            await self._coordinator.run(self._note_rolled_back, suggestion, mapping)
+            await self._coordinator.run(self._book.note_rolled_back, suggestion, mapping)
         await self._async_update()
         return target
-
-    def _history(self, automation_id: str) -> tuple[list[Version], Suggestion | None]:
-        """In the executor: the versions of an automation, and the suggestion it came from."""
-        table = self._coordinator.engine.store.suggestions
-        versions = table.versions(automation_id)
-        number = next((v.suggestion_id for v in versions if v.suggestion_id is not None), None)
-        return versions, None if number is None else table.get(number)
-
-    def _note_rolled_back(self, suggestion: Suggestion, mapping: str | None) -> None:
-        """In the executor."""
-        assert suggestion.suggestion_id is not None
-        engine = self._coordinator.engine
-        with engine.store.transaction():
-            self._add_version(suggestion, mapping or "", "rolled_back")
-            if mapping is None:
-                engine.suggestions.roll_back(suggestion.suggestion_id, now_us())
-            else:
-                engine.suggestions.reinstate(suggestion.suggestion_id, mapping, now_us())
 
     # What the user does in the editor of Home Assistant, and by hand
 
@@ -393,7 +310,7 @@ class SuggestionKeeper:
 
     async def _async_reconcile(self) -> None:
         desk = self._coordinator.engine.suggestions
-        known = await self._coordinator.run(desk.read, (*_OPEN, *_RUNNING, SuggestionStatus.ROLLED_BACK))
+        known = await self._coordinator.run(desk.read, (*_OPEN, *RUNNING, SuggestionStatus.ROLLED_BACK))
         if not known:
             return
         try:
@@ -402,26 +319,7 @@ class SuggestionKeeper:
             # What cannot be read was not taken out.
             _LOGGER.debug("The automations cannot be read for now: %s", error)
             return
-        await self._coordinator.run(self._note_present, known, present)
-
-    def _note_present(self, known: list[Suggestion], present: dict[str, str]) -> None:
-        """In the executor: what the file says now, against what was noted."""
-        engine = self._coordinator.engine
-        for suggestion in known:
-            automation_id = automation_id_of(suggestion)
-            mapping = present.get(automation_id)
-            if suggestion.status not in _RUNNING:
-                # A crash came between the file and the store, or a backup brought it back.
-                if mapping is not None:
-                    self._note_created(suggestion, mapping)
-            elif mapping is None:
-                with engine.store.transaction():
-                    self._add_version(suggestion, "", "removed")
-                    engine.suggestions.roll_back(suggestion.suggestion_id or 0, now_us())
-            else:
-                versions = engine.store.suggestions.versions(automation_id)
-                if not versions or not is_same(versions[-1].yaml_content, mapping):
-                    self._add_version(suggestion, mapping, "edited")
+        await self._coordinator.run(self._book.note_present, known, present)
 
     @callback
     def _on_outcome(self, suggestion_id: int, corrected: bool) -> None:
@@ -441,29 +339,27 @@ class SuggestionKeeper:
             automation_id = automation_id_of(suggestion)
             await self._editor.async_turn_off(automation_id)
             await self._coordinator.run(desk.disable, suggestion_id, "corrected", now_us())
-        await self._async_tell(
-            f"{_TAG}_{suggestion_id}", "automation_disabled", suggestion=suggestion.description
-        )
+        await async_tell_disabled(self._hass, suggestion)
         await self._async_update()
 
 
-def automation_id_of(suggestion: Suggestion) -> str:
-    """The id of the automation made of a suggestion, in the file; the same again after a crash."""
-    return (
-        suggestion.automation_id or f"{DOMAIN}_{suggestion.created_at_us // 1000}_{suggestion.suggestion_id}"
-    )
-
-
-def _target(versions: list[Version], version_id: int | None) -> Version | None:
-    """The version to go back to; the empty one before the first stands for the automation's absence."""
-    if not versions:
-        return None
-    if version_id is not None:
-        return next((version for version in versions if version.version_id == version_id), None)
-    if len(versions) > 1:
-        return versions[-2]
-    first = versions[0]
-    return Version(first.automation_id, first.suggestion_id, "", first.deployed_at_us, first.safety_score, "")
+@callback
+def names_of(hass: HomeAssistant, home: Home, proposal: Proposal) -> Names:
+    """What entities and rooms of a proposal are called, and which entity shows a room."""
+    entities, areas = er.async_get(hass), ar.async_get(hass)
+    shown = {
+        entity_id: state.name
+        for entity_id in proposal.entity_ids
+        if (state := hass.states.get(entity_id)) is not None
+    }
+    rooms, occupancy = {}, {}
+    for room in home.rooms:
+        if (area := areas.async_get_area(room.room_id)) is not None:
+            rooms[room.room_id] = area.name
+        found = entities.async_get_entity_id(Platform.BINARY_SENSOR, DOMAIN, f"room_{room.room_id}_occupancy")
+        if found is not None:
+            occupancy[room.room_id] = found
+    return Names(shown, rooms, occupancy)
 
 
 def _entities_of(config: dict[str, Any]) -> set[str]:

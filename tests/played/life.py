@@ -102,6 +102,13 @@ class Life:
             for look in self.minutely:
                 look()
 
+    def skip(self, span: timedelta) -> None:
+        """Let time pass in which Home Assistant does not run and nobody hears what happens."""
+        self.now += span
+        for _ in self._heard(to_us(self.now)):
+            pass
+        self._freezer.move_to(self.now)
+
     async def _settle(self, *, background: bool) -> None:
         """Wait for all that is going on, but not for automations that wait for somebody themselves."""
         await asyncio.sleep(0)

@@ -9,15 +9,10 @@ import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event, Origin
-from custom_components.occupancy_ml.engine.routines.acts import (
-    CHATTER,
-    Cast,
-    Day,
-    pack_acts,
-    read_day,
-    unpack_acts,
-)
+from custom_components.occupancy_ml.engine.routines.acts import Day, pack_acts, unpack_acts
+from custom_components.occupancy_ml.engine.routines.cast import Cast
 from custom_components.occupancy_ml.engine.routines.patterns import Act
+from custom_components.occupancy_ml.engine.routines.reading import CHATTER, read_day
 from tests.engine.routines.homes import CLOCK, FIRST, HOME, at, ordered, pulse, store_with
 
 CAST = Cast(HOME)

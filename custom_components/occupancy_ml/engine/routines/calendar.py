@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ..store.routines import Aggregates
-from .acts import Cast, unpack_acts
+from .acts import unpack_acts
+from .cast import Cast
 
 _WORKDAY = "binary_sensor.workday"
 _NOON_MS = 12 * 3_600_000

@@ -11,12 +11,14 @@ from ..home import Home
 from ..localtime import LocalClock
 from ..store import Store
 from ..store.jobs import JobStatus
-from .acts import Cast, Day, pack_acts, read_day
+from .acts import Day, pack_acts
 from .calendar import Calendar, holidays_of, month_of, week_of
+from .cast import Cast
 from .detectors import DAILY, MONTHLY, WEEKLY
 from .digest import digest
 from .life import from_row, reconcile, to_row
 from .patterns import Life, Pattern, PatternType
+from .reading import read_day
 from .window import Detector, LongDetector, Window
 
 # The longest window of a detector, and the days that are caught up at most: older events are forgotten.

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.routines import Aggregates
-from .acts import Cast, Day, unpack_acts
+from .acts import Day, unpack_acts
 from .calendar import Calendar
+from .cast import Cast
 from .patterns import Act, Pattern, PatternType
 
 type Row = dict[str, Any]

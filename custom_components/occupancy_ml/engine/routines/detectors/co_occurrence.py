@@ -13,9 +13,10 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import CHATTER, Day
+from ..acts import Day
 from ..chance import log_odds, q_values, surprise, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
+from ..reading import CHATTER
 from ..window import Row, Window, name_of, opportunities, pages
 
 WINDOW_S = 90

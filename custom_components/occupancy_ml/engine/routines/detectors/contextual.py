@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import Cast, Day
+from ..acts import Day
 from ..calendar import Calendar, month_of
+from ..cast import Cast
 from ..chance import log_odds, q_values, surprise, uniforms, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
 from ..window import Row, Window, acts_of, name_of, opportunities

@@ -8,7 +8,8 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import EYES, Cast, Day
+from ..acts import Day
+from ..cast import EYES, Cast
 from ..chance import log_odds, q_values, surprise, uniforms, wilson
 from ..patterns import Pattern, PatternType, Statistics, When
 from ..window import Row, Window, clock_text

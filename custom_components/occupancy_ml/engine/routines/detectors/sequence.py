@@ -16,7 +16,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import Acts, Cast, Day
+from ..acts import Acts, Day
+from ..cast import Cast
 from ..chance import log_odds, q_values, surprise, uniforms, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
 from ..window import Row, Window, acts_of, name_of, opportunities

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import Cast, Day
+from ..acts import Day
 from ..calendar import Calendar, week_of
+from ..cast import Cast
 from ..chance import log_odds, q_values, wilson
 from ..clockwork import Return, returns
 from ..patterns import Pattern, PatternType, Statistics, When
