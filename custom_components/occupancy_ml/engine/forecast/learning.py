@@ -20,6 +20,7 @@ from ..snapshot import FoundBy, RoutineChange
 from ..store import Store
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
+from . import tuning
 from .bins import CAP, HORIZONS, LEVELS, Floats, quantiles
 from .gate import CERTAIN, Gate, pinball
 from .model import Answer, ProcessModel, baseline_cdfs
@@ -66,6 +67,7 @@ class Learned:
         fitted_us: rows before this were learned from; 0 while nothing is.
         known_us: rows before this are in the tables.
         refitted_us: when all members were last fitted from scratch.
+        tuned_us: when other kernels were last tried; 0 where that is due.
         challenger: fitted with a shorter memory, to take over when it wins.
         duel: by day since it came: loss of the model, loss of the challenger.
     """
@@ -77,6 +79,7 @@ class Learned:
     fitted_us: int = 0
     known_us: int = 0
     refitted_us: int = 0
+    tuned_us: int = 0
     challenger: ProcessModel | None = None
     duel: list[tuple[float, float]] = field(default_factory=list)
 
@@ -146,6 +149,9 @@ class Learner:
                 yield from self._score(process, learned, rows, start_us, end_us)
             start_us = learned.learned_us = end_us
         yield from self._fit(process, learned, rows, cut_us - DAY_US, now_us)
+        if learned.ready and learned.tuned_us + tuning.EVERY_US <= now_us and _long_enough(rows, cut_us):
+            learned.tuned_us = now_us
+            learned.model.kernel.kernel = yield from tuning.tuned(rows, learned.model.kernel.kernel, cut_us)
         if learned.ready:
             # What is told from now on may know all that came; the next night's scores must not.
             learned.known_us = cut_us
@@ -273,6 +279,7 @@ class Learner:
         self.queue.add(process, Cause.ALARM)
         learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
         learned.duel = []
+        learned.tuned_us = 0
 
     def _challenge(self, process: str, learned: Learned, day: Rows, answer: Answer) -> Iterator[None]:
         """Compare the challenger on the same day; it takes over when it has won often enough."""
@@ -345,6 +352,7 @@ class Learner:
             "fitted_us": learned.fitted_us,
             "known_us": learned.known_us,
             "refitted_us": learned.refitted_us,
+            "tuned_us": learned.tuned_us,
             "key": self._key,
         }
         self._store.forecasts.save_model(process, now_us, pack(_KIND, header, arrays), None)
@@ -376,6 +384,7 @@ class Learner:
         learned = Learned()
         learned.learned_us, learned.fitted_us = header["learned_us"], header["fitted_us"]
         learned.known_us, learned.refitted_us = header["known_us"], header["refitted_us"]
+        learned.tuned_us = header["tuned_us"]
         for gate, value in zip(learned.gates, header["gates"], strict=True):
             gate.restore(value)
         learned.drift.restore(header["drift"])
@@ -393,6 +402,11 @@ class Learner:
             learned.challenger.restore(header, arrays, rows)
             learned.duel = [(mine, its) for mine, its in header["duel"]]
         self.learned[process] = learned
+
+
+def _long_enough(rows: Rows, cut_us: int) -> bool:
+    """Whether there is as much before the days that tuning forecasts anew."""
+    return int(rows.time_us[0]) <= cut_us - 2 * tuning.DAYS * DAY_US
 
 
 def certain_of(chance: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:

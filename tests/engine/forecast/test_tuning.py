@@ -1,0 +1,59 @@
+"""Another kernel takes over only where it is clearly better, and no forecast sees its own truth."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from custom_components.occupancy_ml.engine.events import DAY_US
+from custom_components.occupancy_ml.engine.forecast.kernel_semi_markov import Kernel
+from custom_components.occupancy_ml.engine.forecast.tuning import candidates, tuned
+from tests.engine.forecast.made import history, rows
+
+
+def result(work: Generator[None, None, Kernel]) -> tuple[Kernel, int]:
+    slices = 0
+    while True:
+        try:
+            next(work)
+        except StopIteration as ended:
+            return ended.value, slices
+        slices += 1
+
+
+def test_after_a_change_of_the_day_another_kernel_wins() -> None:
+    def changes(day: int) -> list[int]:
+        shift = 0 if day < 42 else 180
+        return [480 + shift + 7 * (day % 3), 1020 + shift + 5 * (day % 4)]
+
+    known = rows(history(56, changes), 56)
+    until_us = int(known.time_us[-1]) - 2 * DAY_US
+    found, slices = result(tuned(known, Kernel(), until_us))
+    assert found in candidates(Kernel())[1:]
+    assert slices > 14
+
+
+def test_where_nothing_is_clearly_better_the_kernel_stays() -> None:
+    rng = np.random.default_rng(3)
+    times = [sorted(rng.choice(np.arange(10, 1430, 10), 6, replace=False).tolist()) for _ in range(42)]
+    known = rows(history(42, lambda day: times[day]), 42)
+    found, _ = result(tuned(known, Kernel(), int(known.time_us[-1]) - 2 * DAY_US))
+    assert found == Kernel()
+
+
+def test_what_comes_later_changes_nothing() -> None:
+    rng = np.random.default_rng(5)
+    days = [[480 + int(rng.integers(0, 60)), 1020 + int(rng.integers(0, 60))] for _ in range(50)]
+    known = rows(history(50, lambda day: days[day]), 50)
+    until_us = int(known.time_us[-1]) - 10 * DAY_US
+    cut = known.take(known.time_us < until_us)
+    assert result(tuned(known, Kernel(), until_us)) == result(tuned(cut, Kernel(), until_us))
+
+
+def test_candidates_stay_within_bounds() -> None:
+    kernel = Kernel()
+    for _ in range(8):
+        kernel = candidates(kernel)[1]
+    assert kernel.clock == 15.0
+    assert candidates(kernel)[0] == kernel
