@@ -14,8 +14,9 @@ from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import WINDOW_US
 from custom_components.occupancy_ml.engine.forecast.moments import MOMENT_US
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.routines.patterns import Act
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest
-from custom_components.occupancy_ml.engine.routines.suggestions.proposal import Action, AtTime, Proposal
+from custom_components.occupancy_ml.engine.routines.suggestions.proposal import AtTime, Proposal
 from custom_components.occupancy_ml.engine.snapshot import HOME
 from custom_components.occupancy_ml.engine.store import Prediction, RunStatus, Store
 from custom_components.occupancy_ml.engine.store.routines import DAILY
@@ -224,7 +225,7 @@ class Derived:
         store = self.store
         statuses = list(SuggestionStatus)
         entity_id = f"light.room_{number}"
-        proposal = Proposal(AtTime(number * 20), Action(entity_id, "on"), 1800)
+        proposal = Proposal(AtTime(number * 20), Act(entity_id, "on"), 1800)
         fired = tuple(end_us - day * DAY_US for day in range(40, 0, -1))
         suggestion_id = store.suggestions.put(
             Suggestion(
