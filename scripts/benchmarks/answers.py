@@ -24,7 +24,12 @@ from homeassistant.helpers.json import json_bytes
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
+from custom_components.occupancy_ml.const import DATABASE_FILE
+from custom_components.occupancy_ml.coordinator import now_us
 from custom_components.occupancy_ml.engine.adaptation.report import SPANS
+from custom_components.occupancy_ml.engine.home import Home
+from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.home_builder import home_from_entry
 from scripts.benchmarks.live import DOMAIN, entry_of, furnish
 from tests.smoke.bare import running
 
@@ -69,15 +74,22 @@ async def connected(hass: HomeAssistant) -> Asker:
     return Asker(ActiveConnection(logger, hass, take, user, token, None), answers)
 
 
-async def timed(asker: Asker, command: str, **given: Any) -> tuple[float, float]:
+async def timed(asker: Asker, command: str, calls: int = _CALLS, **given: Any) -> tuple[float, float]:
     """Median milliseconds of a command: as felt, and of the processor in all threads."""
     felt, spent = [], []
-    for _ in range(_CALLS):
+    for _ in range(calls):
         begin, begun = perf_counter(), process_time()
         await asker.ask(command, **given)
         spent.append((process_time() - begun) * 1e3)
         felt.append((perf_counter() - begin) * 1e3)
-    return sorted(felt)[_CALLS // 2], sorted(spent)[_CALLS // 2]
+    return sorted(felt)[calls // 2], sorted(spent)[calls // 2]
+
+
+def look(path: Path, home: Home) -> None:
+    """Leave a running state that is of the present, so that the start replays nothing."""
+    engine = Engine.open(path, home, now_us())
+    engine.tick(now_us())
+    engine.close()
 
 
 async def asked(hass: HomeAssistant, about: dict[str, Any]) -> dict[str, tuple[float, float]]:
@@ -85,6 +97,8 @@ async def asked(hass: HomeAssistant, about: dict[str, Any]) -> dict[str, tuple[f
     if not await async_setup_component(hass, "websocket_api", {}):
         raise HomeAssistantError("there is no websocket API")
     entry = entry_of(about)
+    home = home_from_entry(hass, entry)
+    await hass.async_add_executor_job(look, Path(hass.config.path(DATABASE_FILE)), home)
     await hass.config_entries.async_add(entry)
     if entry.state is not ConfigEntryState.LOADED:
         raise HomeAssistantError(f"the integration did not load: {entry.reason}")
@@ -112,8 +126,11 @@ async def asked(hass: HomeAssistant, about: dict[str, Any]) -> dict[str, tuple[f
     rooms = [room["area_id"] for room in about["rooms"]]
     for days in _DAYS:
         start = (dt_util.utcnow() - timedelta(days=days)).isoformat()
-        charts = [await timed(asker, "timeline", room=room, start=start) for room in rooms]
-        found[f"timeline of {days} days, slowest room"] = max(charts, key=lambda each: each[1])
+        once = {room: await timed(asker, "timeline", 1, room=room, start=start) for room in rooms}
+        slowest = max(rooms, key=lambda room: once[room][1])
+        found[f"timeline of {days} days, slowest room"] = await timed(
+            asker, "timeline", room=slowest, start=start
+        )
     return found
 
 

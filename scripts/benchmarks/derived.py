@@ -129,9 +129,7 @@ class Derived:
         """What stands once: models, routines, suggestions."""
         store, database = self.store, self._database
         with store.transaction():
-            for process, model in self._models():
-                for challenger in (False, True):
-                    store.forecasts.save_model(process, end_us, model, None, challenger=challenger)
+            self._copy("forecast_artifacts", {"run_id": "NULL"}, "1")
             columns = [name for (name,) in database.all("SELECT name FROM pragma_table_info('patterns')")][2:]
             for number in range(_PATTERNS):
                 database.execute(
@@ -145,20 +143,11 @@ class Derived:
                 self._suggestion(number, end_us)
         database.execute("DETACH DATABASE lived")
 
-    def _models(self) -> list[tuple[str, bytes]]:
-        return [
-            (process, payload)
-            for process, payload in self._database.all(
-                "SELECT r.room_id, a.payload FROM lived.forecast_artifacts a JOIN lived.rooms r ON r.id = a.room"
-                " WHERE a.in_service = 1"
-            )
-        ]
-
     def _copy(self, table: str, moved: dict[str, str], where: str, *given: object) -> None:
         """Rows of the lived week, some columns changed: an expression, or a text."""
         names = [name for (name,) in self._database.all("SELECT name FROM pragma_table_info(?)", (table,))]
         told = [moved.get(name, name) for name in names]
-        told = [each if each in names or "+" in each else f"'{each}'" for each in told]
+        told = [each if each in names or "+" in each or each == "NULL" else f"'{each}'" for each in told]
         self._database.execute(
             f"INSERT OR REPLACE INTO {table} SELECT {', '.join(told)}"  # noqa: S608
             f" FROM lived.{table} WHERE {where}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_SET_VERSION
@@ -27,14 +27,17 @@ def ingest(folder: Path) -> list[Measure]:
     for name, live in (("stored, as an import", False), ("live, with features and states", True)):
         engine = Engine.open(folder / f"ingest_{live}.db", simulation.home, simulation.start_us)
         take = engine.ingest if live else engine.import_events
-        begin = perf_counter()
+        begin, begun = perf_counter(), process_time()
         for batch in batches:
             take(batch)
             if live:
                 engine.tick(batch[-1].time_us)
-        spent = perf_counter() - begin
+        spent, worked = perf_counter() - begin, process_time() - begun
         count = engine.store.events.count()
-        found.append(Measure("ingest", name, count / spent, "events/s", 20_000, at_least=True))
+        found += [
+            Measure("ingest", name, count / spent, "events/s", 20_000, at_least=True),
+            Measure("ingest", "  by the processor's time alone", count / worked, "events/s"),
+        ]
         engine.close()
         if not live:
             size = engine.store.size_bytes() / count * 100_000 / 1e6

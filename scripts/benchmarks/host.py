@@ -19,7 +19,7 @@ from scripts.benchmarks.report import Measure, percentiles
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "custom_components" / "occupancy_ml"
-LIMIT_S = 300
+LIMIT_S = 900
 _LATENESS = {"p99": 5.0, "max": 50.0}
 _PHASES = {
     "idle": ("idle", None),

@@ -49,8 +49,8 @@ SELECT DISTINCT NULL, (start_us + :offset) / :day FROM labels WHERE room IS NULL
 """
 _SCORES = """
 SELECT r.room_id, s.model, sum(s.n), sum(s.brier_sum), sum(s.log_loss_sum)
-FROM daily_scores s JOIN rooms r ON r.id = s.room WHERE s.day >= ? AND s.truth = 'hindsight'
-GROUP BY s.room, s.model
+FROM rooms r CROSS JOIN daily_scores s ON s.room = r.id AND s.day >= ? AND s.truth = 'hindsight'
+GROUP BY r.id, s.model
 """
 _LAST_RUNS = """
 SELECT r.room_id, t.status, t.cause, t.started_us, t.rows, t.days, t.reason, max(t.id)

@@ -18,6 +18,7 @@ from ..home import Home, Role
 from ..localtime import LocalClock
 from ..snapshot import HOME, Alternative, Forecast, ForecastCurve, ForecastReport, RoutineChange, Snapshot
 from ..store import Store
+from ..store.forecasts import ForecastScore
 from .bins import BINS, HORIZONS, STEP, Floats
 from .context import Context
 from .learning import Learner, certain_of
@@ -193,12 +194,16 @@ class Forecaster:
     def report(self, days: int, now_us: int) -> Sequence[ForecastReport]:
         """How the forecasts of the last days did, by process and direction."""
         today = self._clock.at(now_us).date()
-        scores = self._store.forecasts.scores((today - timedelta(days=days)).isoformat(), today.isoformat())
+        scores: dict[tuple[str, bool], list[ForecastScore]] = {}
+        for score in self._store.forecasts.scores(
+            (today - timedelta(days=days)).isoformat(), today.isoformat()
+        ):
+            scores.setdefault((score.process, score.to_occupied), []).append(score)
         found = []
         for process in self.layout.processes:
             learned = self.learner.learned[process]
             for side in (0, 1):
-                ours = [s for s in scores if s.process == process and s.to_occupied == (side == 0)]
+                ours = scores.get((process, side == 0), [])
                 stack = learned.model.stacks[side]
                 weights = {
                     member.name: float(weight)

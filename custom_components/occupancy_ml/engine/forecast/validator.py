@@ -110,14 +110,11 @@ def sums_of(told: Told, wait: Floats, later: Floats, baselines: Floats, brier: F
 
 def added(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The sums of several days."""
-    total: dict[str, Any] = defaultdict(float)
+    days: dict[str, list[Any]] = defaultdict(list)
     for part in parts:
         for name, value in part.items():
-            if isinstance(value, list):
-                total[name] = (np.array(total.get(name, 0.0)) + value).tolist()
-            else:
-                total[name] += value
-    return dict(total)
+            days[name].append(value)
+    return {name: np.add.reduce(np.array(values, dtype=np.float64)).tolist() for name, values in days.items()}
 
 
 def report_of(

@@ -141,7 +141,7 @@ class Forecasts:
                         int(s.to_occupied),
                         s.moments,
                         s.published,
-                        json.dumps(s.sums, separators=(",", ":")),
+                        json.dumps(_shortened(s.sums), separators=(",", ":")),
                     )
                     for s in scores
                 ],
@@ -150,9 +150,10 @@ class Forecasts:
     def scores(self, first_day: str, last_day: str, process: str | None = None) -> list[ForecastScore]:
         """Scores of the local days first_day to last_day, both included, by (day, process, direction)."""
         rows = self._database.all(
-            "SELECT r.room_id, s.day, s.to_occupied, s.moments, s.published, s.sums FROM forecast_scores s"
-            " JOIN rooms r ON r.id = s.room WHERE s.day BETWEEN :first AND :last"
-            " AND (:process IS NULL OR r.room_id = :process) ORDER BY s.day, r.room_id, s.to_occupied",
+            # Room by room along the key: years of days are not read for the last weeks.
+            "SELECT r.room_id, s.day, s.to_occupied, s.moments, s.published, s.sums"
+            " FROM rooms r CROSS JOIN forecast_scores s ON s.room = r.id AND s.day BETWEEN :first AND :last"
+            " WHERE :process IS NULL OR r.room_id = :process ORDER BY s.day, r.room_id, s.to_occupied",
             {"first": first_day, "last": last_day, "process": process},
         )
         return [
@@ -229,3 +230,12 @@ class Forecasts:
         self._database.execute(
             "DELETE FROM forecast_artifacts WHERE in_service = 0 AND room = ?", (self._rooms.find(process),)
         )
+
+
+def _shortened(value: Any) -> Any:
+    """Numbers to seven digits: sums over a day are no better known, and a report of months reads them all."""
+    if isinstance(value, dict):
+        return {name: _shortened(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    return float(f"{value:.7g}") if isinstance(value, float) else value
