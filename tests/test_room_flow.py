@@ -221,11 +221,11 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
         "workday": [],
         "pets": False,
         "sleep": {},
+        "context": {},
         "suggestions": {"bar": 75, "allowed": [], "notify": False},
         "storage": {**kept, "size_mb": 500},
     }
-    context: dict[str, list[str]] = {"next_alarm": [], "calendar": [], "weather": [], "travel": []}
-    assert suggested(result) == {**OPTIONS, **sections, "context": context}
+    assert suggested(result) == {**OPTIONS, **sections, "context": {}}
     for answer, error in (
         ({"persons": ["person.nobody"], "night_hour": 2}, "entity_missing"),
         ({"routine_only": ["light.kitchen_ceiling"], "night_hour": 2}, "entity_in_room"),
@@ -283,3 +283,26 @@ async def test_a_workday_sensor_is_found_and_can_be_chosen_or_left_out(
         await hass.async_block_till_done()
         assert (entry.options.get("workday"), watched()) == (kept, chosen)
     await hass.async_block_till_done()
+
+
+async def test_the_options_name_what_tells_of_the_day(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    hass.states.async_set("sensor.phone_next_alarm", "2026-05-05T06:30:00+00:00")
+    hass.states.async_set("weather.home", "rainy")
+    flows = hass.config_entries.options
+    result = await flows.async_init(entry.entry_id)
+    filled = suggested(result)
+    taken = {**filled, "context": {"weather": ["sensor.kitchen_temperature"]}}
+    result = await flows.async_configure(result["flow_id"], taken)
+    assert result["errors"] == {"base": "entity_in_room"}
+    wanted = {"next_alarm": ["sensor.phone_next_alarm"], "weather": ["weather.home"]}
+    result = await flows.async_configure(result["flow_id"], {**filled, "context": wanted})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert entry.options["context"] == wanted
+    context = {s.entity_id for s in home_from_entry(hass, entry).sensors if s.role is Role.CONTEXT}
+    assert context == {"sensor.phone_next_alarm", "weather.home"}
+    result = await flows.async_init(entry.entry_id)
+    assert suggested(result)["context"] == wanted
+    await flows.async_configure(result["flow_id"], filled)
+    await hass.async_block_till_done()
+    assert "context" not in entry.options

@@ -166,7 +166,7 @@ def options_schema(
     )
     context: Mapping[str, list[str]] = options.get(CONF_CONTEXT, {})
     named = {
-        _suggest(kind, context.get(kind, [])): _several(*domains) for kind, domains in CONTEXT_FIELDS.items()
+        _suggest(kind, context.get(kind)): _several(*domains) for kind, domains in CONTEXT_FIELDS.items()
     }
     fields[vol.Required(CONF_CONTEXT, default={})] = section(vol.Schema(named), {"collapsed": not context})
     kept = retention_of(options)

@@ -65,7 +65,6 @@ class Learned:
         drift: watches model against climatology.
         learned_us: rows before this were predicted and scored.
         fitted_us: rows before this were learned from; 0 while nothing is.
-        known_us: rows before this are in the tables.
         refitted_us: when all members were last fitted from scratch.
         tuned_us: when other kernels were last tried; 0 where that is due.
         challenger: fitted with a shorter memory, to take over when it wins.
@@ -77,7 +76,6 @@ class Learned:
     drift: Drift = field(default_factory=Drift)
     learned_us: int = 0
     fitted_us: int = 0
-    known_us: int = 0
     refitted_us: int = 0
     tuned_us: int = 0
     challenger: ProcessModel | None = None
@@ -153,12 +151,6 @@ class Learner:
             learned.tuned_us = now_us
             learned.model.kernel.kernel = yield from tuning.tuned(rows, learned.model.kernel.kernel, cut_us)
         if learned.ready:
-            # What is told from now on may know all that came; the next night's scores must not.
-            learned.known_us = cut_us
-            for model in (learned.model, learned.challenger):
-                if model is not None:
-                    model.refresh(rows)
-                    yield
             self._save(process, learned, now_us)
         yield
 
@@ -350,7 +342,6 @@ class Learner:
             "drift": learned.drift.to_json(),
             "learned_us": learned.learned_us,
             "fitted_us": learned.fitted_us,
-            "known_us": learned.known_us,
             "refitted_us": learned.refitted_us,
             "tuned_us": learned.tuned_us,
             "key": self._key,
@@ -383,12 +374,11 @@ class Learner:
             return
         learned = Learned()
         learned.learned_us, learned.fitted_us = header["learned_us"], header["fitted_us"]
-        learned.known_us, learned.refitted_us = header["known_us"], header["refitted_us"]
-        learned.tuned_us = header["tuned_us"]
+        learned.refitted_us, learned.tuned_us = header["refitted_us"], header["tuned_us"]
         for gate, value in zip(learned.gates, header["gates"], strict=True):
             gate.restore(value)
         learned.drift.restore(header["drift"])
-        until_us = learned.known_us
+        until_us = learned.fitted_us
         times_us, vectors = self._store.forecasts.moments(until_us - HISTORY_US, until_us, self._key)
         if not len(times_us):
             return

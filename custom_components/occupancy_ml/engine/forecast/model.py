@@ -77,11 +77,6 @@ class ProcessModel:
             yield from member.update(rows, since_us) or ()
             yield
 
-    def refresh(self, rows: Rows) -> None:
-        """Let the tables take in the latest rows; all others are only learned from when their day was scored."""
-        for table in self.members[:_TABLES]:
-            table.update(rows, 0)
-
     def predict(self, rows: Rows, *, briefly: bool = False) -> Answer:
         """Forecasts of both directions, each by what is believed.
 
@@ -186,7 +181,9 @@ class ProcessModel:
         """Take over what `state` gave; the tables are made from the rows they were made from."""
         self.restore_pools(header)
         self.kernel.kernel = Kernel(**header["kernel"])
-        self.refresh(rows)
+        for table in self.members[:_TABLES]:
+            for _ in table.fit(rows) or ():
+                pass
         for member in self.members[_TABLES:]:
             first = f"{member.name}."
             member.use({name.removeprefix(first): v for name, v in arrays.items() if name.startswith(first)})
