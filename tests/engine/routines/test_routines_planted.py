@@ -13,6 +13,8 @@ from custom_components.occupancy_ml.engine.events import MICROSECONDS, Cause, Ev
 from custom_components.occupancy_ml.engine.home import Home, Role
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines import Pattern, PatternType
+from custom_components.occupancy_ml.engine.routines.suggestions.candidates import candidates
+from custom_components.occupancy_ml.engine.routines.suggestions.proposal import Becomes
 from scripts.routines_home import found_in, turned
 from scripts.routines_planted import TURNED, Score, is_found
 from tests.engine.routines.homes import (
@@ -66,6 +68,21 @@ def test_on_turned_days_there_is_next_to_nothing(
     ]
     real = [p for p in patterns if p.pattern_type.value in TURNED]
     assert len(by_chance) <= 0.05 * len(real)
+
+
+def test_what_detectors_say_is_what_suggestions_read(planted: PlantedHome, patterns: list[Pattern]) -> None:
+    lasting = next(
+        p for p in patterns if p.entities == ("switch.fan_strong_0",) and "median_s" in p.parameters
+    )
+    timer = candidates(lasting, planted.home)[0]
+    held_s = int(lasting.parameters["median_s"])
+    assert (timer.trigger, timer.action.state) == (Becomes("switch.fan_strong_0", "on", held_s), "off")
+    chain = next(p for p in patterns if p.key.startswith("sequence|switch.step_0_strong_0"))
+    gaps = chain.parameters["gaps_s"]
+    assert len(gaps) == len(chain.steps) - 1
+    # Steps were planted 100 to 240 seconds apart; whoever follows so late must still count as following.
+    assert all(120 < gap < 220 for gap in gaps)
+    assert all(p.within_s >= 4 * 120 for p in candidates(chain, planted.home))
 
 
 def test_every_pattern_says_how_sure_it_is(patterns: list[Pattern]) -> None:
