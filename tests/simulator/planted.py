@@ -6,7 +6,7 @@ them, so what is true of them is known: a pattern about a decoy, or of another k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -347,13 +347,22 @@ def _bout(garden: _Garden, name: str, strength: Strength) -> None:
     _plant(garden, "session", strength, motion, room=room, minute=minute)
 
 
-def _weekend(garden: _Garden, name: str, strength: Strength) -> None:
-    room = garden.rooms[0].room_id
-    entity_id = garden.thing(f"switch.weekend_{name}", Role.ROUTINE_ONLY, room)
+def _on_such_days(
+    garden: _Garden, entity_id: str, often: float, seldom: float, is_such: Callable[[date], bool]
+) -> str:
+    """A switch that is used on such days often, on others seldom, at any hour."""
+    garden.thing(entity_id, Role.ROUTINE_ONLY, garden.rooms[0].room_id)
     rng = garden.rng(entity_id)
     for day in garden.days:
-        if rng.random() < (KEPT[strength] if day.weekday() >= 5 else 0.08):
+        if rng.random() < (often if is_such(day) else seldom):
             garden.pulse(entity_id, garden.at(day, rng.uniform(*_AWAKE)), rng.expovariate(1 / 1500) + 30)
+    return entity_id
+
+
+def _weekend(garden: _Garden, name: str, strength: Strength) -> None:
+    entity_id = _on_such_days(
+        garden, f"switch.weekend_{name}", KEPT[strength], 0.08, lambda day: day.weekday() >= 5
+    )
     _plant(garden, "day_type", strength, entity_id, day_type="weekend")
 
 
@@ -374,12 +383,9 @@ def _wet(garden: _Garden, name: str, strength: Strength) -> None:
 
 
 def _summer(garden: _Garden, name: str, strength: Strength) -> None:
-    room = garden.rooms[0].room_id
-    entity_id = garden.thing(f"switch.summer_{name}", Role.ROUTINE_ONLY, room)
-    rng = garden.rng(entity_id)
-    for day in garden.days:
-        if rng.random() < (KEPT[strength] if day.month in (6, 7, 8) else 0.05):
-            garden.pulse(entity_id, garden.at(day, rng.uniform(*_AWAKE)), rng.expovariate(1 / 1500) + 30)
+    entity_id = _on_such_days(
+        garden, f"switch.summer_{name}", KEPT[strength], 0.05, lambda day: day.month in (6, 7, 8)
+    )
     _plant(garden, "seasonal", strength, entity_id, season="summer")
 
 
