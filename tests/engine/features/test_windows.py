@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US, Cause, Event, from_us
-from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
+from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, is_day_off
 from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.tracker import Tracker
@@ -113,7 +113,6 @@ def expected(home: Home, events: Sequence[Event], now_us: int, room_id: str) -> 
         out[f"count_elsewhere_{minutes}"] = math.log1p(sum(within(minutes, times) for times in others))
     local = LocalClock(home.time_zone).at(now_us)
     turn = 2 * math.pi * (local.hour * 60 + local.minute) / 1440
-    out["day_off"] = float(local.weekday() >= 5)
     for days, mine in (("workday", local.weekday() < 5), ("day_off", local.weekday() >= 5)):
         for hours in (24, 12):
             out[f"sin_{hours}h_{days}"] = math.sin(turn * 24 / hours) if mine else 0.0
@@ -247,16 +246,18 @@ def test_a_workday_sensor_knows_local_holidays() -> None:
     home = flat(zone="UTC")
     home = replace(home, sensors=(*home.sensors, Sensor("binary_sensor.workday", Role.WORKDAY)))
     tracker = Tracker(home, START_US)
-    columns = [FEATURE_NAMES.index(name) for name in ("day_off", "cos_24h_workday", "cos_24h_day_off")]
+    columns = [FEATURE_NAMES.index(name) for name in ("cos_24h_workday", "cos_24h_day_off")]
 
     def days(state: str | None) -> list[float]:
         if state is not None:
             tracker.take(at(0, "binary_sensor.workday", state))
-        found: list[float] = tracker.vectors(START_US)[0, columns].round(3).tolist()
+        vector = tracker.vectors(START_US)[0]
+        assert is_day_off(vector) == is_day_off(vector.astype(np.float16)) == (state == "off")
+        found: list[float] = vector[columns].round(3).tolist()
         return found
 
-    assert days(None) == days("unavailable") == days("on") == [0.0, -0.5, 0.0]  # Monday, 8:00
-    assert days("off") == [1.0, 0.0, -0.5]
+    assert days(None) == days("unavailable") == days("on") == [-0.5, 0.0]  # Monday, 8:00
+    assert days("off") == [0.0, -0.5]
 
 
 def test_time_of_day_goes_round_and_tells_the_weekend_apart() -> None:

@@ -125,9 +125,9 @@ def test_the_rhythm_of_a_room_is_learned_from_earlier_days() -> None:
     zeros, weights = np.zeros(len(days)), np.full(len(days), 3.0)
     fit = finish(fit_room(zeros[:, None], zeros, targets, weights, days, slots))
     chance = fit.model.predict(np.zeros((3, 1)), np.zeros(3), np.array([20, 40, 68]))
-    assert chance[0] > 0.8
-    assert max(chance[1:]) < 0.3
-    assert fit.log_loss < 0.35 < fit.filter_log_loss
+    # Weighed with care (docs/decisions.md, 37), and yet twice as likely then as at other hours and on days off.
+    assert chance[0] > 2 * max(chance[1:])
+    assert fit.log_loss < 0.45 < fit.filter_log_loss
     # What a day and those after it say does not reach it.
     late = np.where(days >= 9, 1 - targets, targets)
     told = rhythm_of_days_before(targets, weights, slots, days)[days <= 9]

@@ -16,7 +16,7 @@ from ..senses import DOOR, Senses
 
 Floats = NDArray[np.float64]
 
-FEATURE_SET_VERSION = 2
+FEATURE_SET_VERSION = 3
 """To be raised with every change of a feature's meaning: old rows are then computed anew."""
 
 WINDOW_US = 5 * MINUTE_US
@@ -55,7 +55,6 @@ FEATURE_NAMES = (
         for hours in (24, 12)
         for wave in ("sin", "cos")
     ),
-    "day_off",
     *_DEVICES,
     "doors_open",
     *(f"{name}_{kind}" for name in _ENVIRONMENT for kind in ("level", "rise")),
@@ -187,9 +186,7 @@ class Windows:
             here = self.activity(minutes)
             put[f"count_here_{minutes}"] = np.log1p(here)
             put[f"count_elsewhere_{minutes}"] = np.log1p(here.sum() - here)
-        day_off = self._senses.is_day_off(local)
-        days = "day_off" if day_off else "workday"
-        put["day_off"] = day_off
+        days = "day_off" if self._senses.is_day_off(local) else "workday"
         turn = 2 * math.pi * (local.hour + local.minute / 60) / 24
         for hours in (24, 12):
             put[f"sin_{hours}h_{days}"] = math.sin(turn * 24 / hours)
@@ -250,6 +247,13 @@ class Windows:
 
 
 _COLUMN = {name: number for number, name in enumerate(FEATURE_NAMES)}
+_DAY_OFF = [_COLUMN["sin_24h_day_off"], _COLUMN["cos_24h_day_off"]]
+
+
+def is_day_off(vectors: Floats) -> NDArray[np.bool_]:
+    """(...,) whether feature vectors (..., d) are of a day off: of the two waves of a day one is never zero."""
+    result: NDArray[np.bool_] = np.any(vectors[..., _DAY_OFF] != 0, axis=-1)
+    return result
 
 
 class _Columns:

@@ -10,7 +10,7 @@ from ..home import Role
 from ..snapshot import Reason
 
 _GROUPS = {
-    "clock": ("sin_", "cos_", "day_off"),
+    "clock": ("sin_", "cos_"),
     "recent": ("recency_here", "latest_here", "count_here", "motion_on", "presence_on"),
     "elsewhere": ("recency_elsewhere", "recency_next_door", "count_elsewhere"),
     "door": ("recency_exit_door",),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..events import MICROSECONDS, MINUTE_US
-from ..features import FEATURE_NAMES
+from ..features import FEATURE_NAMES, is_day_off
 from ..home import Home
 from ..localtime import LocalClock
 from ..numeric import expit, logit
@@ -25,9 +25,6 @@ from .switch_learning import SwitchLearner
 
 WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 """The column of the features that is the offset of every model."""
-
-DAY_OFF = FEATURE_NAMES.index("day_off")
-"""The column that tells a day off from a workday."""
 
 # The last part is the room's rhythm, which the model brings along.
 _GROUPS = (*(group_of(name) for name in FEATURE_NAMES), "clock")
@@ -166,7 +163,7 @@ class Predictor:
         trained_us: int | None = None
         if room_id in self._models:
             model, trained_us = self._models[room_id]
-            slot = slot_of(half_hour, bool(vector[DAY_OFF]))
+            slot = slot_of(half_hour, bool(is_day_off(vector)))
             parts, constant, calibration = model.contributions(vector, offset, slot)
             for group, part in zip(_GROUPS, parts.tolist(), strict=True):
                 groups[group] = groups.get(group, 0.0) + part

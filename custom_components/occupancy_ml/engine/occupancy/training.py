@@ -9,7 +9,7 @@ import logging
 import numpy as np
 
 from ..events import DAY_US
-from ..features import FEATURE_SET_VERSION
+from ..features import FEATURE_SET_VERSION, is_day_off
 from ..localtime import LocalClock
 from ..store import Store
 from ..store.labels import LabelSource
@@ -17,7 +17,7 @@ from ..store.pairing import pair
 from ..store.runs import RunStatus
 from .logistic import Floats
 from .model import Fit, RoomModel, fit_room
-from .predictor import DAY_OFF, WHEREABOUTS
+from .predictor import WHEREABOUTS
 from .rhythm import HALF_HOURS
 
 _LOGGER = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def _attempt(
         finish(RunStatus.GATE_NOT_MET, missing)
         return RoomReport(room_id, RunStatus.GATE_NOT_MET, missing, rows=rows, days=seen_days), None
     features = table.vectors[paired].astype(np.float64)
-    slots = half_hours + HALF_HOURS * (features[:, DAY_OFF] > 0)
+    slots = half_hours + HALF_HOURS * is_day_off(features)
     fit: Fit = yield from fit_room(features, features[:, WHEREABOUTS], targets, weights, days, slots, shared)
     metrics = {
         "log_loss": fit.log_loss,
