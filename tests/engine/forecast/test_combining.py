@@ -149,6 +149,15 @@ def test_what_is_late_on_the_mean_is_not_published() -> None:
     assert gate.reason == "its times were late on the mean"
 
 
+def test_a_few_minutes_on_the_mean_do_not_matter() -> None:
+    gate = Gate()
+    for number in range(15):
+        base = RNG.uniform(20, 40, (4, 40))
+        squared = np.full((5, 40, len(HORIZONS)), 0.2)
+        gate.learn(number, 3, base.min(axis=0) - 5.0, base, squared, np.full(40, -3.0))
+    assert gate.open
+
+
 def test_stated_times_come_to_be_neither_early_nor_late() -> None:
     conformal = Conformal()
     errors: list[float] = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .bins import CAP, HORIZONS, LEVELS, Floats
+from .bins import CAP, HORIZONS, LEVELS, STEP, Floats
 
 BASELINES = ("kaplan_meier", "climatology", "persistence", "nearest_days")
 CERTAIN = 0.03
@@ -22,7 +22,8 @@ _LEAST_DAYS = 10
 _LEAST_EVENTS = 8
 # Opened where the gain of a day is above 0 by so many standard errors of its mean (80 %, one-sided).
 _ERRORS = 0.84
-# Shut where stated times are early or late on the mean by more than this share of their mean error.
+# Shut where stated times are early or late on the mean by more than this share of their mean error, and by more
+# than the grid can tell apart.
 _BIAS = 0.3
 
 
@@ -43,7 +44,7 @@ class Gate:
     """One process and direction."""
 
     def __init__(self) -> None:
-        # By day: ordinal, moments, events, sums of the losses of the model and of each baseline, of errors and their size.
+        # By day: ordinal, moments, events, sums of the losses of the model and of each baseline, changes, their errors and their size.
         self._days: deque[list[float]] = deque(maxlen=_DAYS)
         # By day: for each horizon moments and sums of squared errors of the model and of each baseline.
         self._ahead: deque[Floats] = deque(maxlen=_DAYS)
@@ -67,7 +68,7 @@ class Gate:
         known = np.isfinite(model) & np.isfinite(baselines).all(axis=0)
         if known.any():
             losses = [model[known].sum(), *baselines[:, known].sum(axis=1)]
-            errors = [np.nansum(error), np.nansum(np.abs(error))]
+            errors = [np.isfinite(error).sum(), np.nansum(error), np.nansum(np.abs(error))]
             self._days.append([day, int(known.sum()), events, *losses, *errors])
             both = np.isfinite(squared).all(axis=0)
             sums = np.where(both, squared, 0.0).sum(axis=1)
@@ -75,7 +76,7 @@ class Gate:
         self._decide()
 
     def _decide(self) -> None:
-        days = np.array(self._days, dtype=np.float64).reshape(-1, 10)
+        days = np.array(self._days, dtype=np.float64).reshape(-1, 11)
         if len(days) < _LEAST_DAYS:
             self._shut(f"fewer than {_LEAST_DAYS} days were scored")
             return
@@ -90,8 +91,8 @@ class Gate:
         if sure[worst] <= (0.0 if self.open else _ERRORS):
             self._shut(f"it does not surely beat the baseline {BASELINES[worst].replace('_', ' ')}")
             return
-        late, size = days[:, 8:].sum(axis=0)
-        if abs(late) > _BIAS * size:
+        came, late, size = days[:, 8:].sum(axis=0)
+        if abs(late) > max(_BIAS * size, STEP * came):
             self._shut(f"its times were {'late' if late > 0 else 'early'} on the mean")
             return
         self.open, self.reason = True, None
@@ -116,7 +117,13 @@ class Gate:
         }
 
     def restore(self, value: dict[str, Any]) -> None:
-        """Take over what `to_json` gave."""
+        """Take over what `to_json` gave.
+
+        Raises:
+            ValueError: it is of another form.
+        """
+        if any(len(day) != 11 for day in value["days"]):
+            raise ValueError("the days are of another form")
         self._days = deque(value["days"], maxlen=_DAYS)
         self._ahead = deque((np.array(a) for a in value["ahead"]), maxlen=_DAYS)
         self.open, self.reason, self.horizons = value["open"], value["reason"], tuple(value["horizons"])
