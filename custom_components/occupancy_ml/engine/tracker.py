@@ -21,7 +21,18 @@ from .payload import PayloadError, pack, unpack
 from .pets import Pets
 from .senses import Senses
 from .sensor_health import SensorHealth
-from .whereabouts import DEAF, Filter, Hindsight, Layout, Minute, Observer, Parameters, smooth
+from .whereabouts import (
+    DEAF,
+    Filter,
+    Hindsight,
+    Layout,
+    Minute,
+    Observer,
+    Parameters,
+    initial_belief,
+    rhythm_of,
+    smooth,
+)
 
 Floats = NDArray[np.float64]
 
@@ -69,7 +80,11 @@ class Tracker:
         self.pets = Pets(home)
         self.observer = Observer(len(rooms), self.senses, minute)
         self.windows = Windows(home, self.senses, minute)
-        self.filter = Filter(self.layout, self._with_pets(Parameters.prior(self.layout)))
+        self.filter = Filter(
+            self.layout, self._with_pets(Parameters.prior(self.layout)), self.clock.hour(start_us)
+        )
+        # Where people are by the hour, as hindsight of the last week tells; None before there is any.
+        self._rhythm: Floats | None = None
         self.detector = Detector(home_streams(rooms, counts=GammaPoisson()))
         self._run_length = np.zeros(len(rooms))
         self._change = np.zeros(len(rooms))
@@ -139,7 +154,7 @@ class Tracker:
         self.windows.advance(self.observer.minute)
         self.health.skip(now_us)
         kept = float(np.exp(-passed / _FADE_MINUTES))
-        fresh = Filter(self.layout, self.filter.parameters).belief
+        fresh = initial_belief(self.layout, self.clock.hour(now_us), self._rhythm)
         self.filter.belief = kept * self.filter.belief + (1 - kept) * fresh
         self._minutes.clear()  # smoothing needs consecutive minutes
 
@@ -201,6 +216,8 @@ class Tracker:
         hours = [self.clock.hour(minute.minute * MINUTE_US) for minute in minutes]
         found = yield from smooth(self.layout, self.filter.parameters, minutes, hours)
         self.filter.use(self._with_pets(Parameters.learned(self.layout, found.counts)))
+        of_steps = [self.clock.hour(minute * MINUTE_US) for minute in found.minutes.tolist()]
+        self._rhythm = rhythm_of(found, of_steps)
         return found
 
     def _with_pets(self, parameters: Parameters) -> Parameters:
@@ -232,6 +249,7 @@ class Tracker:
         contexts = np.array([m.contexts for m in minutes], dtype=np.int64).reshape(len(minutes), 2 * rooms)
         arrays = {
             "belief": self.filter.belief,
+            "rhythm": np.zeros((0, rooms + 1)) if self._rhythm is None else self._rhythm,
             "run_length": self._run_length,
             "change": self._change,
             "fires": np.array(fires, dtype=np.int64).reshape(-1, 3),
@@ -275,6 +293,7 @@ class Tracker:
         tracker.windows.restore(header["windows"])
         tracker.filter.use(Parameters.from_json(header["parameters"]))
         tracker.filter.belief = arrays["belief"]
+        tracker._rhythm = arrays["rhythm"] if len(arrays["rhythm"]) else None
         tracker._run_length, tracker._change = arrays["run_length"], arrays["change"]
         tracker.detector = Detector.from_payload(arrays["detector"].astype(np.uint8).tobytes())
         fires: dict[int, list[tuple[int, int]]] = {}

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 # P(no, one, several person entities are home), by how many chains are: the table of the emissions, written anew.
-PERSONS = ((0.95, 0.05, 0.05), (0.04, 0.6, 0.45), (0.01, 0.35, 0.5))
+PERSONS = ((0.95, 0.05, 0.05), (0.04, 0.8, 0.35), (0.01, 0.15, 0.6))
 
 
 def tiny(rooms: int, *, door: bool = True, presence: bool = True, persons: bool = True) -> Layout:
@@ -90,8 +90,21 @@ def in_room(state: int, room: int, rooms: int) -> bool:
 
 
 def moves(transition: Transition) -> Floats:
-    """(S^2, S^2) chances of every pair of places to become every other."""
-    return np.asarray(sum(weight * np.kron(first, second) for first, second, weight in transition.terms))
+    """(S^2, S^2) the step as one matrix over pairs of places; then one of two who are home is perhaps forgotten."""
+    walked: Floats = sum(
+        (weight * np.kron(first, second) for first, second, weight in transition.terms),
+        start=np.zeros((1, 1)),
+    )
+    size = len(transition.terms[0][0])
+    forgets = np.zeros_like(walked)
+    for one, other in itertools.product(range(size), repeat=2):
+        pair = one * size + other
+        forgets[pair, pair] += 1.0
+        if max(one, other) < size - 1:
+            forgets[pair, pair] -= transition.fade
+            forgets[pair, one * size + size - 1] += transition.fade / 2
+            forgets[pair, (size - 1) * size + other] += transition.fade / 2
+    return np.asarray(walked @ forgets)
 
 
 def fired(layout: Layout, parameters: Parameters, channel: int, context: int) -> Floats:
@@ -163,7 +176,7 @@ def steps_of(
 def by_enumeration(layout: Layout, steps: Sequence[tuple[Floats, Floats]], wanted: int) -> Floats:
     """(S^2,) P(places at a step | all that was heard): the sum over every path."""
     size = layout.states**2
-    start = initial_belief(layout).ravel()
+    start = initial_belief(layout, 12).ravel()
     total = np.zeros(size)
     alive = [n for n in range(size) if start[n] > 0]
     for path in itertools.product(alive, *[range(size)] * len(steps)):
@@ -178,10 +191,10 @@ def by_enumeration(layout: Layout, steps: Sequence[tuple[Floats, Floats]], wante
 
 
 def forward_backward(
-    layout: Layout, steps: Sequence[tuple[Floats, Floats]]
+    layout: Layout, steps: Sequence[tuple[Floats, Floats]], hour: int
 ) -> tuple[list[Floats], list[Floats]]:
     """Filtered and smoothed (S^2,) of every step with plain matrices."""
-    belief = initial_belief(layout).ravel()
+    belief = initial_belief(layout, hour).ravel()
     filtered = []
     for transition, likelihood in steps:
         belief = belief @ transition * likelihood
@@ -249,8 +262,8 @@ def test_longer_lives_against_plain_matrices(rooms: int, hour: int, door: bool) 
         for minute in some_minutes(layout, 25, 7 * rooms)
     ]
     steps, ends = steps_of(layout, parameters, minutes, hour)
-    filtered, smoothed = forward_backward(layout, steps)
-    running = Filter(layout, parameters)
+    filtered, smoothed = forward_backward(layout, steps, hour)
+    running = Filter(layout, parameters, hour)
     found = hindsight(layout, parameters, minutes, hour)
     assert found.lengths.tolist() == [1] * len(minutes)
     for minute, end in zip(minutes, ends, strict=True):
@@ -269,7 +282,7 @@ def test_a_glance_at_the_running_minute_is_its_signals_only() -> None:
     running = Filter(layout, parameters)
     minute = some_minutes(layout, 4, 1)[3]
     steps, _ = steps_of(layout, parameters, [minute], 12)
-    filtered, _ = forward_backward(layout, steps[:-1])
+    filtered, _ = forward_backward(layout, steps[:-1], 12)
     before = running.belief.copy()
     assert running.peek(minute, 12).ravel() == pytest.approx(filtered[-1], abs=1e-12)
     assert np.array_equal(running.belief, before)
@@ -285,7 +298,7 @@ def test_a_silence_in_strides_is_the_same_as_minute_by_minute() -> None:
     found = hindsight(layout, parameters, minutes)
     assert found.lengths.max() == 3
     steps, ends = steps_of(layout, parameters, minutes, 12)
-    _, smoothed = forward_backward(layout, steps)
+    _, smoothed = forward_backward(layout, steps, 12)
     exact = np.array([occupied(layout, smoothed[ends[n]]) for n in found.minutes.tolist()])
     assert np.abs(found.occupied - exact).max() < 0.1
 

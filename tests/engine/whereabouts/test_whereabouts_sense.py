@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given, settings, strategies as st
 import numpy as np
@@ -13,6 +14,7 @@ from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.tracker import Tracker
 from custom_components.occupancy_ml.engine.whereabouts import DEAF, Filter, Layout, Parameters
+from custom_components.occupancy_ml.engine.whereabouts.transitions import Tables
 from tests.engine.living import START_US, at, at_rest, flat, pulse
 
 HALL, KITCHEN, BEDROOM = 0, 1, 2
@@ -286,3 +288,37 @@ def test_a_sensor_that_is_not_believed_is_not_heard_as_silent_either() -> None:
     tracker.senses.ignored |= {"binary_sensor.bed"}
     assert not tracker.senses.listening()[BEDROOM]
     assert tracker.observer.current().contexts[BEDROOM] == DEAF
+
+
+def test_several_persons_at_home_are_believed_in_several_rooms() -> None:
+    home = flat(persons=True)
+    told = [at(0, "person.ada", "home"), at(0, "person.bo", "home")]
+    life = [event for n in range(60) for event in pulse(60 + 30 * n, ("kitchen", "bedroom")[n % 2], 10)]
+    several, unknown = chances(lived(home, [*told, *life], 1861)), chances(lived(flat(), life, 1861))
+    assert min(several[KITCHEN], several[BEDROOM]) > min(unknown[KITCHEN], unknown[BEDROOM]) + 0.1
+
+
+@pytest.mark.parametrize("hour", [3, 12])
+def test_what_fires_in_a_room_sends_nobody_elsewhere(hour: int) -> None:
+    layout = Layout.of(flat())
+    step = Tables(layout, Parameters.prior(layout)).fire(hour, KITCHEN).terms[0][0]
+    away = step.copy()
+    np.fill_diagonal(away, 0.0)
+    rooms = len(layout.room_ids)
+    assert not away[:-1, [HALL, BEDROOM]].any()
+    assert (away[[HALL, BEDROOM], KITCHEN] > 0.0).all()
+    assert away[rooms + KITCHEN, KITCHEN] > away[rooms + HALL, KITCHEN]
+
+
+def test_a_silent_companion_is_forgotten() -> None:
+    """Of two who may be home, of whom only one is ever heard, one is believed no more in a few days."""
+    layout = Layout.of(flat())
+    running = Filter(layout, Parameters.prior(layout))
+    tracker = lived(flat(), _busy(["kitchen", "hall"], 600), 600)
+    minute = replace(tracker.observer.current(), fires=())
+    both = []
+    for _ in range(2):
+        both.append(float(running.belief[:-1, :-1].sum()))
+        for _ in range(1440):
+            running.step(minute, 12)
+    assert both[1] < 0.5 * both[0]

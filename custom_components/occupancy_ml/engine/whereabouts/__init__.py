@@ -6,9 +6,20 @@ sides of a silence gives the labels by hindsight. Ghahramani and Jordan (1997),
 "Factorial hidden Markov models", with exact inference: the joint state is small.
 """
 
-from .filter import Filter
+from .filter import Filter, initial_belief
 from .model import Layout, Parameters
 from .observations import DEAF, Minute, Observer
-from .smoother import Hindsight, smooth
+from .smoother import Hindsight, rhythm_of, smooth
 
-__all__ = ["DEAF", "Filter", "Hindsight", "Layout", "Minute", "Observer", "Parameters", "smooth"]
+__all__ = [
+    "DEAF",
+    "Filter",
+    "Hindsight",
+    "Layout",
+    "Minute",
+    "Observer",
+    "Parameters",
+    "initial_belief",
+    "rhythm_of",
+    "smooth",
+]

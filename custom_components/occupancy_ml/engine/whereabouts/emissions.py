@@ -10,7 +10,7 @@ from .observations import CONTEXTS, HELD
 
 # P(so many person entities are home: none, one, several), by how many chains are (columns: none, one, both). People
 # leave telephones behind, have guests, and keep together.
-_PERSONS = np.array([[0.95, 0.05, 0.05], [0.04, 0.6, 0.45], [0.01, 0.35, 0.5]])
+_PERSONS = np.array([[0.95, 0.05, 0.05], [0.04, 0.8, 0.35], [0.01, 0.15, 0.6]])
 
 
 class Emissions:

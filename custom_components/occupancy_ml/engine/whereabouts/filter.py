@@ -8,7 +8,7 @@ from ..senses import DOOR
 from .emissions import Emissions
 from .model import Floats, Layout, Parameters
 from .observations import Minute
-from .transitions import Tables
+from .transitions import Tables, draw
 
 # Before anything is heard: how likely the home is empty, and how likely not only one is there who is somewhere.
 _EMPTY_AT_FIRST = 0.3
@@ -20,9 +20,9 @@ _CORRECTION = 1e-3
 class Filter:
     """The joint belief (S, S) over both chains, minute by minute."""
 
-    def __init__(self, layout: Layout, parameters: Parameters) -> None:
+    def __init__(self, layout: Layout, parameters: Parameters, hour: int = 12) -> None:
         self.layout = layout
-        self.belief = initial_belief(layout)
+        self.belief = initial_belief(layout, hour)
         self.use(parameters)
 
     def use(self, parameters: Parameters) -> None:
@@ -81,14 +81,23 @@ class Filter:
         return _normalised(belief)
 
 
-def initial_belief(layout: Layout) -> Floats:
-    """(S, S): the first chain anywhere, the second most likely outside."""
-    rooms = len(layout.room_ids)
+def initial_belief(layout: Layout, hour: int, rhythm: Floats | None = None) -> Floats:
+    """(S, S): the first chain where people are at that hour, the second most likely outside.
+
+    Args:
+        layout: the home.
+        hour: the local hour of day.
+        rhythm: (24, R + 1) by hour, P(somebody is in each room) and P(nobody is home), where it is known.
+    """
+    if rhythm is None:
+        shares, empty = draw(layout, hour), _EMPTY_AT_FIRST
+    else:
+        shares, empty = rhythm[hour, :-1], float(rhythm[hour, -1])
+    somewhere = np.tile(shares / max(float(shares.sum()), 1e-12) / 2, 2)
     belief = np.zeros((layout.states, layout.states))
-    somewhere = (1 - _EMPTY_AT_FIRST) / max(2 * rooms, 1)
-    belief[:-1, -1] = somewhere * (1 - _SEVERAL_AT_FIRST)
-    belief[:-1, :-1] = somewhere * _SEVERAL_AT_FIRST / max(2 * rooms, 1)
-    belief[-1, -1] = _EMPTY_AT_FIRST
+    belief[:-1, -1] = (1 - empty) * (1 - _SEVERAL_AT_FIRST) * somewhere
+    belief[:-1, :-1] = (1 - empty) * _SEVERAL_AT_FIRST * np.outer(somewhere, somewhere)
+    belief[-1, -1] = empty
     return _normalised(belief)  # a home without rooms is always empty
 
 

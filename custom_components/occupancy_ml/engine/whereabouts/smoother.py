@@ -20,6 +20,8 @@ _SILENT_STRIDE = 3
 # slices begin and made anew on the way back: a week of beliefs would take hundreds of megabytes, and so many
 # objects would make Python look for garbage in all of Home Assistant, which holds up everything.
 _SLICE = 40
+# How many minutes of evidence the mean of all hours is worth.
+_RHYTHM_PRIOR_MINUTES = 60.0
 # Stands for the silent rest of a minute where a step's channel is expected.
 _END = -2
 
@@ -122,7 +124,7 @@ def smooth(
         return steps
 
     begins: list[Floats] = []
-    belief, log_likelihood = initial_belief(layout), 0.0
+    belief, log_likelihood = initial_belief(layout, hours[0] if hours else 12), 0.0
     for first in range(0, len(plan), _SLICE):
         begins.append(belief)
         for step in steps_of(first):
@@ -169,6 +171,24 @@ def smooth(
     counts = Counts(moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active))
     ends = np.array([minutes[index].minute for index, _ in plan], dtype=np.int64)
     return Hindsight(ends, lengths, occupied, home, counts, log_likelihood)
+
+
+def rhythm_of(found: Hindsight, hours: Sequence[int]) -> Floats:
+    """(24, R + 1) by local hour: P(somebody is in each room), and last P(nobody is home).
+
+    Hours of which little is known are drawn to all of them.
+
+    Args:
+        found: what smoothing found.
+        hours: (n,) the local hour of each of its steps.
+    """
+    known = np.column_stack([found.occupied, 1.0 - found.home])
+    total = np.zeros((24, known.shape[1]))
+    np.add.at(total, hours, known * found.lengths[:, None])
+    minutes = np.bincount(hours, found.lengths, 24)
+    mean = total.sum(axis=0) / max(minutes.sum(), 1.0)
+    rhythm: Floats = (total + _RHYTHM_PRIOR_MINUTES * mean) / (minutes[:, None] + _RHYTHM_PRIOR_MINUTES)
+    return rhythm
 
 
 def _strides(minutes: Sequence[Minute], hours: Sequence[int]) -> list[tuple[int, int]]:

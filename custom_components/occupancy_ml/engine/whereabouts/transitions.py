@@ -38,6 +38,9 @@ _MOVE_ON_FIRE = 0.12
 _RISE_ON_FIRE = 0.1
 _RISE_ON_FIRE_AT_NIGHT = 0.02
 
+# Of two of whom nothing has told for long, one is believed no more: half of the chance is gone in twelve hours.
+_FADE = 0.001
+
 # With a sensor on every way out, people pass unnoticed almost never; without, now and then.
 _UNNOTICED = 3e-6
 _UNNOTICED_ON_FIRE = 9e-6
@@ -66,9 +69,16 @@ _NIGHT_FROM, _NIGHT_TO = 23, 8
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A step of both chains: the sum over terms of weight * (first, second) transition matrices (S, S)."""
+    """A step of both chains: the sum over terms of weight * (first, second) transition matrices (S, S).
+
+    Attributes:
+        terms: the terms.
+        fade: the share of both chains being home that is then believed no more: where one explains all that is
+            heard, another that is only in company would never be got rid of.
+    """
 
     terms: tuple[tuple[Floats, Floats, float], ...]
+    fade: float = 0.0
 
     def forward(self, belief: Floats) -> Floats:
         """The joint belief (S, S) one step later."""
@@ -76,15 +86,29 @@ class Transition:
         out = weight * (first.T @ belief @ second)
         for first, second, weight in self.terms[1:]:
             out += weight * (first.T @ belief @ second)
+        if self.fade:
+            both = self.fade * out[:-1, :-1]
+            out[:-1, :-1] -= both
+            out[:-1, -1] += 0.5 * both.sum(axis=1)
+            out[-1, :-1] += 0.5 * both.sum(axis=0)
         return out
 
     def backward(self, message: Floats) -> Floats:
         """The backward message (S, S) one step earlier."""
+        if self.fade:
+            alone = 0.5 * (message[:-1, -1:] + message[-1:, :-1])
+            message = message.copy()
+            message[:-1, :-1] += self.fade * (alone - message[:-1, :-1])
         first, second, weight = self.terms[0]
         out = weight * (first @ message @ second.T)
         for first, second, weight in self.terms[1:]:
             out += weight * (first @ message @ second.T)
         return out
+
+
+def draw(layout: Layout, hour: int) -> Floats:
+    """(R,) how much each room draws people at a local hour, by what it is for."""
+    return _draw(layout, _is_night(hour))
 
 
 class Tables:
@@ -110,7 +134,7 @@ class Tables:
     def _get(
         self, hour: int, kind: str, minutes: int, room: int | None = None, *, watched: bool = True
     ) -> Transition:
-        night = hour >= _NIGHT_FROM or hour < _NIGHT_TO
+        night = _is_night(hour)
         watched = watched and bool(self._layout.exit_rooms)
         key = (night, kind, minutes, room, watched)
         if key not in self._cache:
@@ -131,14 +155,11 @@ class Tables:
         step = np.linalg.matrix_power(
             self._walk(night, fired=kind == "fire", room=room, watched=watched), minutes
         )
-        return Transition(((step, step, 1.0),))
-
-    def _draw(self, night: bool) -> Floats:
-        return np.array([_DRAW[kind][0 if night else 1] for kind in self._layout.kinds])
+        return Transition(((step, step, 1.0),), 0.0 if kind == "fire" else 1 - (1 - _FADE) ** minutes)
 
     def _ways(self, night: bool) -> tuple[Floats, Floats, Floats]:
         """Moves (R, R), readiness to leave by room (R,), and where who arrives turns up (R,)."""
-        draw = self._draw(night)
+        draw = _draw(self._layout, night)
         moves = self._parameters.moves * draw
         moves /= np.maximum(moves.sum(axis=1, keepdims=True), 1e-12)
         exits = list(self._layout.exit_rooms) or [
@@ -184,14 +205,13 @@ class Tables:
         )
         out[rooms:-1, -1] = rise * leave
         out[rooms:-1, rooms:-1] = np.diag(1 - rise)
-        if room is not None:
-            elsewhere = np.arange(2 * rooms) % rooms != room
-            out[:rooms, :rooms][:, elsewhere[:rooms]] = 0.0
-            out[rooms:-1, :rooms][:, elsewhere[:rooms]] = 0.0
-            stays = 1 - out[:-1].sum(axis=1) + np.diag(out)[:-1]
-            out[np.arange(2 * rooms), np.arange(2 * rooms)] = stays
         out[-1, :rooms] = cross * arrive
         out[-1, -1] = 1 - cross
+        if room is not None:
+            everywhere, elsewhere = np.arange(2 * rooms), np.delete(np.arange(rooms), room)
+            out[:-1, elsewhere] = 0.0
+            out[everywhere, everywhere] = 0.0
+            out[everywhere, everywhere] = 1 - out[:-1].sum(axis=1)
         return out
 
     def _door(self, night: bool) -> Floats:
@@ -205,3 +225,11 @@ class Tables:
         out[-1, :rooms] = _DOOR_ARRIVE * arrive
         out[-1, -1] = _DOOR_OUTSIDE
         return out
+
+
+def _draw(layout: Layout, night: bool) -> Floats:
+    return np.array([_DRAW[kind][0 if night else 1] for kind in layout.kinds])
+
+
+def _is_night(hour: int) -> bool:
+    return hour >= _NIGHT_FROM or hour < _NIGHT_TO
