@@ -91,10 +91,7 @@ def in_room(state: int, room: int, rooms: int) -> bool:
 
 def moves(transition: Transition) -> Floats:
     """(S^2, S^2) the step as one matrix over pairs of places; then one of two who are home is perhaps forgotten."""
-    walked: Floats = sum(
-        (weight * np.kron(first, second) for first, second, weight in transition.terms),
-        start=np.zeros((1, 1)),
-    )
+    walked = np.asarray(sum(weight * np.kron(first, second) for first, second, weight in transition.terms))
     size = len(transition.terms[0][0])
     forgets = np.zeros_like(walked)
     for one, other in itertools.product(range(size), repeat=2):
