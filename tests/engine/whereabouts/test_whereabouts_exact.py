@@ -23,7 +23,7 @@ from custom_components.occupancy_ml.engine.whereabouts import (
 from custom_components.occupancy_ml.engine.whereabouts.emissions import Emissions
 from custom_components.occupancy_ml.engine.whereabouts.filter import initial_belief
 from custom_components.occupancy_ml.engine.whereabouts.model import Counts
-from custom_components.occupancy_ml.engine.whereabouts.observations import CONTEXTS, DEAF
+from custom_components.occupancy_ml.engine.whereabouts.observations import CONTEXTS, DEAF, HELD
 from custom_components.occupancy_ml.engine.whereabouts.transitions import Tables, Transition
 
 Floats = NDArray[np.float64]
@@ -162,7 +162,7 @@ def steps_of(
             if channel == DOOR:
                 steps.append((moves(tables.door(hour)), np.ones(layout.states**2)))
             else:
-                walked = tables.fire(hour, channel % len(layout.room_ids), watched=minute.watched)
+                walked = tables.fire(hour, channel if context == HELD else None, watched=minute.watched)
                 steps.append((moves(walked), fired(layout, parameters, channel, context)))
         walked = tables.quiet(hour, watched=minute.watched)
         steps.append((moves(walked), silence(layout, parameters, minute)))

@@ -14,7 +14,6 @@ from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.tracker import Tracker
 from custom_components.occupancy_ml.engine.whereabouts import DEAF, Filter, Layout, Parameters
-from custom_components.occupancy_ml.engine.whereabouts.transitions import Tables
 from tests.engine.living import START_US, at, at_rest, flat, pulse
 
 HALL, KITCHEN, BEDROOM = 0, 1, 2
@@ -296,18 +295,6 @@ def test_several_persons_at_home_are_believed_in_several_rooms() -> None:
     life = [event for n in range(60) for event in pulse(60 + 30 * n, ("kitchen", "bedroom")[n % 2], 10)]
     several, unknown = chances(lived(home, [*told, *life], 1861)), chances(lived(flat(), life, 1861))
     assert min(several[KITCHEN], several[BEDROOM]) > min(unknown[KITCHEN], unknown[BEDROOM]) + 0.1
-
-
-@pytest.mark.parametrize("hour", [3, 12])
-def test_what_fires_in_a_room_sends_nobody_elsewhere(hour: int) -> None:
-    layout = Layout.of(flat())
-    step = Tables(layout, Parameters.prior(layout)).fire(hour, KITCHEN).terms[0][0]
-    away = step.copy()
-    np.fill_diagonal(away, 0.0)
-    rooms = len(layout.room_ids)
-    assert not away[:-1, [HALL, BEDROOM]].any()
-    assert (away[[HALL, BEDROOM], KITCHEN] > 0.0).all()
-    assert away[rooms + KITCHEN, KITCHEN] > away[rooms + HALL, KITCHEN]
 
 
 def test_a_silent_companion_is_forgotten() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from ..senses import DOOR
 from .emissions import Emissions
 from .model import Floats, Layout, Parameters
-from .observations import Minute
+from .observations import HELD, Minute
 from .transitions import Tables, draw
 
 # Before anything is heard: how likely the home is empty, and how likely not only one is there who is somewhere.
@@ -62,12 +62,13 @@ class Filter:
         return float(1.0 - (self.belief if belief is None else belief)[-1, -1])
 
     def _after(self, belief: Floats, minute: Minute, hour: int, *, whole: bool) -> Floats:
-        rooms = len(self.layout.room_ids)
         for channel, context in minute.fires:
             if channel == DOOR:
                 belief = _normalised(self._tables.door(hour).forward(belief))
             else:
-                moved = self._tables.fire(hour, channel % rooms, watched=minute.watched)
+                # Only motion sensors are held: their channel is the room.
+                held = channel if context == HELD else None
+                moved = self._tables.fire(hour, held, watched=minute.watched)
                 belief = _normalised(moved.forward(belief) * self._emissions.fire(channel, context))
         if not whole:
             return belief

@@ -11,7 +11,7 @@ from ..senses import DOOR
 from .emissions import Emissions
 from .filter import initial_belief
 from .model import Counts, Floats, Layout, Parameters
-from .observations import CONTEXTS, Minute
+from .observations import CONTEXTS, HELD, Minute
 from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes.
@@ -112,7 +112,7 @@ def smooth(
                         _Step(
                             entry,
                             channel,
-                            tables.fire(hour, channel % rooms, watched=minute.watched),
+                            tables.fire(hour, channel if context == HELD else None, watched=minute.watched),
                             fired=emissions.fire(channel, context),
                         )
                     )

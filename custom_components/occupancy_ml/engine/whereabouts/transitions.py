@@ -123,25 +123,25 @@ class Tables:
         """Some minutes in which nothing was heard; watched tells whether the outer doors listened."""
         return self._get(hour, "quiet", minutes, watched=watched)
 
-    def fire(self, hour: int, room: int, *, watched: bool = True) -> Transition:
-        """A moment in which a sensor of a room fired, or is on since before."""
-        return self._get(hour, "fire", 1, room, watched=watched)
+    def fire(self, hour: int, held: int | None = None, *, watched: bool = True) -> Transition:
+        """A moment in which a sensor fired; held is the room of one that is on since before, None otherwise."""
+        return self._get(hour, "fire", 1, held, watched=watched)
 
     def door(self, hour: int) -> Transition:
         """A moment in which an outer door opened."""
         return self._get(hour, "door", 1)
 
     def _get(
-        self, hour: int, kind: str, minutes: int, room: int | None = None, *, watched: bool = True
+        self, hour: int, kind: str, minutes: int, held: int | None = None, *, watched: bool = True
     ) -> Transition:
         night = _is_night(hour)
         watched = watched and bool(self._layout.exit_rooms)
-        key = (night, kind, minutes, room, watched)
+        key = (night, kind, minutes, held, watched)
         if key not in self._cache:
-            self._cache[key] = self._make(night, kind, minutes, room, watched)
+            self._cache[key] = self._make(night, kind, minutes, held, watched)
         return self._cache[key]
 
-    def _make(self, night: bool, kind: str, minutes: int, room: int | None, watched: bool) -> Transition:
+    def _make(self, night: bool, kind: str, minutes: int, held: int | None, watched: bool) -> Transition:
         if kind == "door":
             crossing, walking = self._door(night), self._walk(night, fired=True, watched=watched)
             return Transition(
@@ -153,7 +153,7 @@ class Tables:
                 )
             )
         step = np.linalg.matrix_power(
-            self._walk(night, fired=kind == "fire", room=room, watched=watched), minutes
+            self._walk(night, fired=kind == "fire", held=held, watched=watched), minutes
         )
         return Transition(((step, step, 1.0),), 0.0 if kind == "fire" else 1 - (1 - _FADE) ** minutes)
 
@@ -170,11 +170,7 @@ class Tables:
         arrive = draw * near**2
         return moves, near, arrive / arrive.sum()
 
-    def _walk(self, night: bool, *, fired: bool, watched: bool, room: int | None = None) -> Floats:
-        """(S, S): a minute, or a moment in which something fired; in a room where that is told.
-
-        What fires in a room brings people there; nobody goes elsewhere for it.
-        """
+    def _walk(self, night: bool, *, fired: bool, watched: bool, held: int | None = None) -> Floats:
         moves, near, arrive = self._ways(night)
         rooms = len(near)
         alone = rooms == 1
@@ -185,7 +181,8 @@ class Tables:
             settle, rise, move = (
                 np.zeros(rooms),
                 np.maximum(rise, _RISE_ON_FIRE_AT_NIGHT if night else _RISE_ON_FIRE),
-                np.maximum(move, _MOVE_ON_FIRE),
+                # Whoever keeps a sensor on has not just come or gone.
+                np.where(np.arange(rooms) == held, move, np.maximum(move, _MOVE_ON_FIRE)),
             )
         if alone:
             move = np.zeros(rooms)
@@ -207,11 +204,6 @@ class Tables:
         out[rooms:-1, rooms:-1] = np.diag(1 - rise)
         out[-1, :rooms] = cross * arrive
         out[-1, -1] = 1 - cross
-        if room is not None:
-            everywhere, elsewhere = np.arange(2 * rooms), np.delete(np.arange(rooms), room)
-            out[:-1, elsewhere] = 0.0
-            out[everywhere, everywhere] = 0.0
-            out[everywhere, everywhere] = 1 - out[:-1].sum(axis=1)
         return out
 
     def _door(self, night: bool) -> Floats:
