@@ -131,7 +131,7 @@ def test_a_year_leaves_nothing_growing(tmp_path: Path, note: Note) -> None:
             snapshot = engine.tick(now_us)
             shown += all(room.probability is not None for room in snapshot.rooms.values())
             assert engine.unsaved is None
-        if day % 3 == 0:
+        if day % 6 == 0:
             list(engine.night(start_us + 60 * MINUTE_US))
         if day in (120, 364):
             measured[day], file_size[day] = sizes(engine), engine.store.size_bytes()
