@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event, Origin
+from custom_components.occupancy_ml.engine.home import Role, Sensor
 from custom_components.occupancy_ml.engine.routines.acts import Day, pack_acts, unpack_acts
 from custom_components.occupancy_ml.engine.routines.cast import Cast
 from custom_components.occupancy_ml.engine.routines.patterns import Act
@@ -84,6 +86,20 @@ def test_automations_are_marked_and_their_ends_are_nobodys(tmp_path: Path) -> No
     day = read(tmp_path, events)
     assert day.acts.automatic.all()
     assert not day.spans.by_hand.any()
+
+
+def test_a_workday_sensor_of_any_name_is_a_condition_and_no_act(tmp_path: Path) -> None:
+    cast = Cast(replace(HOME, sensors=(*HOME.sensors, Sensor("input_boolean.shift", Role.WORKDAY))))
+    store = store_with(tmp_path / "home.db", [])
+    store.events.append(
+        [Event(at(FIRST, 30), "input_boolean.shift", "off", "on")],
+        {"input_boolean.shift": (Role.WORKDAY, None)},
+    )
+    day = [part for part in read_day(store.events, cast, CLOCK, FIRST) if part is not None][-1]
+    store.close()
+    assert cast.workdays == {"input_boolean.shift"}
+    assert day.sky["input_boolean.shift"][-1][1] == "off"
+    assert named(day) == []
 
 
 def test_chatter_is_left_out(tmp_path: Path) -> None:

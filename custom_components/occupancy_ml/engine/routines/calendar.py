@@ -10,7 +10,6 @@ from ..store.routines import Aggregates
 from .acts import unpack_acts
 from .cast import Cast
 
-_WORKDAY = "binary_sensor.workday"
 _NOON_MS = 12 * 3_600_000
 # Zones of the southern hemisphere by their beginnings: there summer begins in December.
 _SOUTH = (
@@ -55,14 +54,14 @@ def season_of(month: str, time_zone: str) -> str:
 def holidays_of(aggregates: Aggregates, cast: Cast, days: Sequence[date]) -> frozenset[date]:
     """Days from Monday to Friday that a workday sensor, where one is watched, called none at noon."""
     found = set()
-    if days and any(entity_id.startswith(_WORKDAY) for entity_id in cast.watched):
+    if days and cast.workdays:
         rows = aggregates.read("acts_daily", ("acts",), days[0].isoformat(), days[-1].isoformat())
         for (data,) in rows:
             day = unpack_acts(data)
             told = [
                 text
                 for entity_id, states in day.sky.items()
-                if entity_id.startswith(_WORKDAY)
+                if entity_id in cast.workdays
                 for at_ms, text in states
                 if at_ms <= _NOON_MS
             ]

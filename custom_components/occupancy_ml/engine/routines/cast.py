@@ -28,8 +28,13 @@ HANDS = frozenset(
 )
 """Their changes are somebody's doing."""
 SWITCHED = frozenset({Role.LIGHT, Role.MEDIA, Role.ROUTINE_ONLY, Role.APPLIANCE})
-SKY = ("sun.", "weather.", "binary_sensor.workday")
-"""Beginnings of entities that tell of the world outside: conditions, never acts."""
+_WORKDAY = "binary_sensor.workday"
+_SKY = ("sun.", "weather.", _WORKDAY)
+
+
+def is_sky(sensor: Sensor) -> bool:
+    """Whether it tells of the world outside: a condition, never an act."""
+    return sensor.role is Role.WORKDAY or sensor.entity_id.startswith(_SKY)
 
 
 class Cast:
@@ -39,6 +44,9 @@ class Cast:
         self._of = {sensor.entity_id: sensor for sensor in home.sensors}
         self.rooms = tuple(room.room_id for room in home.rooms)
         self.persons = tuple(s.entity_id for s in home.sensors if s.role is Role.PERSON)
+        self.workdays = frozenset(
+            s.entity_id for s in home.sensors if s.role is Role.WORKDAY or s.entity_id.startswith(_WORKDAY)
+        )
 
     def __contains__(self, entity_id: str) -> bool:
         return entity_id in self._of
@@ -89,12 +97,12 @@ class Cast:
     @property
     def watched(self) -> list[str]:
         """Entities whose events are read: hands, eyes and the sky; what only measures is left out."""
-        return sorted(e for e, s in self._of.items() if s.role in EYES | HANDS or e.startswith(SKY))
+        return sorted(e for e, s in self._of.items() if s.role in EYES | HANDS or is_sky(s))
 
     @property
     def remembered(self) -> list[str]:
         """Entities of which the state at a day's beginning matters."""
-        return sorted(e for e, s in self._of.items() if s.role in HANDS or e.startswith(SKY))
+        return sorted(e for e, s in self._of.items() if s.role in HANDS or is_sky(s))
 
 
 def _codes(names: Sequence[str | None]) -> Ints:

@@ -13,7 +13,7 @@ from ..home import Role, Sensor
 from ..localtime import LocalClock
 from ..store.event_log import EventLog, WordColumns
 from .acts import Acts, Day, Ints, Spans
-from .cast import EYES, SKY, SWITCHED, Cast
+from .cast import EYES, SWITCHED, Cast, is_sky
 from .patterns import Act
 
 # A sensor that was quiet for so long and sees somebody reports an arrival; anything sooner is the same stay.
@@ -30,7 +30,7 @@ _OFF = {"off": "off", "idle": "off", "standby": "off", "paused": "off"}
 def meaning(sensor: Sensor, state: str) -> str | None:
     """What a new state of an entity is called as an act, None where it is none."""
     role, domain = sensor.role, sensor.entity_id.partition(".")[0]
-    if state in NO_STATE or sensor.entity_id.startswith(SKY):
+    if state in NO_STATE or is_sky(sensor):
         return None
     if role in EYES or role in (Role.DOOR, Role.OPENING, Role.EXIT_DOOR):
         return "on" if state == "on" else None
@@ -191,7 +191,7 @@ def _sky(
 ) -> dict[str, tuple[tuple[int, str], ...]]:
     found: dict[str, tuple[tuple[int, str], ...]] = {}
     for number, sensor in enumerate(sensors):
-        if sensor.role is not Role.PERSON and not sensor.entity_id.startswith(SKY):
+        if sensor.role is not Role.PERSON and not is_sky(sensor):
             continue
         rows = np.flatnonzero(entity == number)
         if not len(rows):
