@@ -22,7 +22,7 @@ FEATURE_SET_VERSION = 3
 WINDOW_US = 5 * MINUTE_US
 """Rows are kept for windows of five minutes, aligned to the UTC clock."""
 
-_ENVIRONMENT = (
+ENVIRONMENT = (
     "carbon_dioxide",
     "temperature",
     "humidity",
@@ -31,6 +31,7 @@ _ENVIRONMENT = (
     "pm25",
     "volatile_organic_compounds",
 )
+"""Kinds of air and light that are measured, by device class."""
 # The same air, told as a share of parts.
 _ALSO = {"volatile_organic_compounds_parts": "volatile_organic_compounds"}
 # What is judged in proportion: ten lux more matter at night, not at noon.
@@ -57,7 +58,7 @@ FEATURE_NAMES = (
     ),
     *_DEVICES,
     "doors_open",
-    *(f"{name}_{kind}" for name in _ENVIRONMENT for kind in ("level", "rise")),
+    *(f"{name}_{kind}" for name in ENVIRONMENT for kind in ("level", "rise")),
     "persons_home",
     "run_length",
     "change_probability",
@@ -100,10 +101,10 @@ class Windows:
             [index[s.room_id] for s in home.sensors if s.role is Role.PRESENCE and s.room_id], dtype=np.int64
         )
         self._environment = [
-            (s.entity_id, index[s.room_id], _ENVIRONMENT.index(kind))
+            (s.entity_id, index[s.room_id], ENVIRONMENT.index(kind))
             for s in home.sensors
             if s.role is Role.ENVIRONMENT and s.room_id is not None
-            if (kind := _ALSO.get(s.device_class or "", s.device_class)) in _ENVIRONMENT
+            if (kind := _ALSO.get(s.device_class or "", s.device_class)) in ENVIRONMENT
         ]
         self._means: dict[str, float] = {}
 
@@ -201,8 +202,8 @@ class Windows:
         return out
 
     def _put_environment(self, out: Floats) -> None:
-        first = _COLUMN[f"{_ENVIRONMENT[0]}_level"]
-        seen = np.zeros((self._size, len(_ENVIRONMENT)))
+        first = _COLUMN[f"{ENVIRONMENT[0]}_level"]
+        seen = np.zeros((self._size, len(ENVIRONMENT)))
         for entity_id, room, kind in self._environment:
             value = self._reading(entity_id, kind)
             if value is None:
@@ -210,7 +211,7 @@ class Windows:
             seen[room, kind] += 1
             out[room, first + 2 * kind] += value
             out[room, first + 2 * kind + 1] += value - self._means.get(entity_id, value)
-        block = out[:, first : first + 2 * len(_ENVIRONMENT)].reshape(self._size, len(_ENVIRONMENT), 2)
+        block = out[:, first : first + 2 * len(ENVIRONMENT)].reshape(self._size, len(ENVIRONMENT), 2)
         # No reading is no evidence: zero degrees would be some.
         block /= np.where(seen > 0, seen, np.nan)[:, :, None]
 
@@ -221,7 +222,7 @@ class Windows:
         value = None if entity_id in self._senses.new else self._senses.value(entity_id)
         if value is not None:
             value = max(-_LARGEST, min(value, _LARGEST))
-        if value is not None and _ENVIRONMENT[kind] in _IN_PROPORTION:
+        if value is not None and ENVIRONMENT[kind] in _IN_PROPORTION:
             return math.log1p(max(value, 0.0))
         return value
 

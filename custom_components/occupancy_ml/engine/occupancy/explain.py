@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..events import DAY_US
+from ..features import ENVIRONMENT
 from ..home import Role
 from ..snapshot import Reason
 
@@ -15,15 +16,7 @@ _GROUPS = {
     "elsewhere": ("recency_elsewhere", "recency_next_door", "count_elsewhere"),
     "door": ("recency_exit_door",),
     "devices": ("lights_on", "media_on", "appliances_on", "doors_open"),
-    "air": (
-        "carbon_dioxide",
-        "temperature",
-        "humidity",
-        "illuminance",
-        "sound_pressure",
-        "pm25",
-        "volatile_organic_compounds",
-    ),
+    "air": ENVIRONMENT,
     "persons": ("persons_home",),
     "rhythm": ("run_length", "change_probability"),
     "place": ("whereabouts",),
