@@ -9,7 +9,13 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US, Cause, Event
-from custom_components.occupancy_ml.engine.senses import DOOR, MOTION_HOLD_US, PRESENCE_STUCK_US, Senses
+from custom_components.occupancy_ml.engine.senses import (
+    DOOR,
+    MOTION_HOLD_US,
+    MOTION_STUCK_US,
+    PRESENCE_STUCK_US,
+    Senses,
+)
 from tests.engine.living import START_US, at, flat
 
 HOME = flat(persons=True)
@@ -81,18 +87,32 @@ def test_an_attribute_that_changes_is_no_activity() -> None:
     assert feed(Senses(HOME), states("light.kitchen", "off", "on", "on", "on")) == [None, KITCHEN, None, None]
 
 
-def test_motion_that_stays_on_is_stuck_after_ten_minutes() -> None:
+def signals(entity_id: str, count: int, seconds: float) -> list[Event]:
+    """So many signals that each last so long, an hour apart."""
+    begins = [3600.0 * (number - count) for number in range(count)]
+    return [
+        at(begin + after, entity_id, state)
+        for begin in begins
+        for after, state in ((0, "on"), (seconds, "off"))
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "limit_us"), [(2, MOTION_HOLD_US), (60, MOTION_STUCK_US)])
+def test_motion_that_stays_on_is_stuck_some_time(seconds: float, limit_us: int) -> None:
+    """One that usually pulses after ten minutes; one that stays on while people move after three hours."""
     senses = Senses(HOME)
+    feed(senses, signals("binary_sensor.kitchen_motion", 20, seconds))
     senses.see(at(0, "binary_sensor.kitchen_motion", "on"))
     assert senses.motion_rooms(START_US) == [KITCHEN]
-    assert senses.motion_rooms(START_US + MOTION_HOLD_US - 1) == [KITCHEN]
-    assert senses.motion_rooms(START_US + MOTION_HOLD_US) == []
+    assert senses.motion_rooms(START_US + limit_us - 1) == [KITCHEN]
+    assert senses.motion_rooms(START_US + limit_us) == []
     # It counts again only when it went off in between.
-    assert senses.see(at(700, "binary_sensor.kitchen_motion", "on")) is None
-    assert senses.motion_rooms(START_US + 700 * MICROSECONDS) == []
-    senses.see(at(710, "binary_sensor.kitchen_motion", "off"))
-    assert senses.see(at(720, "binary_sensor.kitchen_motion", "on")) == KITCHEN
-    assert senses.motion_rooms(START_US + 720 * MICROSECONDS) == [KITCHEN]
+    later = limit_us / MICROSECONDS
+    assert senses.see(at(later + 10, "binary_sensor.kitchen_motion", "on")) is None
+    assert senses.motion_rooms(START_US + round((later + 10) * MICROSECONDS)) == []
+    senses.see(at(later + 20, "binary_sensor.kitchen_motion", "off"))
+    assert senses.see(at(later + 30, "binary_sensor.kitchen_motion", "on")) == KITCHEN
+    assert senses.motion_rooms(START_US + round((later + 30) * MICROSECONDS)) == [KITCHEN]
 
 
 @pytest.mark.parametrize("gone", NO_STATES)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .events import MICROSECONDS, MINUTE_US, NO_STATE, Cause, Event
-from .home import Home, Role
+from .home import Home, Role, Sensor
 
 DOOR = -1
 """Stands for an outer door where a room's index is expected."""
@@ -24,16 +24,18 @@ ACTIVITY_ROLES = frozenset(
 HAND_ROLES = ACTIVITY_ROLES - {Role.MOTION, Role.PRESENCE}
 """Those that change by a person's hand, and hardly ever by themselves."""
 
-# A motion sensor held on longer than this is stuck, or watches something else.
-MOTION_HOLD_US = 10 * MINUTE_US
+# A motion sensor held on longer than this is stuck, or watches something else: one whose signals are short, and one
+# that stays on for as long as people move (at a party for hours).
+MOTION_HOLD_US, MOTION_STUCK_US = 10 * MINUTE_US, 180 * MINUTE_US
 # A presence sensor that has not moved for so long tells nothing any more.
 PRESENCE_STUCK_US = 14 * 60 * MINUTE_US
 # A door that bounces opens once.
 _DOOR_BOUNCE_US = 45 * MICROSECONDS
-# A presence sensor whose signals last shorter than this, as their geometric mean over about the last
-# fifty, reports movement (a bed mat that pulses): that it is off then says nothing.
-_PULSE_LOG_S = math.log(60.0)
-_HOLD_PRIOR_LOG_S, _HOLD_PRIOR = math.log(600.0), 3
+# A sensor whose signals last shorter than this, as their geometric mean over about the last fifty, reports movement,
+# not that somebody is there: that a presence sensor (a bed mat that pulses) is off then says nothing, nor that a motion
+# sensor is still on.
+_PULSE_LOG_S = {Role.PRESENCE: math.log(60.0), Role.MOTION: math.log(15.0)}
+_HOLD_PRIOR_LOG_S, _HOLD_PRIOR = {Role.PRESENCE: math.log(600.0), Role.MOTION: math.log(60.0)}, 3
 _HOLD_MEMORY = 50
 _OFF = frozenset({"off", "idle", "standby", "paused", "closed", "not_home"})
 
@@ -72,7 +74,7 @@ class Senses:
         self._changed_us: dict[str, int] = {}
         self._motion_on: dict[str, int] = {}
         self._was_on = np.zeros(len(self.presence), dtype=np.int8)
-        # By presence sensor: mean log seconds of its signals, and how many that mean is worth.
+        # By motion and presence sensor: mean log seconds of its signals, and how many that mean is worth.
         self._holds: dict[str, tuple[float, int]] = {}
         self._last_door_us = -(10**18)
         # By entity: the time of its latest event. What comes again or out of turn is old news.
@@ -97,8 +99,8 @@ class Senses:
             self._motion_on.pop(event.entity_id, None)
             return None
         was = self._real.get(event.entity_id)
-        if sensor.role is Role.PRESENCE and was == "on" and event.state == "off":
-            self._note_hold(event.entity_id, event.time_us - self._changed_us[event.entity_id])
+        if sensor.role in _PULSE_LOG_S and was == "on" and event.state == "off":
+            self._note_hold(sensor, event.time_us - self._changed_us[event.entity_id])
         if event.state != was:  # coming back as it was is no change
             self._real[event.entity_id] = event.state
             self._changed_us[event.entity_id] = event.time_us
@@ -125,11 +127,16 @@ class Senses:
             return room if known or event.state == "on" else None
         return room if known and event.cause is not Cause.AUTOMATION else None
 
-    def _note_hold(self, entity_id: str, lasted_us: int) -> None:
-        mean, count = self._holds.get(entity_id, (_HOLD_PRIOR_LOG_S, _HOLD_PRIOR))
+    def _note_hold(self, sensor: Sensor, lasted_us: int) -> None:
+        mean, count = self._holds.get(sensor.entity_id, (_HOLD_PRIOR_LOG_S[sensor.role], _HOLD_PRIOR))
         count = min(count + 1, _HOLD_MEMORY)
         seconds = max(lasted_us / MICROSECONDS, 1.0)
-        self._holds[entity_id] = (mean + (math.log(seconds) - mean) / count, count)
+        self._holds[sensor.entity_id] = (mean + (math.log(seconds) - mean) / count, count)
+
+    def _pulses(self, entity_id: str) -> bool:
+        """Whether a motion or presence sensor's signals are short."""
+        role = self._sensors[entity_id].role
+        return self._holds.get(entity_id, (_HOLD_PRIOR_LOG_S[role], 0))[0] < _PULSE_LOG_S[role]
 
     def role(self, entity_id: str) -> Role:
         """The role of a watched entity."""
@@ -159,7 +166,7 @@ class Senses:
         for entity_id, since in list(self._motion_on.items()):
             if entity_id in self.ignored:
                 continue
-            if now_us - since < MOTION_HOLD_US:
+            if now_us - since < (MOTION_HOLD_US if self._pulses(entity_id) else MOTION_STUCK_US):
                 rooms.add(self._rooms[str(self._sensors[entity_id].room_id)])
             else:
                 del self._motion_on[entity_id]
@@ -171,7 +178,7 @@ class Senses:
         for number, entity_id in enumerate(self.presence):
             if entity_id in self.ignored:
                 continue
-            if self._holds.get(entity_id, (_HOLD_PRIOR_LOG_S, 0))[0] < _PULSE_LOG_S:
+            if self._pulses(entity_id):
                 continue
             state = self._states.get(entity_id)
             if state == "on" and now_us - self._changed_us[entity_id] < PRESENCE_STUCK_US:

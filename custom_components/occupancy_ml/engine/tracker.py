@@ -23,10 +23,11 @@ from .senses import Senses
 from .sensor_health import SensorHealth
 from .whereabouts import (
     DEAF,
-    Filter,
+    Company,
     Hindsight,
     Layout,
     Minute,
+    Mixture,
     Observer,
     Parameters,
     initial_belief,
@@ -39,7 +40,7 @@ Floats = NDArray[np.float64]
 REMEMBERED_MINUTES = 7 * 1440
 """Smoothing looks back so far: what happened a week ago no longer changes."""
 
-WHEREABOUTS_VERSION = 3
+WHEREABOUTS_VERSION = 4
 """To be raised when the filter's parameters or what a minute holds change: the state is then made anew."""
 
 _KIND = "tracker"
@@ -80,7 +81,7 @@ class Tracker:
         self.pets = Pets(home)
         self.observer = Observer(len(rooms), self.senses, minute)
         self.windows = Windows(home, self.senses, minute)
-        self.filter = Filter(
+        self.filter = Mixture(
             self.layout, self._with_pets(Parameters.prior(self.layout)), self.clock.hour(start_us)
         )
         # Where people are by the hour, as hindsight of the last week tells; None before there is any.
@@ -155,7 +156,7 @@ class Tracker:
         self.health.skip(now_us)
         kept = float(np.exp(-passed / _FADE_MINUTES))
         fresh = initial_belief(self.layout, self.clock.hour(now_us), self._rhythm)
-        self.filter.belief = kept * self.filter.belief + (1 - kept) * fresh
+        self.filter.after_a_gap(kept, fresh)
         self._minutes.clear()  # smoothing needs consecutive minutes
 
     def belief(self) -> tuple[Floats, float]:
@@ -164,8 +165,7 @@ class Tracker:
         if not any(self.layout.sensed):  # nothing here tells of people: anywhere is as good as anywhere else
             return np.full(rooms, 1 / (rooms + 1)), rooms / (rooms + 1)
         minute = self.observer.current()
-        joint = self.filter.peek(minute, self.clock.hour(self.time_us))
-        return self.filter.occupancy(joint), self.filter.anyone_home(joint)
+        return self.filter.peek(minute, self.clock.hour(self.time_us))
 
     def vectors(self, now_us: int) -> Floats:
         """(R, d) the features of all rooms at a moment of the running minute."""
@@ -190,7 +190,7 @@ class Tracker:
         Yields:
             Nothing, after every minute. The belief changes at the end.
         """
-        again = Filter(self.layout, self.filter.parameters)
+        again = Mixture(self.layout, self.filter.parameters)
         left = deque(told)
         minutes = list(self._minutes)[-_REFILTERED_MINUTES:]
         while minutes and left and left[0][0] < minutes[0].minute:
@@ -202,7 +202,7 @@ class Tracker:
             yield
         for _, room, occupied in left:
             again.correct(room, occupied)
-        self.filter.belief = again.belief
+        self.filter = again
 
     def look_back(self) -> Generator[float, None, Hindsight | None]:
         """Smooth what is remembered, then learn the filter's parameters from it.
@@ -214,7 +214,9 @@ class Tracker:
         if len(minutes) < _LEAST_FOR_LEARNING or not any(self.layout.sensed):
             return None
         hours = [self.clock.hour(minute.minute * MINUTE_US) for minute in minutes]
-        found = yield from smooth(self.layout, self.filter.parameters, minutes, hours)
+        parameters = self.filter.parameters
+        company = Company(self.layout, parameters)
+        found = yield from smooth(self.layout, parameters, minutes, hours, company)
         self.filter.use(self._with_pets(Parameters.learned(self.layout, found.counts)))
         of_steps = [self.clock.hour(minute * MINUTE_US) for minute in found.minutes.tolist()]
         self._rhythm = rhythm_of(found, of_steps)
@@ -242,13 +244,15 @@ class Tracker:
             "observer": self.observer.to_json(),
             "windows": self.windows.to_json(),
             "parameters": self.filter.parameters.to_json(),
+            "company": self.filter.company.chance,
             "first_minute": minutes[0].minute if minutes else 0,
         }
         fires = [(n, channel, context) for n, m in enumerate(minutes) for channel, context in m.fires]
         levels = np.array([m.levels for m in minutes], dtype=np.int64).reshape(-1, sensors)
         contexts = np.array([m.contexts for m in minutes], dtype=np.int64).reshape(len(minutes), 2 * rooms)
         arrays = {
-            "belief": self.filter.belief,
+            "belief": self.filter.pair.belief,
+            "company": self.filter.company.rooms,
             "rhythm": np.zeros((0, rooms + 1)) if self._rhythm is None else self._rhythm,
             "run_length": self._run_length,
             "change": self._change,
@@ -292,7 +296,8 @@ class Tracker:
         tracker.observer.restore(header["observer"])
         tracker.windows.restore(header["windows"])
         tracker.filter.use(Parameters.from_json(header["parameters"]))
-        tracker.filter.belief = arrays["belief"]
+        tracker.filter.pair.belief = arrays["belief"]
+        tracker.filter.company.rooms, tracker.filter.company.chance = arrays["company"], header["company"]
         tracker._rhythm = arrays["rhythm"] if len(arrays["rhythm"]) else None
         tracker._run_length, tracker._change = arrays["run_length"], arrays["change"]
         tracker.detector = Detector.from_payload(arrays["detector"].astype(np.uint8).tobytes())

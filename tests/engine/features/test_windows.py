@@ -48,11 +48,15 @@ def acts_of(home: Home, events: Sequence[Event], now_us: int) -> tuple[dict[str,
         mine = [event for event in events if event.entity_id == sensor.entity_id and event.time_us <= now_us]
         before: str | None = None
         on_since: int | None = None
+        # Seconds of its signals, as if three of a minute had been; since when it really is as it is.
+        signals, really, since = [60.0] * 3, "", 0
         for event in [*mine, Event(now_us + 1, "", "end")]:
             if sensor.role is Role.MOTION and on_since is not None:
-                # While it is on, every minute that begins within ten minutes counts once.
+                # While it is on, every minute that begins within three hours counts once, within ten minutes
+                # where its signals are short.
+                limit = 180 if np.log(signals).mean() >= np.log(15) else 10
                 minute = (on_since // MINUTE_US + 1) * MINUTE_US
-                while minute < min(event.time_us, on_since + 10 * MINUTE_US):
+                while minute < min(event.time_us, on_since + limit * MINUTE_US):
                     acts[str(sensor.room_id)].append(minute)
                     minute += MINUTE_US
             if not event.entity_id:
@@ -60,6 +64,10 @@ def acts_of(home: Home, events: Sequence[Event], now_us: int) -> tuple[dict[str,
             known = before is not None and before not in ("unavailable", "unknown")
             real = event.state not in ("unavailable", "unknown")
             changed = real and event.state != before
+            if real and event.state != really:
+                if really == "on":
+                    signals.append(max((event.time_us - since) / MICROSECONDS, 1.0))
+                really, since = event.state, event.time_us
             if event.state != before:
                 on_since = event.time_us if event.state == "on" else None
             if sensor.role is Role.EXIT_DOOR:

@@ -36,9 +36,9 @@ def test_undone_it_is_as_if_it_had_not_been_said(tmp_path: Path, restarted: bool
     if restarted:
         engine.close()
         engine = Engine.open(tmp_path / "home.db", flat(), later_us)
-    assert not np.allclose(engine.tracker.filter.belief, plain.tracker.filter.belief)
+    assert not np.allclose(engine.tracker.filter.pair.belief, plain.tracker.filter.pair.belief)
     shown = engine.withdraw("bedroom", later_us).snapshot
-    assert np.array_equal(engine.tracker.filter.belief, plain.tracker.filter.belief)
+    assert np.array_equal(engine.tracker.filter.pair.belief, plain.tracker.filter.pair.belief)
     expected = plain.tick(later_us)
     assert chances(shown) == chances(expected)
     assert {room.source for room in shown.rooms.values()} == {Source.PRIOR}
@@ -66,7 +66,7 @@ def test_other_corrections_go_on_to_count(tmp_path: Path) -> None:
     for engine in (one, other):
         play(engine, EVENTS, told_us, later_us)
     shown = one.withdraw("kitchen", later_us, wrong.label_id).snapshot
-    assert np.array_equal(one.tracker.filter.belief, other.tracker.filter.belief)
+    assert np.array_equal(one.tracker.filter.pair.belief, other.tracker.filter.pair.belief)
     assert shown.rooms["kitchen"].source is Source.CORRECTION
     assert shown.rooms["kitchen"].occupied is True
     one.close()
@@ -76,9 +76,9 @@ def test_other_corrections_go_on_to_count(tmp_path: Path) -> None:
 def test_a_correction_of_long_ago_leaves_the_present_alone(tmp_path: Path) -> None:
     engine = lived(tmp_path / "home.db")
     told = engine.relabel("hall", START_US, START_US + 30 * MINUTE_US, True, TOLD_US, "ada")
-    belief = engine.tracker.filter.belief.copy()
+    belief = engine.tracker.filter.pair.belief.copy()
     assert engine.withdraw("hall", TOLD_US).label_id == told.label_id
-    assert np.array_equal(engine.tracker.filter.belief, belief)
+    assert np.array_equal(engine.tracker.filter.pair.belief, belief)
     assert engine.store.labels.counts() == {}
     engine.close()
 

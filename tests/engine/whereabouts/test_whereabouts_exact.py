@@ -12,16 +12,9 @@ import pytest
 
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.senses import DOOR
-from custom_components.occupancy_ml.engine.whereabouts import (
-    Filter,
-    Hindsight,
-    Layout,
-    Minute,
-    Parameters,
-    smooth,
-)
-from custom_components.occupancy_ml.engine.whereabouts.emissions import Emissions
-from custom_components.occupancy_ml.engine.whereabouts.filter import initial_belief
+from custom_components.occupancy_ml.engine.whereabouts import Hindsight, Layout, Minute, Parameters, smooth
+from custom_components.occupancy_ml.engine.whereabouts.emissions import LEVEL_WEIGHT
+from custom_components.occupancy_ml.engine.whereabouts.filter import Filter, initial_belief
 from custom_components.occupancy_ml.engine.whereabouts.model import Counts
 from custom_components.occupancy_ml.engine.whereabouts.observations import CONTEXTS, DEAF, HELD
 from custom_components.occupancy_ml.engine.whereabouts.transitions import Tables, Transition
@@ -125,7 +118,7 @@ def silence(layout: Layout, parameters: Parameters, minute: Minute) -> Floats:
     """(S^2,) how much likelier than in an empty home all other channels stayed silent, and the levels."""
     rooms = len(layout.room_ids)
     fires = {channel for channel, _ in minute.fires}
-    weight = Emissions.LEVEL_WEIGHT
+    weight = LEVEL_WEIGHT
     out = []
     for places in itertools.product(range(2 * rooms + 1), repeat=2):
         chance = 1.0
@@ -281,7 +274,7 @@ def test_a_glance_at_the_running_minute_is_its_signals_only() -> None:
     steps, _ = steps_of(layout, parameters, [minute], 12)
     filtered, _ = forward_backward(layout, steps[:-1], 12)
     before = running.belief.copy()
-    assert running.peek(minute, 12).ravel() == pytest.approx(filtered[-1], abs=1e-12)
+    assert running.peek(minute, 12)[0].ravel() == pytest.approx(filtered[-1], abs=1e-12)
     assert np.array_equal(running.belief, before)
 
 

@@ -13,7 +13,8 @@ from custom_components.occupancy_ml.engine.events import MINUTE_US, Cause, Event
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.tracker import Tracker
-from custom_components.occupancy_ml.engine.whereabouts import DEAF, Filter, Layout, Parameters
+from custom_components.occupancy_ml.engine.whereabouts import DEAF, Layout, Parameters
+from custom_components.occupancy_ml.engine.whereabouts.filter import Filter
 from tests.engine.living import START_US, at, at_rest, flat, pulse
 
 HALL, KITCHEN, BEDROOM = 0, 1, 2
@@ -134,7 +135,7 @@ def test_a_correction_moves_belief_and_lasts_until_there_is_news(room: int) -> N
     assert chances(tracker)[room] < 0.2
     tracker.filter.correct(room, True)
     assert chances(tracker)[room] > 0.9
-    assert tracker.filter.belief.sum() == pytest.approx(1.0)
+    assert tracker.filter.pair.belief.sum() == pytest.approx(1.0)
     list(tracker.advance(START_US + 4 * MINUTE_US))
     assert chances(tracker)[room] > 0.5
 
@@ -181,7 +182,7 @@ def test_homes_of_any_size_are_lived_in(home: Home) -> None:
     assert rooms.shape == (len(home.rooms),)
     assert ((rooms >= 0) & (rooms <= 1)).all()
     assert 0 <= anyone <= 1
-    assert tracker.filter.belief.sum() == pytest.approx(1.0)
+    assert tracker.filter.pair.belief.sum() == pytest.approx(1.0)
     again = Tracker.from_payload(home, tracker.to_payload())
     assert again.to_payload() == tracker.to_payload()
 
@@ -218,7 +219,7 @@ def test_everything_stays_finite_whatever_comes(events: list[Event], until_s: in
     assert np.isfinite(vectors[:, known]).all()
     assert ((rooms >= 0) & (rooms <= 1)).all()
     assert 0 <= anyone <= 1
-    assert tracker.filter.belief.sum() == pytest.approx(1.0)
+    assert tracker.filter.pair.belief.sum() == pytest.approx(1.0)
 
 
 def _busy(rooms: Sequence[str], until_s: int) -> list[Event]:

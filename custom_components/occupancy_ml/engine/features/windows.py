@@ -16,7 +16,7 @@ from ..senses import DOOR, Senses
 
 Floats = NDArray[np.float64]
 
-FEATURE_SET_VERSION = 3
+FEATURE_SET_VERSION = 4
 """To be raised with every change of a feature's meaning: old rows are then computed anew."""
 
 WINDOW_US = 5 * MINUTE_US

@@ -10,14 +10,14 @@ from .observations import CONTEXTS, HELD
 
 # P(so many person entities are home: none, one, several), by how many chains are (columns: none, one, both). People
 # leave telephones behind, have guests, and keep together.
-_PERSONS = np.array([[0.95, 0.05, 0.05], [0.04, 0.8, 0.35], [0.01, 0.15, 0.6]])
+PERSONS = np.array([[0.95, 0.05, 0.05], [0.04, 0.8, 0.35], [0.01, 0.15, 0.6]])
+
+LEVEL_WEIGHT = 0.2
+"""A level that stays on says the same thing every minute: most of what it says was said before."""
 
 
 class Emissions:
     """Likelihoods of what was heard, as arrays that multiply the joint belief (S, S)."""
-
-    # A level that stays on says the same thing every minute: most of what it says was said before.
-    LEVEL_WEIGHT = 0.2
 
     def __init__(self, layout: Layout, parameters: Parameters) -> None:
         rooms = len(layout.room_ids)
@@ -97,9 +97,9 @@ class Emissions:
             elsewhere = np.ones(size)
             elsewhere[room] = elsewhere[self._rooms + room] = 0.0
             nobody = np.outer(elsewhere, elsewhere)
-            out *= nobody * empty**self.LEVEL_WEIGHT + (1 - nobody) * taken**self.LEVEL_WEIGHT
+            out *= nobody * empty**LEVEL_WEIGHT + (1 - nobody) * taken**LEVEL_WEIGHT
         if levels[-1] >= 0:
-            none, one, both = _PERSONS[levels[-1]] ** self.LEVEL_WEIGHT
+            none, one, both = PERSONS[levels[-1]] ** LEVEL_WEIGHT
             out[:-1, :-1] *= both
             out[-1, :-1] *= one
             out[:-1, -1] *= one

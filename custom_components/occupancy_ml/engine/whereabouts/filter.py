@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 
 from ..senses import DOOR
@@ -14,7 +16,9 @@ from .transitions import Tables, draw
 _EMPTY_AT_FIRST = 0.3
 _SEVERAL_AT_FIRST = 0.1
 # A correction is believed about as much as that a person erred once in a thousand times.
-_CORRECTION = 1e-3
+CORRECTION = 1e-3
+# Likelihood of what nothing explains.
+_UNHEARD_OF = 1e-300
 
 
 class Filter:
@@ -31,12 +35,18 @@ class Filter:
         self._tables = Tables(self.layout, parameters)
         self._emissions = Emissions(self.layout, parameters)
 
-    def step(self, minute: Minute, hour: int) -> None:
-        """Take in a minute that is over; hour is the local hour of day."""
-        self.belief = self._after(self.belief, minute, hour, whole=True)
+    def step(self, minute: Minute, hour: int) -> float:
+        """Take in a minute that is over; the log-likelihood of its signals, outer doors aside.
 
-    def peek(self, minute: Minute, hour: int) -> Floats:
-        """The belief if the running minute ended now. What has not fired yet may still fire."""
+        Args:
+            minute: what was heard.
+            hour: the local hour of day.
+        """
+        self.belief, told = self._after(self.belief, minute, hour, whole=True)
+        return told
+
+    def peek(self, minute: Minute, hour: int) -> tuple[Floats, float]:
+        """Belief and log-likelihood if the running minute ended now. What has not fired yet may still fire."""
         return self._after(self.belief, minute, hour, whole=False)
 
     def correct(self, room: int, occupied: bool) -> None:
@@ -45,13 +55,13 @@ class Filter:
         elsewhere = np.ones(self.layout.states)
         elsewhere[room] = elsewhere[rooms + room] = 0.0
         nobody = np.outer(elsewhere, elsewhere)
-        likelihood = nobody * _CORRECTION + (1 - nobody) if occupied else nobody + (1 - nobody) * _CORRECTION
+        likelihood = nobody * CORRECTION + (1 - nobody) if occupied else nobody + (1 - nobody) * CORRECTION
         # Whoever is said to be there may have come unheard: a little belief is put there first.
         if occupied:
             came = np.zeros(self.layout.states)
             came[[room, rooms + room]] = 0.5
             self.belief = 0.98 * self.belief + 0.02 * np.outer(came, self.belief.sum(axis=0))
-        self.belief = _normalised(self.belief * likelihood)
+        self.belief, _ = _normalised(self.belief * likelihood)
 
     def occupancy(self, belief: Floats | None = None) -> Floats:
         """(R,) P(somebody is in the room)."""
@@ -61,17 +71,19 @@ class Filter:
         """P(somebody is home)."""
         return float(1.0 - (self.belief if belief is None else belief)[-1, -1])
 
-    def _after(self, belief: Floats, minute: Minute, hour: int, *, whole: bool) -> Floats:
+    def _after(self, belief: Floats, minute: Minute, hour: int, *, whole: bool) -> tuple[Floats, float]:
+        told = 0.0
         for channel, context in minute.fires:
             if channel == DOOR:
-                belief = _normalised(self._tables.door(hour).forward(belief))
+                belief, _ = _normalised(self._tables.door(hour).forward(belief))
             else:
                 # Only motion sensors are held: their channel is the room.
                 held = channel if context == HELD else None
                 moved = self._tables.fire(hour, held, watched=minute.watched)
-                belief = _normalised(moved.forward(belief) * self._emissions.fire(channel, context))
+                belief, total = _normalised(moved.forward(belief) * self._emissions.fire(channel, context))
+                told += log(total)
         if not whole:
-            return belief
+            return belief, told
         quiet = self._emissions.quiet(minute.channels, minute.contexts)
         belief = self._tables.quiet(hour, watched=minute.watched).forward(belief)
         belief *= quiet[:, None]
@@ -79,7 +91,8 @@ class Filter:
         levels = self._emissions.levels(minute.levels)
         if levels is not None:
             belief *= levels
-        return _normalised(belief)
+        belief, total = _normalised(belief)
+        return belief, told + log(total)
 
 
 def initial_belief(layout: Layout, hour: int, rhythm: Floats | None = None) -> Floats:
@@ -99,12 +112,12 @@ def initial_belief(layout: Layout, hour: int, rhythm: Floats | None = None) -> F
     belief[:-1, -1] = (1 - empty) * (1 - _SEVERAL_AT_FIRST) * somewhere
     belief[:-1, :-1] = (1 - empty) * _SEVERAL_AT_FIRST * np.outer(somewhere, somewhere)
     belief[-1, -1] = empty
-    return _normalised(belief)  # a home without rooms is always empty
+    return _normalised(belief)[0]  # a home without rooms is always empty
 
 
-def _normalised(belief: Floats) -> Floats:
-    total = belief.sum()
+def _normalised(belief: Floats) -> tuple[Floats, float]:
+    """The belief so that it sums to one, and what it summed to."""
+    total = float(belief.sum())
     if not total > 0.0:  # nothing explains what was heard: start anew
-        return np.full_like(belief, 1.0 / belief.size)
-    normalised: Floats = belief / total
-    return normalised
+        return np.full_like(belief, 1.0 / belief.size), _UNHEARD_OF
+    return belief / total, total

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..senses import DOOR
+from .company import Company
 from .emissions import Emissions
 from .filter import initial_belief
 from .model import Counts, Floats, Layout, Parameters
@@ -20,6 +21,8 @@ _SILENT_STRIDE = 3
 # slices begin and made anew on the way back: a week of beliefs would take hundreds of megabytes, and so many
 # objects would make Python look for garbage in all of Home Assistant, which holds up everything.
 _SLICE = 40
+# A smaller chance of company changes nothing that matters.
+_SOME_COMPANY = 0.01
 # How many minutes of evidence the mean of all hours is worth.
 _RHYTHM_PRIOR_MINUTES = 60.0
 # Stands for the silent rest of a minute where a step's channel is expected.
@@ -88,9 +91,21 @@ class _Step:
 
 
 def smooth(
-    layout: Layout, parameters: Parameters, minutes: Sequence[Minute], hours: Sequence[int]
+    layout: Layout,
+    parameters: Parameters,
+    minutes: Sequence[Minute],
+    hours: Sequence[int],
+    company: Company | None = None,
 ) -> Generator[float, None, Hindsight]:
-    """Smooth a span of consecutive minutes; hours are the local hours of day.
+    """Smooth a span of consecutive minutes.
+
+    Args:
+        layout: the home.
+        parameters: what was learned from it.
+        minutes: the span.
+        hours: the local hours of day.
+        company: believed where two chains do not explain what was heard, by what was heard until then; None is
+            for the chains alone.
 
     Yields:
         The share that is done, after every slice of work.
@@ -125,11 +140,23 @@ def smooth(
 
     begins: list[Floats] = []
     belief, log_likelihood = initial_belief(layout, hours[0] if hours else 12), 0.0
+    guests: dict[int, tuple[float, Floats]] = {}
     for first in range(0, len(plan), _SLICE):
         begins.append(belief)
+        told = 0.0
         for step in steps_of(first):
             belief, total = step.forward(belief)
-            log_likelihood += float(np.log(total)) if total > 0.0 else 0.0
+            likelihood = float(np.log(total)) if total > 0.0 else 0.0
+            log_likelihood += likelihood
+            if step.channel != DOOR:
+                told += likelihood
+            if step.channel == _END and company is not None:
+                index, length = plan[step.entry]
+                for _ in range(length):
+                    company.step(minutes[index], hours[index], told / length)
+                told = 0.0
+                if company.chance > _SOME_COMPANY:
+                    guests[step.entry] = company.chance, company.rooms
         yield 0.5 * first / len(plan)
 
     occupied = np.zeros((len(plan), rooms))
@@ -166,6 +193,11 @@ def smooth(
             message = step.transition.backward(weighted)
             message /= max(message.max(), 1e-300)
         yield 1 - 0.5 * first / len(plan)
+
+    for entry, (chance, chances) in guests.items():
+        occupied[entry] += chance * (1 - chances[:, 0] - occupied[entry])
+        active[entry] += chance * (chances[:, 2] - active[entry])
+        home[entry] += chance * (1 - home[entry])
 
     lengths = np.array([length for _, length in plan], dtype=np.int64)
     counts = Counts(moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active))

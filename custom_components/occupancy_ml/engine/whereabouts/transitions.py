@@ -108,7 +108,15 @@ class Transition:
 
 def draw(layout: Layout, hour: int) -> Floats:
     """(R,) how much each room draws people at a local hour, by what it is for."""
-    return _draw(layout, _is_night(hour))
+    return _draw(layout, is_night(hour))
+
+
+def habits(layout: Layout, night: bool) -> tuple[Floats, Floats, Floats]:
+    """(R,) each: how readily who is in a room sits down, gets up, and goes elsewhere, a minute."""
+    by_kind = _NIGHT_HABITS if night else _HABITS
+    found = np.array([by_kind.get(kind, (_SETTLE, _RISE, _MOVE)) for kind in layout.kinds])
+    settle, rise, move = found.reshape(-1, 3).T
+    return settle, rise, move
 
 
 class Tables:
@@ -134,7 +142,7 @@ class Tables:
     def _get(
         self, hour: int, kind: str, minutes: int, held: int | None = None, *, watched: bool = True
     ) -> Transition:
-        night = _is_night(hour)
+        night = is_night(hour)
         watched = watched and bool(self._layout.exit_rooms)
         key = (night, kind, minutes, held, watched)
         if key not in self._cache:
@@ -174,9 +182,7 @@ class Tables:
         moves, near, arrive = self._ways(night)
         rooms = len(near)
         alone = rooms == 1
-        by_kind = _NIGHT_HABITS if night else _HABITS
-        habits = np.array([by_kind.get(kind, (_SETTLE, _RISE, _MOVE)) for kind in self._layout.kinds])
-        settle, rise, move = habits.reshape(rooms, 3).T
+        settle, rise, move = habits(self._layout, night)
         if fired:
             settle, rise, move = (
                 np.zeros(rooms),
@@ -223,5 +229,6 @@ def _draw(layout: Layout, night: bool) -> Floats:
     return np.array([_DRAW[kind][0 if night else 1] for kind in layout.kinds])
 
 
-def _is_night(hour: int) -> bool:
+def is_night(hour: int) -> bool:
+    """Whether people sleep at a local hour."""
     return hour >= _NIGHT_FROM or hour < _NIGHT_TO
