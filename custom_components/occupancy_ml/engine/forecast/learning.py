@@ -29,7 +29,7 @@ from .processes import Bools, Ints, Process
 from .recurrent import Recurrent
 from .rows import Rows, clock_of, rows_of
 from .telling import told_of
-from .validator import Told, sums_of
+from .validator import Told, packed, sums_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -226,12 +226,14 @@ class Learner:
             sums: dict[str, Any] = {"events": int((day.wait[ours] < MOMENT_US // MINUTE_US).sum())}
             for name, chosen in (("all", ours), ("published", ours & published)):
                 if chosen.any():
-                    sums[name] = sums_of(
-                        told.take(chosen),
-                        day.wait[chosen],
-                        later[chosen],
-                        base[:, chosen],
-                        squared[1:, chosen],
+                    sums[name] = packed(
+                        sums_of(
+                            told.take(chosen),
+                            day.wait[chosen],
+                            later[chosen],
+                            base[:, chosen],
+                            squared[1:, chosen],
+                        )
                     )
             shown = int((ours & published).sum())
             scores.append(ForecastScore(process, label.isoformat(), side == 0, int(ours.sum()), shown, sums))

@@ -141,7 +141,7 @@ class Forecasts:
                         int(s.to_occupied),
                         s.moments,
                         s.published,
-                        json.dumps(_shortened(s.sums), separators=(",", ":")),
+                        json.dumps(s.sums, separators=(",", ":")),
                     )
                     for s in scores
                 ],
@@ -230,12 +230,3 @@ class Forecasts:
         self._database.execute(
             "DELETE FROM forecast_artifacts WHERE in_service = 0 AND room = ?", (self._rooms.find(process),)
         )
-
-
-def _shortened(value: Any) -> Any:
-    """Numbers to seven digits: sums over a day are no better known, and a report of months reads them all."""
-    if isinstance(value, dict):
-        return {name: _shortened(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_shortened(each) for each in value]
-    return float(f"{value:.7g}") if isinstance(value, float) else value

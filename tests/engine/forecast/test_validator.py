@@ -1,0 +1,57 @@
+"""Sums of scores: packed as they are stored, and added up over days."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from custom_components.occupancy_ml.engine.forecast.bins import CAP, HORIZONS, LEVELS
+from custom_components.occupancy_ml.engine.forecast.gate import BASELINES
+from custom_components.occupancy_ml.engine.forecast.validator import Told, added, packed, sums_of
+
+
+def a_day(seed: int) -> dict[str, Any]:
+    """Sums of 96 forecasts as chance has them, some of them without a change within 24 hours."""
+    numbers = np.random.default_rng(seed)
+    n = 96
+    quantiles = np.sort(numbers.uniform(0, 1.2 * CAP, (n, len(LEVELS))), axis=1)
+    quantiles[quantiles > CAP] = np.inf
+    told = Told(
+        quantiles,
+        numbers.uniform(0, 0.3, n),
+        np.sort(numbers.random((n, 2)), axis=1),
+        numbers.random((n, len(HORIZONS))),
+    )
+    later = np.where(
+        numbers.random((n, len(HORIZONS))) < 0.1, np.nan, numbers.integers(0, 2, (n, len(HORIZONS)))
+    )
+    return sums_of(
+        told,
+        np.minimum(numbers.exponential(300, n), CAP),
+        later,
+        numbers.uniform(0, 900, (len(BASELINES), n)),
+        numbers.random((len(BASELINES), n, len(HORIZONS))),
+    )
+
+
+def test_packed_sums_add_up_to_what_the_sums_do() -> None:
+    days = [a_day(seed) for seed in range(5)]
+    total = added(json.loads(json.dumps([packed(day) for day in days])))
+    assert set(total) == set(days[0])
+    for name, value in total.items():
+        expected = np.sum([day[name] for day in days], axis=0)
+        assert value == pytest.approx(expected.tolist(), rel=1e-6), name
+    assert added([]) == {}
+
+
+def test_days_stored_by_name_and_days_that_are_damaged() -> None:
+    """Before sums were packed they stood by name, and had no `sure` at first."""
+    early, late = a_day(1), a_day(2)
+    known = {name: value for name, value in early.items() if not name.startswith("sure")}
+    garbled = packed(late)
+    total = added([known, packed(late), garbled[:40] + garbled[44:], "no base64", ""])
+    assert total["crps"] == pytest.approx(early["crps"] + late["crps"], rel=1e-6)
+    assert total["sure"] == late["sure"]
