@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 import json
-import math
 import sqlite3
 
 import numpy as np
@@ -181,10 +180,13 @@ def _features(
     if not found:
         return names, []
     vectors = np.frombuffer(b"".join(row[2] for row in found), "<f2").reshape(len(found), -1)
-    values = np.round(vectors[:, chosen].astype(np.float64), 4).tolist()
+    values = np.round(vectors[:, chosen].astype(np.float64), 4)
+    told = values.tolist()
+    for row, column in np.argwhere(np.isnan(values)).tolist():
+        told[row][column] = None
     return names, [
-        [_seconds(end_us), activity, [None if math.isnan(value) else value for value in vector]]
-        for (end_us, activity, _), vector in zip(found, values, strict=True)
+        [_seconds(end_us), activity, vector]
+        for (end_us, activity, _), vector in zip(found, told, strict=True)
     ]
 
 
