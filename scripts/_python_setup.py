@@ -184,6 +184,10 @@ def make(name: str, python: Path) -> None:
         SetupError: the environment or a package of it could not be made.
     """
     folder = ENVIRONMENTS[name]
+    if folder.is_symlink():
+        raise SetupError(
+            f"{folder.name} is a link to {folder.readlink()}: making it would clear that environment. Remove the link."
+        )
     say(f"making {folder.name} on {python}")
     run(
         *(UV, "venv", "--quiet", "--clear", "--no-project", "--python", python, folder),

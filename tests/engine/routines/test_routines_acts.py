@@ -11,7 +11,7 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event, Origin
 from custom_components.occupancy_ml.engine.home import Role, Sensor
-from custom_components.occupancy_ml.engine.routines.acts import Day, pack_acts, unpack_acts
+from custom_components.occupancy_ml.engine.routines.acts import Day, pack_acts, renamed, unpack_acts
 from custom_components.occupancy_ml.engine.routines.cast import Cast
 from custom_components.occupancy_ml.engine.routines.patterns import Act
 from custom_components.occupancy_ml.engine.routines.reading import CHATTER, read_day
@@ -130,6 +130,29 @@ def test_a_day_comes_back_as_it_was_packed(tmp_path: Path) -> None:
     assert again.acts.tokens == day.acts.tokens
     for name in ("at_ms", "minute", "token", "automatic"):
         assert np.array_equal(getattr(again.acts, name), getattr(day.acts, name))
+
+
+def test_a_renamed_entity_is_joined_with_what_its_new_id_did(tmp_path: Path) -> None:
+    events = [
+        *pulse("light.hall", at(FIRST, 60), 600),
+        *pulse("light.bedroom", at(FIRST, 300), 600),
+        *pulse("switch.coffee", at(FIRST, 400), 60),
+        Event(at(FIRST, 30), "person.ada", "not_home", "home"),
+    ]
+    day = read(tmp_path, events)
+    new = {"switch.coffee": "light.hall", "person.ada": "person.eve"}
+    found = day
+    for old, name in new.items():
+        again = renamed(found, old, name)
+        assert again is not None
+        found = again
+    assert named(found) == [
+        (new.get(entity_id, entity_id), state, minute) for entity_id, state, minute in named(day)
+    ]
+    assert list(found.acts.tokens) == sorted(set(found.acts.tokens))
+    assert found.sky["person.eve"] == day.sky["person.ada"]
+    assert "person.ada" not in found.sky
+    assert renamed(day, "light.nowhere", "light.hall") is None
 
 
 def test_an_answer_is_a_hand_in_reach_and_not_the_same_thing() -> None:

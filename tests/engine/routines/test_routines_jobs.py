@@ -10,6 +10,7 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US
 from custom_components.occupancy_ml.engine.routines import Life, Pattern, PatternType
+from custom_components.occupancy_ml.engine.routines.acts import unpack_acts
 from custom_components.occupancy_ml.engine.store import Retention, Store
 from custom_components.occupancy_ml.engine.store.jobs import JobStatus
 from tests.engine.routines.homes import (
@@ -208,6 +209,12 @@ def test_a_renamed_entity_keeps_its_past(scratch: Store, tmp_path: Path) -> None
     assert "switch.coffee" not in names
     assert "switch.coffee" not in {e for p in routines_of(store).patterns() for e in p.entities}
     assert any(p.device_id == "switch.espresso" for p in store.patterns.read())
+    days = [
+        unpack_acts(data)
+        for _, data in store.aggregates.read("acts_daily", ("date", "acts"), "2026-01-01", "2026-12-31")
+    ]
+    assert any(act.entity_id == "switch.espresso" for day in days for act in day.acts.tokens)
+    assert not any(act.entity_id == "switch.coffee" for day in days for act in day.acts.tokens)
     store.close()
 
 

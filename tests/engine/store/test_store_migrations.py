@@ -61,6 +61,26 @@ def test_an_old_file_goes_forward_step_by_step_after_a_copy(tmp_path: Path) -> N
     restored.close()
 
 
+def test_of_the_copies_the_newest_two_are_kept_once_the_file_opens(tmp_path: Path) -> None:
+    path = old_file(tmp_path)
+    for name in (
+        "occupancy_ml.db.v2.bak",
+        "occupancy_ml.db.v10.bak",
+        "occupancy_ml.db.v9.bak",
+        "other.db.v1.bak",
+    ):
+        (tmp_path / name).touch()
+    with pytest.raises(MigrationError):
+        Store.open(path, NOW_US, migrations=(*MIGRATIONS, BROKEN))
+    assert (tmp_path / "occupancy_ml.db.v2.bak").exists()
+    Store.open(path, NOW_US).close()
+    assert {copy.name for copy in tmp_path.glob("*.bak")} == {
+        "occupancy_ml.db.v9.bak",
+        "occupancy_ml.db.v10.bak",
+        "other.db.v1.bak",
+    }
+
+
 def test_a_new_file_takes_all_steps_and_needs_no_copy(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "occupancy_ml.db", NOW_US, migrations=(*MIGRATIONS, TWO, THREE))
     assert store.metadata.get("schema_version") == str(LATER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 import zlib
 
@@ -80,6 +80,19 @@ class Day:
     acts: Acts
     spans: Spans
     sky: Mapping[str, tuple[tuple[int, str], ...]]
+
+
+def renamed(day: Day, old: str, new: str) -> Day | None:
+    """A day in which an entity goes by its new id, None where it is not in it."""
+    named = [Act(new, act.state) if act.entity_id == old else act for act in day.acts.tokens]
+    if tuple(named) == day.acts.tokens and old not in day.sky:
+        return None
+    tokens = sorted(set(named))
+    place = np.array([tokens.index(act) for act in named], dtype=np.int64)
+    sky = dict(day.sky)
+    if old in sky:
+        sky[new] = tuple(sorted((*sky.pop(old), *sky.get(new, ()))))
+    return replace(day, acts=replace(day.acts, tokens=tuple(tokens), token=place[day.acts.token]), sky=sky)
 
 
 def pack_acts(day: Day) -> bytes:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 from pathlib import Path
+import re
 import sqlite3
 
 from ..events import from_us
@@ -30,6 +31,8 @@ _USER_VERSION = slice(60, 64)
 # A version so high stands in a damaged header, not in a file from the future.
 _NO_VERSION = 10_000
 _SIDE_FILES = ("-wal", "-shm", "-journal")
+# Copies from before a migration: the last one, and the one before it should the last step turn out to be wrong.
+_COPIES_KEPT = 2
 
 SET_METADATA = "INSERT INTO metadata VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 CLEAN_CLOSE = "clean_close"
@@ -84,7 +87,19 @@ def open_database(
             aside = set_aside(path, now_us)
             database, _ = _open_sound(path, now_us, busy_timeout_ms, migrations)
             return Opened(database, aside, True, salvage(aside, database))
+        _forget_old_copies(path)
         return Opened(database, None, unclean)
+
+
+def _forget_old_copies(path: Path) -> None:
+    """Of the copies that migrations left beside a file that has opened well, keep those of the newest versions."""
+    named = re.compile(rf"{re.escape(path.name)}\.v(\d+)\.bak")
+    with suppress(OSError):
+        found = [
+            (int(match[1]), copy) for copy in path.parent.iterdir() if (match := named.fullmatch(copy.name))
+        ]
+        for _, copy in sorted(found)[:-_COPIES_KEPT]:
+            copy.unlink(missing_ok=True)
 
 
 @contextmanager
