@@ -8,7 +8,7 @@ import logging
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder import get_instance
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 from hypothesis import given, strategies as st
@@ -17,7 +17,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.const import DOMAIN
-from custom_components.occupancy_ml.engine.store import DailyScore
+from custom_components.occupancy_ml.engine.events import from_us
+from custom_components.occupancy_ml.engine.store import DailyScore, JobStatus
 from custom_components.occupancy_ml.log_lines import log_line
 from custom_components.occupancy_ml.metrics import KEPT, Durations
 from custom_components.occupancy_ml.monitor import async_readiness
@@ -25,8 +26,11 @@ from tests.a_home import ROOMS, coordinator_of, make_entry, pass_time, set_up, s
 from tests.house import build_house
 
 LATENCIES = ("prediction_latency", "prediction_latency_median", "feature_latency", "feature_latency_median")
-HOME = ("events_stored", "labelled_days", "database_size", *LATENCIES)
-ROOM = ("log_loss", "skill", "retrains")
+HOME = (
+    *("events_stored", "features_stored", "labels_stored", "labelled_days", "database_size"),
+    *("last_event_stored", "last_features", "degraded_parts", *LATENCIES),
+)
+ROOM = ("log_loss", "skill", "retrains", "labels_stored", "labelled_days", "last_features", "model_since")
 
 
 async def with_all(hass: HomeAssistant) -> MockConfigEntry:
@@ -44,12 +48,16 @@ async def with_all(hass: HomeAssistant) -> MockConfigEntry:
     return entry
 
 
-def value(hass: HomeAssistant, key: str) -> str:
+def shown(hass: HomeAssistant, key: str) -> State:
     entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, key)
     assert entity_id is not None
     state = hass.states.get(entity_id)
     assert state is not None
-    return state.state
+    return state
+
+
+def value(hass: HomeAssistant, key: str) -> str:
+    return shown(hass, key).state
 
 
 async def test_they_are_disabled_until_wanted(hass: HomeAssistant) -> None:
@@ -87,6 +95,10 @@ async def test_they_tell_how_the_store_stands(hass: HomeAssistant, freezer: Froz
     await pass_time(hass, freezer, timedelta(minutes=6))
     assert value(hass, "home_events_stored") == str(len(await stored_events(entry)))
     assert value(hass, "home_labelled_days") == "1"
+    assert shown(hass, "home_labels_stored").attributes["correction"] == 1
+    assert shown(hass, "room_hall_labels_stored").attributes["correction"] == 1
+    assert (value(hass, "room_hall_labelled_days"), value(hass, "room_kitchen_labelled_days")) == ("1", "0")
+    assert value(hass, "room_kitchen_model_since") == "unknown"
     assert value(hass, "room_kitchen_log_loss") == "0.25"
     assert value(hass, "room_kitchen_skill") == "50.0"
     assert value(hass, "room_hall_skill") == "unknown"
@@ -96,10 +108,30 @@ async def test_they_tell_how_the_store_stands(hass: HomeAssistant, freezer: Froz
     assert float(value(hass, "room_kitchen_retrains")) == before + 1
     # Windows of five minutes were closed on the way.
     assert all(float(value(hass, f"home_{key}")) >= 0 for key in LATENCIES)
-    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, "room_kitchen_retrains")
-    state = hass.states.get(entity_id or "")
-    assert state is not None
-    assert state.attributes["request"] == 1
+    assert shown(hass, "room_kitchen_retrains").attributes["request"] == 1
+    told = entry.runtime_data.monitor.data
+    assert told["feature_rows"] >= 3
+    assert value(hass, "home_features_stored") == str(told["feature_rows"])
+    for key, time_us in (
+        ("home_last_event_stored", told["last_ingest_us"]),
+        ("home_last_features", told["last_feature_us"]),
+        ("room_kitchen_last_features", told["rooms"]["kitchen"]["last_feature_us"]),
+    ):
+        assert value(hass, key) == from_us(time_us).isoformat(timespec="seconds")
+
+
+async def test_what_is_degraded_is_told_with_its_reason(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    entry = await with_all(hass)
+    assert value(hass, "home_degraded_parts") == "0"
+    store = coordinator_of(entry).engine.store
+    store.jobs.finish(
+        store.jobs.start("training", "2026-01-01", 1), JobStatus.FAILED, 2, error_message="no numbers"
+    )
+    await pass_time(hass, freezer, timedelta(minutes=6))
+    assert value(hass, "home_degraded_parts") == "1"
+    assert shown(hass, "home_degraded_parts").attributes["training"] == "no numbers"
 
 
 async def test_entities_left_out_of_the_recorder_are_named(hass: HomeAssistant) -> None:

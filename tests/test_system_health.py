@@ -26,7 +26,9 @@ async def test_the_information_tells_how_the_store_stands(hass: HomeAssistant) -
     assert told["schema_version"] == str(SCHEMA_VERSION)
     assert told["file_size"].endswith("MiB")
     assert told["events"] == 11
+    assert (told["labels"], told["labelled_days"]) == ("-", 0)
     assert told["last_ingest"] is not None
+    assert told["degraded_stages"] == "-"
     assert (told["dropped"], told["degraded"]) == (0, False)
     texts = await async_get_translations(hass, "en", "system_health", [DOMAIN])
     assert {f"component.{DOMAIN}.system_health.info.{key}" for key in told} == set(texts)

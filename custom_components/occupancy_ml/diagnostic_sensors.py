@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from homeassistant.components.sensor import (
@@ -16,6 +17,7 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfInformation, UnitOfTime
 
 from .coordinator import Coordinator
+from .engine.events import from_us
 from .entity import HomeEntity, OccupancyEntity, RoomEntity
 from .forecast_scores import over_both_directions
 from .monitor import Json, Monitor
@@ -25,8 +27,8 @@ from .monitor import Json, Monitor
 class ReadinessDescription(SensorEntityDescription):
     """A sensor that shows one value of the readiness of the home, or of one room's part of it."""
 
-    value_fn: Callable[[Json], float | None]
-    attributes_fn: Callable[[Json], dict[str, int]] = lambda _told: {}
+    value_fn: Callable[[Json], float | datetime | None]
+    attributes_fn: Callable[[Json], dict[str, Any]] = lambda _told: {}
     entity_registry_enabled_default: bool = False
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
     state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT
@@ -48,6 +50,31 @@ def _latency(key: str, of: str, which: str) -> ReadinessDescription:
     )
 
 
+def _counted(key: str, of: str) -> ReadinessDescription:
+    return ReadinessDescription(key=key, value_fn=lambda told: told[of])
+
+
+def _moment(key: str, of: str) -> ReadinessDescription:
+    return ReadinessDescription(
+        key=key,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        state_class=None,
+        value_fn=lambda told: None if told[of] is None else from_us(told[of]),
+    )
+
+
+_LABELS = ReadinessDescription(
+    key="labels_stored",
+    value_fn=lambda told: sum(told["labels"].values()),
+    attributes_fn=lambda told: told["labels"],
+)
+_LABELLED_DAYS = ReadinessDescription(
+    key="labelled_days",
+    native_unit_of_measurement=UnitOfTime.DAYS,
+    value_fn=lambda told: told["labelled_days"],
+)
+
+
 def _retrains(room: Json) -> dict[str, int]:
     """How often the room was trained, by cause."""
     return {cause: sum(ended.values()) for cause, ended in sorted(room["retrains"].items())}
@@ -59,11 +86,16 @@ def _forecasts(room: Json, key: str) -> float | None:
 
 
 HOME_READINESS = (
-    ReadinessDescription(key="events_stored", value_fn=lambda told: told["events"]),
+    _counted("events_stored", "events"),
+    _counted("features_stored", "feature_rows"),
+    _LABELS,
+    _LABELLED_DAYS,
+    _moment("last_event_stored", "last_ingest_us"),
+    _moment("last_features", "last_feature_us"),
     ReadinessDescription(
-        key="labelled_days",
-        native_unit_of_measurement=UnitOfTime.DAYS,
-        value_fn=lambda told: told["labelled_days"],
+        key="degraded_parts",
+        value_fn=lambda told: len(told["degraded"]),
+        attributes_fn=lambda told: {name: told["stages"][name]["reason"] for name in told["degraded"]},
     ),
     ReadinessDescription(
         key="database_size",
@@ -78,6 +110,10 @@ HOME_READINESS = (
     _latency("feature_latency_median", "feature", "p50_ms"),
 )
 ROOM_READINESS = (
+    _LABELS,
+    _LABELLED_DAYS,
+    _moment("last_features", "last_feature_us"),
+    _moment("model_since", "model_since_us"),
     ReadinessDescription(
         key="log_loss",
         suggested_display_precision=3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from homeassistant.components import system_health
@@ -9,7 +10,6 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .coordinator import Coordinator
 from .engine.events import from_us
 from .engine.snapshot import Learning
 from .monitor import async_readiness
@@ -29,22 +29,23 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
         return {}
     coordinator = entries[0].runtime_data.coordinator
     home = coordinator.data.home
+    told = await async_readiness(coordinator)
+    stages = told["stages"]
     return {
-        **await coordinator.run(_of_store, coordinator),
-        "last_training": None if home.trained_at_us is None else from_us(home.trained_at_us),
+        "file_size": f"{told['size_bytes'] / 1_048_576:.1f} MiB",
+        "schema_version": await coordinator.run(coordinator.engine.store.metadata.get, "schema_version"),
+        "events": told["events"],
+        "features": told["feature_rows"],
+        "labels": ", ".join(f"{source} {count}" for source, count in told["labels"].items()) or "-",
+        "labelled_days": told["labelled_days"],
+        "last_ingest": _moment(told["last_ingest_us"]),
+        "last_features": _moment(told["last_feature_us"]),
+        "last_training": _moment(home.trained_at_us),
         "dropped": coordinator.buffer.dropped,
         "degraded": home.learning is Learning.DEGRADED,
-        "degraded_stages": ", ".join((await async_readiness(coordinator))["degraded"]) or "-",
+        "degraded_stages": "; ".join(f"{name}: {stages[name]['reason']}" for name in told["degraded"]) or "-",
     }
 
 
-def _of_store(coordinator: Coordinator) -> dict[str, Any]:
-    """In the executor."""
-    store = coordinator.engine.store
-    last_us = store.metadata.get_us("last_ingest_at")
-    return {
-        "file_size": f"{store.size_bytes() / 1_048_576:.1f} MiB",
-        "schema_version": store.metadata.get("schema_version"),
-        "events": store.events.count(),
-        "last_ingest": None if last_us is None else from_us(last_us),
-    }
+def _moment(time_us: int | None) -> datetime | None:
+    return None if time_us is None else from_us(time_us)
