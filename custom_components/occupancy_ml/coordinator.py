@@ -94,6 +94,10 @@ class Breather:
             self._last = time.perf_counter()
 
 
+def _stopwatch() -> int:
+    return time.perf_counter_ns() // 1_000
+
+
 def now_us() -> int:
     """The present in microseconds UTC."""
     return to_us(dt_util.utcnow())
@@ -140,7 +144,12 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         """In the executor: kept there and then, so that a caller cancelled meanwhile leaves no open file."""
         if not self._stopping:
             self._engine = Engine.open(
-                self.path, self.home, now_us(), Breather(), retention=retention_of(self.config_entry.options)
+                self.path,
+                self.home,
+                now_us(),
+                Breather(),
+                retention=retention_of(self.config_entry.options),
+                stopwatch=_stopwatch,
             )
             self._engine.suggestions.policy = policy_of(self.config_entry.options)
 

@@ -123,6 +123,7 @@ class Engine:
         *,
         durable: bool = True,
         retention: Retention = Retention(),  # noqa: B008 - immutable
+        stopwatch: Callable[[], int] | None = None,
     ) -> Engine:
         """Open the file and go on where the engine stopped.
 
@@ -133,11 +134,14 @@ class Engine:
             breathe: called often in long work, to let other threads run.
             durable: False leaves out what guards against a power cut, for files that can be made again.
             retention: how long what is kept, and how large the file may grow.
+            stopwatch: microseconds since some moment, so that records of work say how long it took.
 
         Raises:
             StoreError: subclasses, see `Store.open`.
         """
         store = Store.open(path, now_us)
+        if stopwatch is not None:
+            store.database.stopwatch = stopwatch
         try:
             return cls(store, home, now_us, breathe or (lambda: None), durable=durable, retention=retention)
         except BaseException:

@@ -126,6 +126,18 @@ def test_a_job_is_recorded_with_its_duration(store: Store) -> None:
     assert [job.job_id for job in store.jobs.recent(5, "night")] == [job_id]
 
 
+def test_a_record_ends_as_much_later_as_the_stopwatch_of_the_host_says(store: Store) -> None:
+    """The engine knows one time for all of a night; what it does takes time all the same."""
+    took = iter((1_000, 1_200, 1_900, 5_000))
+    store.database.stopwatch = lambda: next(took)
+    job_id = store.jobs.start("night", "2026-02-28", 100)
+    run_id = store.runs.start_run("hall", "schedule", 100, 1)
+    store.runs.finish_run(run_id, RunStatus.COMPLETED, 100)
+    store.jobs.finish(job_id, JobStatus.COMPLETED, 100)
+    assert [job.duration_us for job in store.jobs.recent(5)] == [4_000]
+    assert [run.ended_us for run in store.runs.recent_runs(5)] == [800]
+
+
 def test_what_is_not_there_cannot_be_finished(store: Store) -> None:
     with pytest.raises(StoreRejectedError, match="no row 5"):
         store.runs.finish_run(5, RunStatus.FAILED, 1)

@@ -24,12 +24,20 @@ class Database:
     """The writing connection. Callers serialise their calls; any thread may call.
 
     Every error of SQLite leaves here as a `StoreError`.
+
+    Attributes:
+        path: the file.
+        damaged: whether damage was met.
+        stopwatch: microseconds since some moment, by a clock of the host; without one nothing takes any time.
+        begun: by table and number of a record whose work goes on, when it began less the stopwatch of that moment.
     """
 
     def __init__(self, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         """Open or create the file. Nothing is written to a file that already has content."""
         self.path = path
         self.damaged = False
+        self.stopwatch: Callable[[], int] = int
+        self.begun: dict[tuple[str, int], int] = {}
         self._depth = 0
         self._doomed = False
         self._busy_timeout_ms = busy_timeout_ms

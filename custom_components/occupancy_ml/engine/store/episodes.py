@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from .database import Database
 from .names import Names
 
-_INSERT = "INSERT INTO episodes (room, start_us, end_us, occupied, confidence) VALUES (?, ?, ?, ?, ?)"
+_INSERT = (
+    "INSERT OR REPLACE INTO episodes (room, start_us, end_us, occupied, confidence) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Episodes:
         """Episodes of a room that overlap [start_us, end_us), by start."""
         rows = self._database.all(
             "SELECT start_us, end_us, occupied, confidence FROM episodes"
-            " WHERE room = ? AND start_us < ? AND end_us > ? ORDER BY start_us, id",
+            " WHERE room = ? AND start_us < ? AND end_us > ? ORDER BY start_us",
             (self._rooms.find(room_id), end_us, start_us),
         )
         return [Episode(room_id, start, end, bool(occupied), sure) for start, end, occupied, sure in rows]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .database import Database
 from .names import Names
-from .runs import INTERRUPTED, RunStatus, fail_orphans, finish, to_json
+from .runs import INTERRUPTED, RunStatus, fail_orphans, finish, start, to_json
 
 _STORED = np.dtype("<f2")
 _LARGEST = 60_000.0
@@ -162,7 +162,10 @@ class Forecasts:
 
     def start_run(self, process: str, cause: str, now_us: int) -> int:
         """A fit of a process begins; its number."""
-        return self._database.insert(
+        return start(
+            self._database,
+            "forecast_runs",
+            now_us,
             "INSERT INTO forecast_runs (room, status, cause, started_us) VALUES (?, ?, ?, ?)",
             (self._rooms.intern(process), RunStatus.RUNNING.value, cause, now_us),
         )
@@ -184,12 +187,11 @@ class Forecasts:
         """
         told = {
             "status": status.value,
-            "ended_us": now_us,
             "rows": rows,
             "metrics": to_json(metrics or {}),
             "reason": reason,
         }
-        finish(self._database, "forecast_runs", run_id, told)
+        finish(self._database, "forecast_runs", run_id, ("ended_us", now_us), told)
 
     def fail_orphans(self, now_us: int) -> int:
         """Mark as failed what was left running; how many."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .database import Database, Row
-from .runs import INTERRUPTED, fail_orphans, finish
+from .runs import INTERRUPTED, fail_orphans, finish, start
 
 _TABLE = "processing_jobs"
 
@@ -44,7 +44,10 @@ class Jobs:
 
     def start(self, job_type: str, processing_date: str, started_at_us: int) -> int:
         """Note that a job starts; its id."""
-        return self._database.insert(
+        return start(
+            self._database,
+            _TABLE,
+            started_at_us,
             "INSERT INTO processing_jobs (job_type, processing_date, started_at, status)"
             " VALUES (?, ?, ?, 'running')",
             (job_type, processing_date, started_at_us),
@@ -68,13 +71,12 @@ class Jobs:
         """
         told = {
             "status": status.value,
-            "completed_at": completed_at_us,
             "events_processed": events_processed,
             "patterns_detected": patterns_detected,
             "aggregates_stored": aggregates_stored,
             "error_message": error_message,
         }
-        finish(self._database, _TABLE, job_id, told)
+        finish(self._database, _TABLE, job_id, ("completed_at", completed_at_us), told)
 
     def recent(self, limit: int, job_type: str | None = None) -> list[Job]:
         """The last jobs, newest first, of one type or of all."""

@@ -89,10 +89,10 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
         " (SELECT 1 FROM labels o WHERE o.superseded_by = labels.id)",
         before(policy.hindsight_labels),
     )
-    yield from _by_id(database, "episodes", "end_us < ?", before(policy.episodes))
     yield from _by_time(database, "forecast_moments", "time_us", before(policy.forecast_moments))
     for room in rooms:
         yield from _by_time(database, "forecasts", "time_us", before(policy.forecasts), f"room = {room:d}")
+        yield from _by_time(database, "episodes", "end_us", before(policy.episodes), f"room = {room:d}")
     # Local days are at most 14 hours away from UTC: one day more keeps all that is due.
     day = (from_us(now_us) - timedelta(days=policy.daily_scores + 1)).date().isoformat()
     for table in ("daily_scores", "forecast_scores"):

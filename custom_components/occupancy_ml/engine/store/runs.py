@@ -8,7 +8,7 @@ from enum import StrEnum
 import json
 from typing import ClassVar
 
-from .database import Database, Row
+from .database import Database, Parameters, Row
 from .errors import StoreRejectedError
 from .names import Names
 
@@ -97,12 +97,35 @@ def from_json(text: str | None) -> Json | None:
     return value
 
 
-def finish(database: Database, table: str, number: int, told: Mapping[str, object]) -> None:
+def start(database: Database, table: str, started_us: int, sql: str, parameters: Parameters) -> int:
+    """Insert the record of a run or a job that begins; its number."""
+    number = database.insert(sql, parameters)
+    database.begun[table, number] = started_us - database.stopwatch()
+    return number
+
+
+def finish(
+    database: Database, table: str, number: int, ended: tuple[str, int], told: Mapping[str, object]
+) -> None:
     """Write how a run or a job ended into its record, by column.
+
+    The engine is told when its work began and knows no other time: the end is as much later as the stopwatch says.
+
+    Args:
+        database: the file.
+        table: the table of records.
+        number: which record.
+        ended: the column of the end, and the time as the engine knows it, microseconds UTC.
+        told: everything else.
 
     Raises:
         StoreRejectedError: there is no such record.
     """
+    column, ended_us = ended
+    begun = database.begun.pop((table, number), None)
+    if begun is not None:
+        ended_us = max(ended_us, begun + database.stopwatch())
+    told = {column: ended_us, **told}
     changed = database.execute(
         f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in told)} WHERE id = ?",
         (*told.values(), number),
@@ -133,7 +156,10 @@ class RunRecords:
         self._database = database
 
     def _start(self, subject: int | str, cause: str, started_us: int, feature_set_version: int) -> int:
-        return self._database.insert(
+        return start(
+            self._database,
+            self._TABLE,
+            started_us,
             f"INSERT INTO {self._TABLE} ({self._SUBJECT[0]}, status, cause, started_us, feature_set_version)"
             " VALUES (?, 'running', ?, ?, ?)",
             (subject, cause, started_us, feature_set_version),
@@ -145,7 +171,7 @@ class RunRecords:
         Raises:
             StoreRejectedError: there is no such run.
         """
-        finish(self._database, self._TABLE, run_id, {"status": status.value, "ended_us": ended_us, **told})
+        finish(self._database, self._TABLE, run_id, ("ended_us", ended_us), {"status": status.value, **told})
 
     def recent_runs(self, limit: int, subject: str | None = None) -> list[TrainingRun]:
         """The last runs, newest first, of one subject (a room, a stream) or of all."""

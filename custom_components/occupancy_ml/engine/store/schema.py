@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .schema_compact import STATEMENTS_2
+from .schema_episodes import EPISODES
 from .schema_forecast import FORECASTS
 from .schema_report import REPORT
 from .schema_routines import ROUTINES
@@ -251,5 +252,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=3, statements=ROUTINES),
     Migration(version=4, statements=REPORT),
     Migration(version=5, statements=FORECASTS),
+    Migration(version=6, statements=EPISODES),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version
