@@ -52,13 +52,13 @@ SELECT r.room_id, s.model, sum(s.n), sum(s.brier_sum), sum(s.log_loss_sum)
 FROM rooms r CROSS JOIN daily_scores s ON s.room = r.id AND s.day >= ? AND s.truth = 'hindsight'
 GROUP BY r.id, s.model
 """
-_LAST_RUNS = """
-SELECT r.room_id, t.status, t.cause, t.started_us, t.rows, t.days, t.reason, max(t.id)
-FROM clr_training_runs t JOIN rooms r ON r.id = t.room GROUP BY t.room
-"""
 _RETRAINS = """
-SELECT r.room_id, t.cause, t.status, count(*)
+SELECT r.room_id, t.cause, t.status, count(*), max(t.id)
 FROM clr_training_runs t JOIN rooms r ON r.id = t.room GROUP BY t.room, t.cause, t.status
+"""
+_RUNS = """
+SELECT r.room_id, t.status, t.cause, t.started_us, t.rows, t.days, t.reason
+FROM clr_training_runs t JOIN rooms r ON r.id = t.room WHERE t.id IN (SELECT value FROM json_each(?))
 """
 _STAGES = """
 SELECT job_type, status, started_at, completed_at, error_message, max(id)
@@ -182,6 +182,11 @@ def _rooms(
     scores: dict[str, dict[str, tuple[int, float, float]]] = {}
     for room_id, model, n, brier, log_loss in connection.execute(_SCORES, (since,)):
         scores.setdefault(room_id, {})[model] = (n, brier, log_loss)
+    retrains: dict[str, dict[str, dict[str, int]]] = {}
+    last_runs: dict[str, int] = {}
+    for room_id, cause, status, count, last in connection.execute(_RETRAINS):
+        retrains.setdefault(room_id, {}).setdefault(cause, {})[status] = count
+        last_runs[room_id] = max(last, last_runs.get(room_id, last))
     runs: dict[str, Json] = {
         room_id: {
             "status": status,
@@ -191,11 +196,10 @@ def _rooms(
             "days": days,
             "reason": reason,
         }
-        for room_id, status, cause, started, rows, days, reason, _ in connection.execute(_LAST_RUNS)
+        for room_id, status, cause, started, rows, days, reason in connection.execute(
+            _RUNS, (json.dumps(list(last_runs.values())),)
+        )
     }
-    retrains: dict[str, dict[str, dict[str, int]]] = {}
-    for room_id, cause, status, count in connection.execute(_RETRAINS):
-        retrains.setdefault(room_id, {}).setdefault(cause, {})[status] = count
     serving = dict(
         connection.execute(
             "SELECT r.room_id, a.created_us FROM clr_model_artifacts a JOIN rooms r ON r.id = a.room"
