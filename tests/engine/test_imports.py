@@ -14,7 +14,7 @@ NAMES = [path.relative_to(ENGINE).as_posix() for path in FILES]
 
 # The standard library's modules that an engine without clock, threads, network or code from data may use.
 STANDARD = {
-    "__future__", "abc", "collections", "contextlib", "csv", "dataclasses", "datetime", "enum", "errno", "functools",
+    "__future__", "abc", "base64", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "enum", "errno", "functools",
     "fcntl", "itertools", "json", "logging", "math", "os", "pathlib", "re", "shutil", "sqlite3", "struct", "typing", "zlib", "zoneinfo",
 }  # fmt: skip
 ALLOWED = STANDARD | {"numpy"}

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-import json
 import logging
 from pathlib import Path
 
-from .adaptation.gate import load
-from .adaptation.report import merits, quality
 from .adaptation.retraining import Cause
 from .adaptation.scores import RIVAL
-from .archive import Archive, Told
+from .archive import Told
 from .events import DAY_US, MINUTE_US, Event
-from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
-from .forecast.forecaster import Forecaster
-from .home import Home, Role
+from .features import WINDOW_US
+from .home import Home
 from .labels.capture import SleepCapture
 from .labels.corrections import (
     add_correction,
@@ -27,30 +23,22 @@ from .labels.corrections import (
     withdraw_correction,
 )
 from .labels.sleep import HelperState, SleepReading
-from .localtime import LocalClock
 from .night import Chore, Night, Step
-from .occupancy.model import ROW_WEIGHT, RoomModel
-from .occupancy.predictor import Predictor
+from .occupancy.model import ROW_WEIGHT
 from .occupancy.training import RoomReport
-from .outlook import Outlook
-from .payload import PayloadError
-from .rebuilding import AHEAD_US, catch_up, drain, rebuilt
+from .rebuilding import AHEAD_US, rebuilt
 from .routine_changes import RoutineChanges
-from .routines import Routines
-from .routines.suggestions import Suggester
+from .running import UNHEARD_US, Running
 from .snapshot import HOME, SLEEP, Snapshot
 from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
 from .store.labels import Label, LabelSource
-from .tracker import FeatureRow, Tracker
+from .tracker import FeatureRow
 
 __all__ = ["Corrected", "Engine", "IngestResult", "Step", "TrainingReport"]
 
 _LOGGER = logging.getLogger(__name__)
 
-_CHECKPOINT = "engine"
 _CHECKPOINT_EVERY_US = 15 * MINUTE_US
-# No tick for so long: nobody listened.
-_UNHEARD_US = 15 * MINUTE_US
 _CORRECTION_WEIGHT = 6.0
 # What a person says of "now" speaks of the last minutes too, and of the next, which nothing may contradict yet.
 _SAID_OF_US = 5 * MINUTE_US
@@ -82,7 +70,7 @@ class TrainingReport:
     rooms: Mapping[str, RoomReport]
 
 
-class Engine:
+class Engine(Running):
     """One home: its store, its running state, its models."""
 
     def __init__(
@@ -96,22 +84,15 @@ class Engine:
         retention: Retention = Retention(),  # noqa: B008 - immutable
     ) -> None:
         """Use `Engine.open`."""
-        self.store = store
-        self._breathe = breathe
+        super().__init__(store, home, now_us, breathe)
         self._durable = durable
-        self._now_us = now_us
-        self._checkpoint_us = now_us
         self._folded_minute = now_us // MINUTE_US
         self._judged_window = now_us // WINDOW_US
         self._retention = retention
-        self._archive = Archive(store)
         self.routine_changes = RoutineChanges(store)
         self._sleep = SleepCapture(store)
         self._reports: dict[str, RoomReport] = {}
-        self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
-        self.needs_rebuild = False
         self.unsaved: StoreError | None = None
-        self._start(home, now_us)
 
     @classmethod
     def open(
@@ -215,12 +196,12 @@ class Engine:
             StoreDamagedError: the file has to be opened again, which sets it aside.
         """
         self.unsaved = None
-        if now_us + _UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
+        if now_us + UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
             _LOGGER.warning("The clock went back; starting from the present")
             self._start(self.home, now_us, fresh=True)
             self._archive.forget_after(now_us)
             self.forecasts.forget_after(now_us)
-        elif now_us - self.tracker.time_us > _UNHEARD_US:
+        elif now_us - self.tracker.time_us > UNHEARD_US:
             self.tracker.skip(now_us)
         self._now_us = now_us
         self._archive.add_rows(self._advance(now_us))
@@ -416,7 +397,7 @@ class Engine:
             self._reports,
             self._outlook.failed,
             self._retention,
-            self._chores,
+            self._chores(),
         )
         for step in night.run():
             self._breathe()
@@ -424,6 +405,15 @@ class Engine:
         self._outlook.trained_us = self.store.metadata.get_us("last_clr_train_at")
         self._measure(now_us)
         self._save()
+
+    def _chores(self) -> tuple[Chore, ...]:
+        return (
+            Chore("routine_changes", self._look_for_changes),
+            Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
+            Chore("forecasts", self._learn_forecasts),
+            Chore("routines", self.routines.night),
+            Chore("suggestions", self.suggestions.night),
+        )
 
     def training_report(self) -> TrainingReport:
         """What came of the last training of each room."""
@@ -458,102 +448,3 @@ class Engine:
                 for room in self.home.rooms
             },
         }
-
-    # The running state
-
-    def _start(self, home: Home, now_us: int, *, fresh: bool = False) -> None:
-        """Begin with a home: from the checkpoint where it fits, else anew."""
-        self.home = home
-        self.clock = LocalClock(home.time_zone)
-        self._roles: dict[str, tuple[Role, str | None]] = {
-            s.entity_id: (s.role, s.room_id) for s in home.sensors
-        }
-        self.predictor = Predictor(home)
-        self.predictor.baselines = load(self.store, home)
-        self.routines = Routines(self.store, home, self.clock)
-        self.suggestions = Suggester(self.store, home, self.clock, self.routines.patterns)
-        self._archive.forget_expected()
-        self.store.features.set_names(FEATURE_SET_VERSION, FEATURE_NAMES)
-        self.store.metadata.set("feature_set_version", str(FEATURE_SET_VERSION))
-        for room_id, artifact in self.store.runs.artifacts_in_service().items():
-            if room_id in self._room_ids and artifact.feature_set_version == FEATURE_SET_VERSION:
-                try:
-                    model = RoomModel.from_json(dict(artifact.payload))
-                except (KeyError, TypeError, ValueError) as error:
-                    _LOGGER.warning("A stored model cannot be read and is left aside: %r", error)
-                    continue
-                self.predictor.use(room_id, model, artifact.created_us)
-        self.forecasts = Forecaster(self.store, home)
-        self._chores: tuple[Chore, ...] = (
-            Chore("routine_changes", self._look_for_changes),
-            Chore("switches", lambda now_us: self.predictor.switch_learner.learn(self.store, now_us)),
-            Chore("forecasts", self._learn_forecasts),
-            Chore("routines", self.routines.night),
-            Chore("suggestions", self.suggestions.night),
-        )
-        saved = None if fresh else self._restore(home, now_us)
-        self.tracker = saved or Tracker(home, now_us)
-        self.needs_rebuild = saved is None and not fresh and self.store.events.count() > 0
-        self._measure(now_us)
-
-    @property
-    def _room_ids(self) -> list[str]:
-        return [room.room_id for room in self.home.rooms]
-
-    def _restore(self, home: Home, now_us: int) -> Tracker | None:
-        """The tracker of the checkpoint, brought up to the last stored event; None where none fits."""
-        saved = self.store.checkpoints.load(f"{_CHECKPOINT}.tracker")
-        if saved is None or saved.time_us > now_us + _UNHEARD_US:
-            return None
-        try:
-            tracker = Tracker.from_payload(home, saved.payload)
-        except PayloadError as error:
-            _LOGGER.info("The saved state does not fit: %s", error)
-            return None
-        self._restore_state()
-        catch_up(self.store, self._archive, tracker, self._roles.keys(), saved.time_us, now_us, self._breathe)
-        if now_us - tracker.time_us > _UNHEARD_US:
-            tracker.skip(now_us)
-        return tracker
-
-    def _restore_state(self) -> None:
-        """Corrections, switches and the like, where they fit this version."""
-        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
-        if state is None:
-            return
-        try:
-            value = json.loads(state.payload)
-            self.predictor.restore(value["predictor"])
-            self._outlook.restore(value["outlook"])
-            self._archive.restore(value["archive"])
-            self.forecasts.restore(value["forecasts"])
-        except (KeyError, TypeError, ValueError) as error:
-            _LOGGER.info("The saved switches and corrections do not fit: %r", error)
-
-    def _save(self) -> None:
-        """Write the checkpoint: from here the engine goes on after a restart."""
-        time_us = max(self._now_us, self.tracker.time_us)
-        with self.store.transaction():
-            # A state that has passed a window must not be saved without the window's row.
-            self._archive.keep_waiting(self.tracker.layout.room_ids)
-            self.store.checkpoints.save(f"{_CHECKPOINT}.tracker", time_us, self.tracker.to_payload())
-            state = {
-                "predictor": self.predictor.to_json(),
-                "outlook": self._outlook.to_json(),
-                "archive": self._archive.to_json(),
-                "forecasts": self.forecasts.to_json(),
-            }
-            self.store.checkpoints.save(f"{_CHECKPOINT}.state", time_us, json.dumps(state).encode())
-        self._archive.forget_rows()
-        self._checkpoint_us = self._now_us
-
-    def _advance(self, time_us: int) -> list[FeatureRow]:
-        rows: list[FeatureRow] = []
-        for _ in drain(self.tracker.advance(time_us), rows):
-            self._breathe()
-        return rows
-
-    def _measure(self, now_us: int) -> None:
-        today = self.clock.at(now_us).date()
-        self._outlook.quality = quality(self.store.database.all, self._room_ids, today)
-        self._outlook.merits = merits(self.store.database.all, self._room_ids, today)

@@ -1,0 +1,147 @@
+"""The running state of a home: begun from the checkpoint or anew, brought up to the present, saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import json
+import logging
+
+from .adaptation.gate import load
+from .adaptation.report import merits, quality
+from .archive import Archive
+from .events import MINUTE_US
+from .features import FEATURE_NAMES, FEATURE_SET_VERSION
+from .forecast.forecaster import Forecaster
+from .home import Home, Role
+from .localtime import LocalClock
+from .occupancy.model import RoomModel
+from .occupancy.predictor import Predictor
+from .outlook import Outlook
+from .payload import PayloadError
+from .rebuilding import catch_up, drain
+from .routines import Routines
+from .routines.suggestions import Suggester
+from .store import Store
+from .tracker import FeatureRow, Tracker
+
+_LOGGER = logging.getLogger(__name__)
+
+_CHECKPOINT = "engine"
+UNHEARD_US = 15 * MINUTE_US
+"""No tick for so long: nobody listened."""
+
+
+class Running:
+    """What of a home lives in memory, and how it comes back after a restart.
+
+    Attributes:
+        store: the file.
+        home: what is watched.
+        clock: the home's.
+        tracker: senses, windows and filter.
+        predictor: models, switches and corrections of the rooms.
+        forecasts: of the rooms, of the home and of sleep.
+        routines: what this home does.
+        suggestions: what is proposed from it.
+        needs_rebuild: whether stored events have to be replayed, since no checkpoint fits.
+    """
+
+    def __init__(self, store: Store, home: Home, now_us: int, breathe: Callable[[], None]) -> None:
+        self.store = store
+        self._breathe = breathe
+        self._now_us = now_us
+        self._checkpoint_us = now_us
+        self._archive = Archive(store)
+        self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
+        self.needs_rebuild = False
+        self._start(home, now_us)
+
+    def _start(self, home: Home, now_us: int, *, fresh: bool = False) -> None:
+        """Begin with a home: from the checkpoint where it fits, else anew."""
+        self.home = home
+        self.clock = LocalClock(home.time_zone)
+        self._roles: dict[str, tuple[Role, str | None]] = {
+            s.entity_id: (s.role, s.room_id) for s in home.sensors
+        }
+        self.predictor = Predictor(home)
+        self.predictor.baselines = load(self.store, home)
+        self.routines = Routines(self.store, home, self.clock)
+        self.suggestions = Suggester(self.store, home, self.clock, self.routines.patterns)
+        self._archive.forget_expected()
+        self.store.features.set_names(FEATURE_SET_VERSION, FEATURE_NAMES)
+        self.store.metadata.set("feature_set_version", str(FEATURE_SET_VERSION))
+        for room_id, artifact in self.store.runs.artifacts_in_service().items():
+            if room_id in self._room_ids and artifact.feature_set_version == FEATURE_SET_VERSION:
+                try:
+                    model = RoomModel.from_json(dict(artifact.payload))
+                except (KeyError, TypeError, ValueError) as error:
+                    _LOGGER.warning("A stored model cannot be read and is left aside: %r", error)
+                    continue
+                self.predictor.use(room_id, model, artifact.created_us)
+        self.forecasts = Forecaster(self.store, home)
+        saved = None if fresh else self._restore(home, now_us)
+        self.tracker = saved or Tracker(home, now_us)
+        self.needs_rebuild = saved is None and not fresh and self.store.events.count() > 0
+        self._measure(now_us)
+
+    @property
+    def _room_ids(self) -> list[str]:
+        return [room.room_id for room in self.home.rooms]
+
+    def _restore(self, home: Home, now_us: int) -> Tracker | None:
+        """The tracker of the checkpoint, brought up to the last stored event; None where none fits."""
+        saved = self.store.checkpoints.load(f"{_CHECKPOINT}.tracker")
+        if saved is None or saved.time_us > now_us + UNHEARD_US:
+            return None
+        try:
+            tracker = Tracker.from_payload(home, saved.payload)
+        except PayloadError as error:
+            _LOGGER.info("The saved state does not fit: %s", error)
+            return None
+        self._restore_state()
+        catch_up(self.store, self._archive, tracker, self._roles.keys(), saved.time_us, now_us, self._breathe)
+        if now_us - tracker.time_us > UNHEARD_US:
+            tracker.skip(now_us)
+        return tracker
+
+    def _restore_state(self) -> None:
+        """Corrections, switches and the like, where they fit this version."""
+        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
+        if state is None:
+            return
+        try:
+            value = json.loads(state.payload)
+            self.predictor.restore(value["predictor"])
+            self._outlook.restore(value["outlook"])
+            self._archive.restore(value["archive"])
+            self.forecasts.restore(value["forecasts"])
+        except (KeyError, TypeError, ValueError) as error:
+            _LOGGER.info("The saved switches and corrections do not fit: %r", error)
+
+    def _save(self) -> None:
+        """Write the checkpoint: from here the engine goes on after a restart."""
+        time_us = max(self._now_us, self.tracker.time_us)
+        with self.store.transaction():
+            # A state that has passed a window must not be saved without the window's row.
+            self._archive.keep_waiting(self.tracker.layout.room_ids)
+            self.store.checkpoints.save(f"{_CHECKPOINT}.tracker", time_us, self.tracker.to_payload())
+            state = {
+                "predictor": self.predictor.to_json(),
+                "outlook": self._outlook.to_json(),
+                "archive": self._archive.to_json(),
+                "forecasts": self.forecasts.to_json(),
+            }
+            self.store.checkpoints.save(f"{_CHECKPOINT}.state", time_us, json.dumps(state).encode())
+        self._archive.forget_rows()
+        self._checkpoint_us = self._now_us
+
+    def _advance(self, time_us: int) -> list[FeatureRow]:
+        rows: list[FeatureRow] = []
+        for _ in drain(self.tracker.advance(time_us), rows):
+            self._breathe()
+        return rows
+
+    def _measure(self, now_us: int) -> None:
+        today = self.clock.at(now_us).date()
+        self._outlook.quality = quality(self.store.database.all, self._room_ids, today)
+        self._outlook.merits = merits(self.store.database.all, self._room_ids, today)
