@@ -19,7 +19,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml import issues
 from custom_components.occupancy_ml.const import DOMAIN
-from custom_components.occupancy_ml.coordinator import FAILING_AFTER, FLUSH_INTERVAL
+from custom_components.occupancy_ml.coordinator import FAILING_AFTER, FLUSH_INTERVAL, now_us
+from custom_components.occupancy_ml.engine.store.jobs import JobStatus
 from tests.a_home import coordinator_of, database, pass_time, set_up, settle, stored_events
 from tests.house import build_house
 
@@ -69,6 +70,17 @@ async def test_motion_moves_the_probability_at_once(hass: HomeAssistant) -> None
     assert occupied is not None
     assert float(shown.state) == pytest.approx(100 * after, abs=1)
     assert occupied.state == "on"
+
+
+async def test_a_record_tells_how_long_a_job_took(hass: HomeAssistant) -> None:
+    coordinator = coordinator_of(await set_up(hass))
+    jobs = coordinator.engine.store.jobs
+    begin_us = now_us()
+    job_id = await coordinator.run(jobs.start, "daily", "2026-03-01", begin_us)
+    await coordinator.run(jobs.finish, job_id, JobStatus.COMPLETED, begin_us)
+    (job,) = await coordinator.run(jobs.recent, 1, "daily")
+    assert job.duration_us is not None
+    assert job.duration_us > 0
 
 
 async def test_other_events_wait_for_the_next_flush(

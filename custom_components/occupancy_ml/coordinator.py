@@ -94,10 +94,6 @@ class Breather:
             self._last = time.perf_counter()
 
 
-def _stopwatch() -> int:
-    return time.perf_counter_ns() // 1_000
-
-
 def now_us() -> int:
     """The present in microseconds UTC."""
     return to_us(dt_util.utcnow())
@@ -149,7 +145,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 now_us(),
                 Breather(),
                 retention=retention_of(self.config_entry.options),
-                stopwatch=_stopwatch,
+                stopwatch=lambda: time.perf_counter_ns() // 1000,
             )
             self._engine.suggestions.policy = policy_of(self.config_entry.options)
 

@@ -46,7 +46,7 @@ MAY_USE = {
     "tracker": {*GROUND, "senses", "sensor_health", "pets", "features", "whereabouts", "changepoint"},
 }
 # These bind the others together, and none of the others may know them.
-BINDING = {"archive", "outlook", "night", "rebuilding", "pipeline", "replay"}
+BINDING = {"archive", "outlook", "night", "rebuilding", "running", "pipeline", "replay"}
 
 CLOCKS = {
     ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time"),

@@ -115,14 +115,14 @@ class Engine(Running):
             breathe: called often in long work, to let other threads run.
             durable: False leaves out what guards against a power cut, for files that can be made again.
             retention: how long what is kept, and how large the file may grow.
-            stopwatch: microseconds since some moment, so that records of work say how long it took.
+            stopwatch: microseconds that only ever grow, for how long jobs take.
 
         Raises:
             StoreError: subclasses, see `Store.open`.
         """
         store = Store.open(path, now_us)
         if stopwatch is not None:
-            store.database.stopwatch = stopwatch
+            store.jobs.stopwatch = stopwatch
         try:
             return cls(store, home, now_us, breathe or (lambda: None), durable=durable, retention=retention)
         except BaseException:

@@ -126,16 +126,16 @@ def test_a_job_is_recorded_with_its_duration(store: Store) -> None:
     assert [job.job_id for job in store.jobs.recent(5, "night")] == [job_id]
 
 
-def test_a_record_ends_as_much_later_as_the_stopwatch_of_the_host_says(store: Store) -> None:
+def test_a_run_ends_as_much_later_as_the_stopwatch_says(store: Store) -> None:
     """The engine knows one time for all of a night; what it does takes time all the same."""
-    took = iter((1_000, 1_200, 1_900, 5_000))
-    store.database.stopwatch = lambda: next(took)
-    job_id = store.jobs.start("night", "2026-02-28", 100)
+    took = iter((1_000, 1_700, 2_000, 2_900))
+    store.jobs.stopwatch = lambda: next(took)
     run_id = store.runs.start_run("hall", "schedule", 100, 1)
     store.runs.finish_run(run_id, RunStatus.COMPLETED, 100)
-    store.jobs.finish(job_id, JobStatus.COMPLETED, 100)
-    assert [job.duration_us for job in store.jobs.recent(5)] == [4_000]
+    run_id = store.bocpd.start_run("hall", "schedule", 100, 1)
+    store.bocpd.finish_run(run_id, RunStatus.GATE_NOT_MET, 100)
     assert [run.ended_us for run in store.runs.recent_runs(5)] == [800]
+    assert [run.ended_us for run in store.bocpd.recent_runs(5)] == [1_000]
 
 
 def test_what_is_not_there_cannot_be_finished(store: Store) -> None:
@@ -166,3 +166,17 @@ def test_what_a_crash_left_running_is_failed_at_the_next_start(store: Store, tmp
             assert run.reason.startswith("interrupted")
     finally:
         again.close()
+
+
+def test_a_job_takes_as_long_as_the_stopwatch_says(store: Store) -> None:
+    """The engine's time stands still while a job works."""
+    ticks = iter([1_000, 5_000, 250_000, 900_000])
+    store.jobs.stopwatch = lambda: next(ticks)
+    night = store.jobs.start("daily", "2026-02-28", 100)
+    other = store.jobs.start("weekly", "2026-03-01", 100)
+    store.jobs.finish(night, JobStatus.COMPLETED, 100)
+    store.jobs.finish(other, JobStatus.FAILED, 100, error_message="the disk is full")
+    assert {job.job_type: job.duration_us for job in store.jobs.recent(5)} == {
+        "daily": 249_000,
+        "weekly": 895_000,
+    }

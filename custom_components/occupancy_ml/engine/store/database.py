@@ -29,7 +29,7 @@ class Database:
         path: the file.
         damaged: whether damage was met.
         stopwatch: microseconds since some moment, by a clock of the host; without one nothing takes any time.
-        begun: by table and number of a record whose work goes on, when it began less the stopwatch of that moment.
+        begun: by table and number of a run that goes on, when it began less the stopwatch of that moment.
     """
 
     def __init__(self, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .database import Database
 from .names import Names
-from .runs import INTERRUPTED, RunStatus, fail_orphans, finish, start, to_json
+from .runs import INTERRUPTED, RunStatus, ended, fail_orphans, finish, start, to_json
 
 _STORED = np.dtype("<f2")
 _LARGEST = 60_000.0
@@ -187,11 +187,12 @@ class Forecasts:
         """
         told = {
             "status": status.value,
+            "ended_us": ended(self._database, "forecast_runs", run_id, now_us),
             "rows": rows,
             "metrics": to_json(metrics or {}),
             "reason": reason,
         }
-        finish(self._database, "forecast_runs", run_id, ("ended_us", now_us), told)
+        finish(self._database, "forecast_runs", run_id, told)
 
     def fail_orphans(self, now_us: int) -> int:
         """Mark as failed what was left running; how many."""

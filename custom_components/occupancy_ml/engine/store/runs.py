@@ -98,34 +98,27 @@ def from_json(text: str | None) -> Json | None:
 
 
 def start(database: Database, table: str, started_us: int, sql: str, parameters: Parameters) -> int:
-    """Insert the record of a run or a job that begins; its number."""
+    """Insert the record of a run that begins; its number."""
     number = database.insert(sql, parameters)
     database.begun[table, number] = started_us - database.stopwatch()
     return number
 
 
-def finish(
-    database: Database, table: str, number: int, ended: tuple[str, int], told: Mapping[str, object]
-) -> None:
-    """Write how a run or a job ended into its record, by column.
+def ended(database: Database, table: str, number: int, ended_us: int) -> int:
+    """When a run ended, microseconds UTC.
 
     The engine is told when its work began and knows no other time: the end is as much later as the stopwatch says.
+    """
+    begun = database.begun.pop((table, number), None)
+    return ended_us if begun is None else max(ended_us, begun + database.stopwatch())
 
-    Args:
-        database: the file.
-        table: the table of records.
-        number: which record.
-        ended: the column of the end, and the time as the engine knows it, microseconds UTC.
-        told: everything else.
+
+def finish(database: Database, table: str, number: int, told: Mapping[str, object]) -> None:
+    """Write how a run or a job ended into its record, by column.
 
     Raises:
         StoreRejectedError: there is no such record.
     """
-    column, ended_us = ended
-    begun = database.begun.pop((table, number), None)
-    if begun is not None:
-        ended_us = max(ended_us, begun + database.stopwatch())
-    told = {column: ended_us, **told}
     changed = database.execute(
         f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in told)} WHERE id = ?",
         (*told.values(), number),
@@ -171,7 +164,8 @@ class RunRecords:
         Raises:
             StoreRejectedError: there is no such run.
         """
-        finish(self._database, self._TABLE, run_id, ("ended_us", ended_us), {"status": status.value, **told})
+        ended_us = ended(self._database, self._TABLE, run_id, ended_us)
+        finish(self._database, self._TABLE, run_id, {"status": status.value, "ended_us": ended_us, **told})
 
     def recent_runs(self, limit: int, subject: str | None = None) -> list[TrainingRun]:
         """The last runs, newest first, of one subject (a room, a stream) or of all."""
