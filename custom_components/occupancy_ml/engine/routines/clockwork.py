@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .chance import surprise, uniforms
@@ -79,24 +80,21 @@ def returns(
     """
     seen = np.zeros((len(weekdays), _BINS), dtype=np.bool_)
     seen[day, minute // _BIN] = True
-    week = np.zeros((7, len(weekdays)))
-    week[weekdays, np.arange(len(weekdays))] = 1.0
-    trials = np.array([week[list(days)].sum() for days in _SETS])
+    of_set = np.array([np.isin(weekdays, days) for days in _SETS], dtype=np.float64)  # (sets, d)
+    trials = of_set.sum(axis=1)
     covered = [_covered(seen, width) for width in _WIDTHS]
-    expected = np.stack([_around(_of_sets(week @ each)) for each in covered])  # (widths, sets, bins)
-    scores = np.stack(
-        [_scores(_of_sets(week @ each), trials, expected[number]) for number, each in enumerate(covered)]
-    )  # (widths, sets, bins)
+    hits = [of_set @ each for each in covered]
+    expected = np.stack([_around(each) for each in hits])  # (widths, sets, bins)
+    scores = np.stack([_scores(each, trials, expected[number]) for number, each in enumerate(hits)])
     turns = np.floor((2 * uniforms(seed, PERMUTATIONS, len(weekdays)) - 1) * (_AROUND + 1)).astype(np.int64)
+    turns %= _BINS
     null = np.zeros(PERMUTATIONS)
     for number, each in enumerate(covered):
         # The best of all windows of days turned by chance, all permutations in one product.
-        index = (np.arange(_BINS) + turns[:, :, None]) % _BINS
-        turned = each[np.arange(len(weekdays))[None, :, None], index].astype(np.float32)
-        counts = np.einsum("wd,pdb->pwb", week.astype(np.float32), turned)
-        for permutation in range(PERMUTATIONS):
-            best = _scores(_of_sets(counts[permutation]), trials, expected[number]).max()
-            null[permutation] = max(null[permutation], best)
+        twice = np.hstack([each, each]).astype(np.float32)
+        turned = sliding_window_view(twice, _BINS, axis=1)[np.arange(len(weekdays)), turns]
+        counts = np.matmul(of_set.astype(np.float32), turned)  # (permutations, sets, bins)
+        null = np.maximum(null, _scores(counts, trials, expected[number]).max(axis=(1, 2)))
     found: list[Return] = []
     while len(found) < _AT_MOST:
         width, days, begin = np.unravel_index(int(np.argmax(scores)), scores.shape)
@@ -139,18 +137,18 @@ def _around(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _of_sets(by_weekday: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums over each set of days; the first axis is the day of the week."""
-    return np.stack([by_weekday[list(days)].sum(axis=0) for days in _SETS])
-
-
 def _scores(
-    hits: NDArray[np.float64], trials: NDArray[np.float64], expected: NDArray[np.float64]
+    hits: NDArray[np.floating], trials: NDArray[np.float64], expected: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    scores = surprise(hits, trials[:, None], expected) - _PRIORS[:, None]
+    """(..., sets, bins): how much more often than expected, 0 where that is too little to be looked at."""
     least = np.array([_LEAST_OF_ONE if len(days) == 1 else _LEAST_DAYS for days in _SETS])[:, None]
-    enough = (hits >= least) & (hits >= _LEAST_RATIO * expected)
-    return np.where(enough, np.maximum(scores, 0.0), 0.0)
+    # Logarithms are what a night's time goes into: few windows hold enough to need them.
+    enough = np.nonzero((hits >= least) & (hits >= _LEAST_RATIO * expected))
+    of_set, bins = enough[-2:]
+    found = np.zeros(hits.shape)
+    scores = surprise(hits[enough], trials[of_set], expected[of_set, bins]) - _PRIORS[of_set]
+    found[enough] = np.maximum(scores, 0.0)
+    return found
 
 
 def _return(

@@ -184,8 +184,11 @@ class Routines:
         before = self._window(day.day - timedelta(days=1))
         rows: list[tuple[str, list[Any]]] = []
         for detector in DAILY:
-            rows.append((detector.table, list(detector.daily(day, before))))
-            yield None
+            found: list[Any] = []
+            for part in detector.daily(day, before):
+                found = part if part is not None else found
+                yield None
+            rows.append((detector.table, found))
         text = day.day.isoformat()
         with self._store.transaction():
             write = self._store.aggregates.replace

@@ -79,8 +79,8 @@ class Detector(Protocol):
     def table(self) -> str:
         """Where its aggregates are kept."""
 
-    def daily(self, day: Day, window: Window) -> list[Row]:
-        """The aggregate of a day; `window` ends with the day before."""
+    def daily(self, day: Day, window: Window) -> Iterator[list[Row] | None]:
+        """The aggregate of a day, None after each slice, at last the rows; `window` ends with the day before."""
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """The patterns of a window of aggregates: None after each slice, at last the patterns."""

@@ -35,10 +35,11 @@ class Anomaly:
     pattern_type = PatternType.ANOMALY
     table = "anomaly_daily"
 
-    def daily(self, day: Day, window: Window) -> list[Row]:
+    def daily(self, day: Day, window: Window) -> Iterator[list[Row] | None]:
         """One row for each entity that was far from what is expected. A day without any event tells nothing."""
         if not day.events:
-            return []
+            yield []
+            return
         history = _counts(window.last(_BASELINE_DAYS)) if window.days else {}
         today: dict[str, int] = defaultdict(int)
         by_hand = day.acts.token[~day.acts.automatic]
@@ -62,7 +63,7 @@ class Anomaly:
                         "detail": {"expected": mean, "days": len(past)},
                     }
                 )
-        return rows
+        yield rows
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """What was odd within the last week, against how odd the entities' own other days look."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 import json
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acts import Day
+from ..acts import Acts, Day
 from ..chance import log_odds, q_values, surprise, wilson
 from ..patterns import Act, Pattern, PatternType, Statistics, When
-from ..reading import CHATTER
 from ..window import Row, Window, name_of, opportunities, pages
 
 WINDOW_S = 90
@@ -24,7 +24,8 @@ _BIN_S = 10
 _WIDTH = WINDOW_S // _BIN_S
 _LAGS_MIN = (8, 10, 12, 15, 18, 21, 25, 30, 35, 40, 50, 60)
 _LAGS = tuple(sign * minutes * 60 // _BIN_S for minutes in _LAGS_MIN for sign in (-1, 1))
-_AT_ONCE = 1440  # bins
+_BEYOND = max(_LAGS)
+_AT_ONCE = 250  # rows
 # The least seen of these are left out, so that a busy home's day takes no more than some 200 KB.
 _ROWS = 1500
 _DAYS = 56
@@ -36,7 +37,6 @@ _LEAST_EFFECT = 1.5
 # Nobody's hand is faster: what follows sooner is one switch with two names, or an automation that left no trace.
 _REACTION_S = 0.5
 _MOST_AUTOMATIC = 0.34
-_FAR = np.full(CHATTER, np.inf)
 
 
 class CoOccurrence:
@@ -45,61 +45,69 @@ class CoOccurrence:
     pattern_type = PatternType.CO_OCCURRENCE
     table = "co_occurrence_daily"
 
-    def daily(self, day: Day, window: Window) -> list[Row]:
+    def daily(self, day: Day, window: Window) -> Iterator[list[Row] | None]:
         """One row for each pair that came within the window, or could have by chance."""
         acts, cast = day.acts, window.cast
         tokens = acts.tokens
         hand = np.flatnonzero([not cast.sees(act.entity_id) for act in tokens])
         if not len(hand):
-            return []
-        bins = day.length_ms // (_BIN_S * 1000) + 1
-        seen = np.zeros((len(tokens), bins), dtype=np.float32)
-        done = ~acts.automatic
-        seen[acts.token[done], acts.at_ms[done] // (_BIN_S * 1000)] = 1.0
-        after = np.zeros((len(hand), bins), dtype=np.float32)
-        for shift in range(_WIDTH):
-            after[:, : bins - shift] = np.maximum(after[:, : bins - shift], seen[hand, shift:])
+            yield []
+            return
+        after = _after(acts, hand, day.length_ms // (_BIN_S * 1000) + 1)
         allowed = cast.may_follow(tokens)[:, hand]
-        counts = np.stack([_together(seen, after, lag) for lag in (0, *_LAGS)])
+        token, begins, place = _bins_of(acts)
+        yield None
+        counts = np.zeros((1 + len(_LAGS), len(tokens), len(hand)), dtype=np.int32)
+        for number, lag in enumerate((0, *_LAGS)):
+            if len(token):
+                # Bins with an act are few: looking these up costs a tenth of a product of matrices of all bins.
+                counts[number, token] = np.add.reduceat(after[place + _BEYOND + lag], begins, axis=0)
+            yield None
         counts[:, ~allowed] = 0
-        chance = counts[1:].sum(axis=0)
-        rank = counts[0] * 1000 + chance
+        rank = counts[0] * 1000 + counts[1:].sum(axis=0)
         first, then = np.unravel_index(np.argsort(-rank, axis=None, kind="stable")[:_ROWS], rank.shape)
-        times = [acts.at_ms[(acts.token == number) & done] for number in range(len(tokens))]
-        minutes = [acts.minute[(acts.token == number) & done] for number in range(len(tokens))]
+        by_chance = counts[1:, first, then].T.tolist()
+        times, minutes = _by_token(acts, acts.at_ms), _by_token(acts, acts.minute)
+        yield None
         rows: list[Row] = []
-        for one, place in zip(first.tolist(), then.tolist(), strict=True):
-            if rank[one, place] == 0:
+        for one, answer, at_lags in zip(first.tolist(), then.tolist(), by_chance, strict=True):
+            if rank[one, answer] == 0:
                 break
-            other = int(hand[place])
+            if len(rows) % _AT_ONCE == _AT_ONCE - 1:
+                yield None
+            other = int(hand[answer])
+            count, hours, delay = 0, [], None
             # Most rows are of pairs that only chance brought together at other delays.
-            delays = _delays(times[one], times[other]) if counts[0, one, place] else _FAR[: len(times[one])]
-            near = delays <= WINDOW_S
-            count = int(near.sum())
-            pair = sorted((tokens[one].entity_id, tokens[other].entity_id))
+            if counts[0, one, answer]:
+                delays = _delays(times[one], times[other])
+                near = delays <= WINDOW_S
+                count = int(np.count_nonzero(near))
+                if count:
+                    hours = sorted(set((minutes[one][near] // 60).tolist()))
+                    delay = float(np.median(delays[near]))
             rows.append(
                 {
                     "first_entity": tokens[one].entity_id,
                     "first_state": tokens[one].state,
                     "then_entity": tokens[other].entity_id,
                     "then_state": tokens[other].state,
-                    "device_pair": "|".join(pair),
+                    "device_pair": "|".join(sorted((tokens[one].entity_id, tokens[other].entity_id))),
                     "co_occurrence_count": count,
                     "time_window_seconds": WINDOW_S,
                     "confidence": count / max(len(times[one]), 1),
-                    "typical_hours": sorted(set((minutes[one][near] // 60).tolist())) if count else [],
-                    "typical_delay_seconds": float(np.median(delays[near])) if count else None,
-                    "by_chance": counts[1:, one, place].astype(int).tolist(),
+                    "typical_hours": hours,
+                    "typical_delay_seconds": delay,
+                    "by_chance": at_lags,
                 }
             )
-        return rows
+        yield rows
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """Pairs that chance does not explain."""
         window = window.last(_DAYS)
         often, automatic = opportunities(window)
         yield None
-        pairs: dict[tuple[Act, Act], _Pair] = {}
+        pairs: dict[tuple[str, str, str, str], _Pair] = {}
         columns = (
             "date", "first_entity", "first_state", "then_entity", "then_state", "co_occurrence_count",
             "typical_hours", "typical_delay_seconds", "by_chance",
@@ -107,19 +115,20 @@ class CoOccurrence:
         for page in pages(window, self.table, columns):
             for day, a, a_state, b, b_state, count, hours, delay, chance in page:
                 if a in window.cast and b in window.cast:
-                    pair = pairs.setdefault((Act(a, a_state), Act(b, b_state)), _Pair())
+                    if (pair := pairs.get(key := (a, a_state, b, b_state))) is None:
+                        pair = pairs[key] = _Pair()
                     pair.add(day, count, hours, delay, chance)
             yield None
         kept = [
-            (acts, pair)
-            for acts, pair in sorted(pairs.items())
+            ((Act(*key[:2]), Act(*key[2:])), pair)
+            for key, pair in sorted(pairs.items(), key=itemgetter(0))
             if pair.count >= _LEAST and len(pair.days) >= _LEAST_DAYS
         ]
         if not kept:
             yield []
             return
         counts = np.array([pair.count for _, pair in kept], dtype=np.float64)
-        chances = np.array([pair.chance for _, pair in kept]).T  # (lags, pairs)
+        chances = np.array([pair.by_chance() for _, pair in kept]).T  # (lags, pairs)
         trials = np.array([max(often.get(acts[0], 0), pair.count) for acts, pair in kept], dtype=np.float64)
         # Half an observation stands for what two dozen lags were too few to show.
         expected = chances.mean(axis=0) + 0.5
@@ -152,15 +161,21 @@ class _Pair:
     days: list[str] = field(default_factory=list)
     hours: set[int] = field(default_factory=set)
     delays: list[tuple[float, int]] = field(default_factory=list)
-    chance: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(_LAGS), dtype=np.int64))
+    chances: list[str] = field(default_factory=list)
 
     def add(self, day: str, count: int, hours: str, delay: float | None, chance: str) -> None:
-        self.chance += np.fromstring(chance[1:-1], dtype=np.int64, sep=",")
+        self.chances.append(chance)
         if count:
             self.count += count
             self.days.append(day)
             self.hours.update(json.loads(hours))
             self.delays.append((delay or 0.0, count))
+
+    def by_chance(self) -> NDArray[np.int64]:
+        """(lags,) what chance brought together on all days. Of most pairs nobody asks: it is read only here."""
+        numbers = np.fromstring(",".join(text[1:-1] for text in self.chances), dtype=np.int64, sep=",")
+        total: NDArray[np.int64] = numbers.reshape(-1, len(_LAGS)).sum(axis=0)
+        return total
 
     @property
     def delay(self) -> float:
@@ -174,15 +189,37 @@ class _Pair:
         return 0.0
 
 
-def _together(seen: NDArray[np.float32], after: NDArray[np.float32], lag: int) -> NDArray[np.float32]:
-    """(tokens, hands): in how many bins of the first the second follows, `lag` bins away."""
-    bins = seen.shape[1]
-    found = np.zeros((len(seen), len(after)), dtype=np.float32)
-    begin, end = max(0, -lag), min(bins, bins - lag)
-    for start in range(begin, end, _AT_ONCE):
-        stop = min(start + _AT_ONCE, end)
-        found += seen[:, start:stop] @ after[:, start + lag : stop + lag].T
-    return found
+def _after(acts: Acts, hand: NDArray[np.int64], bins: int) -> NDArray[np.int16]:
+    """(bins and what lies beyond them, hands): 1 where a kind of act follows within the window.
+
+    The widest lag lies beyond on either side, and nothing follows there.
+    """
+    after = np.zeros((bins + 2 * _BEYOND, len(hand)), dtype=np.int16)
+    column = np.full(len(acts.tokens), -1)
+    column[hand] = np.arange(len(hand))
+    mine = ~acts.automatic & (column[acts.token] >= 0)
+    place, of = _BEYOND + acts.at_ms[mine] // (_BIN_S * 1000), column[acts.token[mine]]
+    for shift in range(_WIDTH):
+        after[place - shift, of] = 1
+    after[:_BEYOND] = 0
+    return after
+
+
+def _bins_of(acts: Acts) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Tokens of acts by hand, where the bins of each begin, and the bins that hold one, token by token."""
+    done = ~acts.automatic
+    most = int(acts.at_ms.max(initial=0)) // (_BIN_S * 1000) + 1
+    seen = np.unique(acts.token[done] * most + acts.at_ms[done] // (_BIN_S * 1000))
+    token, place = np.divmod(seen, most)
+    kinds, begins = np.unique(token, return_index=True)
+    return kinds, begins, place
+
+
+def _by_token(acts: Acts, values: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """For each token the values of its acts by hand, in order."""
+    done = np.flatnonzero(~acts.automatic)
+    order = done[np.argsort(acts.token[done], kind="stable")]
+    return np.split(values[order], np.searchsorted(acts.token[order], np.arange(1, len(acts.tokens))))
 
 
 def _delays(first: NDArray[np.int64], then: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ class Duration:
     pattern_type = PatternType.DURATION
     table = "duration_daily"
 
-    def daily(self, day: Day, window: Window) -> list[Row]:
+    def daily(self, day: Day, window: Window) -> Iterator[list[Row] | None]:
         """One row for each entity that was switched off today, of spans that nobody's automation ended."""
         spans = day.spans
         rows: list[Row] = []
@@ -64,7 +64,7 @@ class Duration:
                     ],
                 }
             )
-        return rows
+        yield rows
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """Entities whose durations gather more closely than a life without memory would have it."""

@@ -39,13 +39,14 @@ class RoomBased:
     pattern_type = PatternType.ROOM_BASED
     table = "room_based_daily"
 
-    def daily(self, day: Day, window: Window) -> list[Row]:
+    def daily(self, day: Day, window: Window) -> Iterator[list[Row] | None]:
         """One row for each room that had an act, automations left out."""
         acts, cast = day.acts, window.cast
         room_of = np.array([_index(cast, act.entity_id) for act in acts.tokens], dtype=np.int64)
         shows = np.array([_shows(cast, act.entity_id) for act in acts.tokens], dtype=np.bool_)
         if not len(room_of):
-            return []
+            yield []
+            return
         done = ~acts.automatic & (room_of[acts.token] >= 0)
         token, minute, at_ms = acts.token[done], acts.minute[done], acts.at_ms[done]
         room = room_of[token]
@@ -76,7 +77,7 @@ class RoomBased:
                     "hourly_activity": hours.tolist(),
                 }
             )
-        return rows
+        yield rows
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """Hours at which a room is busy on most days, and ways that people usually go on."""

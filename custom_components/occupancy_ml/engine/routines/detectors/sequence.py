@@ -31,6 +31,7 @@ _PERMUTATIONS = 24
 _ROWS = 600
 _DAYS = 56
 _DAY_MS = 30 * 3_600_000
+_NEVER_MS = np.iinfo(np.int64).max // 2
 _RATE = 0.05
 _LEAST = 6
 _LEAST_DAYS = 5
@@ -51,10 +52,11 @@ class _Stream:
     minute: NDArray[np.int64]
     size: int
 
-    def of(self, token: int) -> NDArray[np.int64]:
-        """Times of one kind of act."""
-        times: NDArray[np.int64] = self.at_ms[self.token == token]
-        return times
+    def times(self) -> list[NDArray[np.int64]]:
+        """For each kind of act its times, and at last one that is never reached."""
+        order = np.argsort(self.token, kind="stable")
+        ends = np.searchsorted(self.token[order], np.arange(1, self.size))
+        return [np.append(own, _NEVER_MS) for own in np.split(self.at_ms[order], ends)]
 
 
 class Sequence:
@@ -63,7 +65,7 @@ class Sequence:
     pattern_type = PatternType.SEQUENCE
     table = "sequence_daily"
 
-    def daily(self, day: Day, window: Window) -> list[Row]:
+    def daily(self, day: Day, window: Window) -> Iterator[list[Row] | None]:
         """One row for each chain of two acts of the day of which the second was somebody's hand."""
         acts = day.acts
         done = ~acts.automatic
@@ -90,7 +92,7 @@ class Sequence:
                     "minutes": stream.minute[first[mine]][:24].tolist(),
                 }
             )
-        return rows
+        yield rows
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """Links that chance does not explain, and the chains they make."""
@@ -104,6 +106,7 @@ class Sequence:
         if len(stream.token) < _LEAST:
             yield []
             return
+        yield None
         allowed = window.cast.may_follow(tokens)
         often = np.bincount(stream.token, minlength=stream.size)
         counts = _counts(stream, allowed)
@@ -123,20 +126,22 @@ class Sequence:
         for each in chance:
             others = (total - each) / (_PERMUTATIONS - 1) + 0.5
             null.append(surprise(each.ravel()[kept], flat, others.ravel()[kept]))
+            yield None
         rates = np.ones(stream.size**2)
         rates[kept] = q_values(scores, np.array(null).reshape(_PERMUTATIONS, -1))
         yield None
         links = _links(counts, often, expected, rates.reshape(counts.shape))
+        times = stream.times()
         # What a context of several steps must surpass is what the weakest link surpassed.
         bar = min((float(surprise(counts[a, b], often[a], expected[a, b])) for a, b in links), default=0.0)
         found: list[Pattern] = []
         for first, then in links:
             rate = float(rates[first * stream.size + then])
-            for chain in _grow([first, then], stream, expected, often, allowed, bar, tokens, window.cast):
-                pattern = _pattern(chain, stream, expected, often, tokens, rate, window)
+            for chain in _grow([first, then], times, expected, often, allowed, bar, tokens, window.cast):
+                pattern = _pattern(chain, stream, times, expected, often, tokens, rate, window)
                 if pattern is not None:
                     found.append(pattern)
-            yield None
+                yield None
         yield _longest(found)
 
 
@@ -221,23 +226,21 @@ def _links(
     return found
 
 
-def _ends(chain: list[int], stream: _Stream) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _ends(chain: list[int], times: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Starts and ends of the occurrences of a chain: each step is the soonest after the one before."""
-    start = end = stream.of(chain[0])
+    start = end = times[chain[0]][:-1]
     for token in chain[1:]:
-        times = np.append(stream.of(token), np.iinfo(np.int64).max // 2)
-        follows = times[np.searchsorted(times, end, side="right")]
+        follows = times[token][np.searchsorted(times[token], end, side="right")]
         kept = follows - end <= _GAP_MS
         start, end = start[kept], follows[kept]
     return start, end
 
 
-def _gaps(chain: list[int], stream: _Stream) -> list[float]:
+def _gaps(chain: list[int], times: list[NDArray[np.int64]]) -> list[float]:
     """Median seconds between the steps of a chain."""
-    reached = [stream.of(chain[0])]
+    reached = [times[chain[0]][:-1]]
     for token in chain[1:]:
-        times = np.append(stream.of(token), np.iinfo(np.int64).max // 2)
-        follows = times[np.searchsorted(times, reached[-1], side="right")]
+        follows = times[token][np.searchsorted(times[token], reached[-1], side="right")]
         kept = follows - reached[-1] <= _GAP_MS
         reached = [*(each[kept] for each in reached), follows[kept]]
     return [float(np.median(then - first)) / 1000 for first, then in pairwise(reached)]
@@ -245,7 +248,7 @@ def _gaps(chain: list[int], stream: _Stream) -> list[float]:
 
 def _grow(
     chain: list[int],
-    stream: _Stream,
+    times: list[NDArray[np.int64]],
     expected: NDArray[np.float64],
     often: NDArray[np.int64],
     allowed: NDArray[np.bool_],
@@ -257,27 +260,22 @@ def _grow(
     yield chain
     if len(chain) == LONGEST:
         return
-    _, end = _ends(chain, stream)
+    _, end = _ends(chain, times)
     last = chain[-1]
-    for token in range(stream.size):
-        if not allowed[last, token] or any(
-            cast.siblings(tokens[token].entity_id, tokens[n].entity_id) for n in chain
-        ):
+    for token in np.flatnonzero(allowed[last]).tolist():
+        follows = times[token][np.searchsorted(times[token], end, side="right")]
+        count = int(np.count_nonzero(follows - end <= _GAP_MS))
+        if count < _LEAST or any(cast.siblings(tokens[token].entity_id, tokens[n].entity_id) for n in chain):
             continue
-        times = np.append(stream.of(token), np.iinfo(np.int64).max // 2)
-        count = int((times[np.searchsorted(times, end, side="right")] - end <= _GAP_MS).sum())
         chance = len(end) * float(expected[last, token]) / max(int(often[last]), 1)
-        if (
-            count >= _LEAST
-            and float(surprise(count, len(end), chance)) >= bar
-            and wilson(count, len(end))[0] >= _LEAST_LOW
-        ):
-            yield from _grow([*chain, token], stream, expected, often, allowed, bar, tokens, cast)
+        if float(surprise(count, len(end), chance)) >= bar and wilson(count, len(end))[0] >= _LEAST_LOW:
+            yield from _grow([*chain, token], times, expected, often, allowed, bar, tokens, cast)
 
 
 def _pattern(
     chain: list[int],
     stream: _Stream,
+    times: list[NDArray[np.int64]],
     expected: NDArray[np.float64],
     often: NDArray[np.int64],
     tokens: tuple[Act, ...],
@@ -285,7 +283,7 @@ def _pattern(
     window: Window,
 ) -> Pattern | None:
     """The pattern of a chain; its rate is how often the first step leads to the last."""
-    start, end = _ends(chain, stream)
+    start, end = _ends(chain, times)
     count, trials = len(start), int(often[chain[0]])
     days = np.unique(start // _DAY_MS)
     if count < _LEAST or len(days) < _LEAST_DAYS:
@@ -313,7 +311,7 @@ def _pattern(
         when=When(hours=tuple(np.unique(stream.minute[mine] // 60).tolist())),
         first_seen=window.days[int(days[0])].isoformat(),
         last_seen=window.days[int(days[-1])].isoformat(),
-        parameters={"duration_s": lasted, "gaps_s": _gaps(chain, stream)},
+        parameters={"duration_s": lasted, "gaps_s": _gaps(chain, times)},
         description=(
             ", then ".join(name_of(act) for act in steps)
             + f" ({count} of {trials} times, within {lasted / 60:.0f} minutes)"

@@ -30,7 +30,7 @@ class TimeOfDay:
     pattern_type = PatternType.TIME_OF_DAY
     table = "time_based_daily"
 
-    def daily(self, day: Day, window: Window) -> list[Row]:
+    def daily(self, day: Day, window: Window) -> Iterator[list[Row] | None]:
         """One row for each act of the day."""
         acts = day.acts
         rows: list[Row] = []
@@ -56,7 +56,7 @@ class TimeOfDay:
                     "by_automation": int((mine & acts.automatic).sum()),
                 }
             )
-        return rows
+        yield rows
 
     def detect(self, window: Window) -> Iterator[list[Pattern] | None]:
         """Times that return, of all acts that people do."""
