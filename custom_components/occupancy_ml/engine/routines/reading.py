@@ -22,7 +22,7 @@ _EYES_QUIET_MS = 5 * 60_000
 _HANDS_QUIET_MS = 10_000
 # More acts of one kind a day are chatter of a device, not of a person.
 CHATTER = 150
-_EVENTS_AT_ONCE_US = DAY_US // 12
+_EVENTS_AT_ONCE_US = DAY_US // 24
 _ON = {"playing": "on", "buffering": "on", "on": "on"}
 _OFF = {"off": "off", "idle": "off", "standby": "off", "paused": "off"}
 
@@ -71,9 +71,12 @@ def read_day(events: EventLog, cast: Cast, clock: LocalClock, day: date) -> Iter
     columns = WordColumns(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in WordColumns.__slots__)
     )
+    yield None
     texts = {int(number): events.state_text(int(number)) for number in np.unique(columns.state)}
     yield None
-    yield _day(columns, texts, [cast.sensor(e) for e in watched], clock, day, len(columns.time_us) - before)
+    yield from _day(
+        columns, texts, [cast.sensor(e) for e in watched], clock, day, len(columns.time_us) - before
+    )
 
 
 def _day(
@@ -83,11 +86,12 @@ def _day(
     clock: LocalClock,
     day: date,
     count: int,
-) -> Day:
+) -> Iterator[Day | None]:
     start_us, end_us = clock.day_bounds(day)
     order = np.lexsort((columns.time_us, columns.entity))
     entity, state = columns.entity[order], columns.state[order]
     time_us, cause, origin = columns.time_us[order], columns.cause[order], columns.origin[order]
+    yield None
     first = np.ones(len(order), dtype=np.bool_)
     first[1:] = entity[1:] != entity[:-1]
     previous = np.where(first, -1, np.roll(state, 1))
@@ -96,6 +100,7 @@ def _day(
     told = ~first | (cause != Cause.UNKNOWN) | (origin == Origin.IMPORT)
     nothing = np.array([number for number, text in texts.items() if text in NO_STATE], dtype=np.int64)
     changed = (state != previous) & told & ~np.isin(previous, nothing) & ~np.isin(state, nothing)
+    yield None
     width = max(texts, default=0) + 1
     kinds, kind = np.unique(entity * width + state, return_inverse=True)
     named = [
@@ -105,12 +110,14 @@ def _day(
     tokens = tuple(sorted({act for act in named if act is not None}))
     number_of = {act: number for number, act in enumerate(tokens)}
     token = np.array([-1 if act is None else number_of[act] for act in named], dtype=np.int64)[kind]
+    yield None
     today = (time_us >= start_us) & (time_us < end_us)
     eyes = np.array([sensor.role in EYES for sensor in sensors], dtype=np.bool_)[entity]
     apart = quiet_ms >= np.where(eyes, _EYES_QUIET_MS, 0)
     happened = np.flatnonzero(changed & today & (token >= 0) & apart)
     happened = happened[np.argsort(time_us[happened], kind="stable")]
     happened = happened[_unbounced(token[happened], time_us[happened] // 1000)]
+    yield None
     acts = Acts(
         tokens,
         (time_us[happened] - start_us) // 1000,
@@ -118,7 +125,8 @@ def _day(
         token[happened],
         cause[happened] == Cause.AUTOMATION,
     )
-    return Day(
+    yield None
+    yield Day(
         day,
         (end_us - start_us) // 1000,
         count,

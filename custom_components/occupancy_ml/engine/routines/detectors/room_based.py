@@ -12,7 +12,7 @@ from ..acts import Day
 from ..cast import EYES, Cast
 from ..chance import log_odds, q_values, surprise, uniforms, wilson
 from ..patterns import Pattern, PatternType, Statistics, When
-from ..window import Row, Window, clock_text
+from ..window import Row, Window, clock_text, pages
 
 _SLOT_MIN = 10
 _SLOTS = 1440 // _SLOT_MIN
@@ -86,13 +86,14 @@ class RoomBased:
         columns = ("date", "area_id", "hourly_activity", "transition_patterns")
         busy: dict[str, NDArray[np.float64]] = {}
         moves: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
-        for day, room, hours, told in window.read(self.table, columns):
-            if day in number and room in window.cast.rooms:
-                grid = busy.setdefault(room, np.zeros((len(window.days), 24)))
-                grid[number[day]] = np.array(json.loads(hours)) > 0
-                for to, hour, count in json.loads(told):
-                    moves.setdefault((room, to), []).append((number[day], hour, count))
-        yield None
+        for page in pages(window, self.table, columns):
+            for day, room, hours, told in page:
+                if room in window.cast.rooms:
+                    grid = busy.setdefault(room, np.zeros((len(window.days), 24)))
+                    grid[number[day]] = np.array(json.loads(hours)) > 0
+                    for to, hour, count in json.loads(told):
+                        moves.setdefault((room, to), []).append((number[day], hour, count))
+            yield None
         patterns: list[Pattern] = []
         for part in _peaks(busy, window):
             if part is not None:
@@ -201,6 +202,7 @@ def _ways(
     ]
     if not table:
         return
+    yield None
     each = np.array(table, dtype=np.int64)
     steps = np.repeat(each[:, :3], each[:, 3], axis=0)
     steps = steps[np.argsort(steps[:, 0], kind="stable")]
@@ -212,9 +214,12 @@ def _ways(
         return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.float64)
 
     counts = counted(steps[:, 2])
+    begins = np.searchsorted(steps[:, 0], steps[:, 0], side="left")
+    lengths = np.searchsorted(steps[:, 0], steps[:, 0], side="right") - begins
+    yield None
     mixed = []
     for number in range(_PERMUTATIONS):
-        mixed.append(counted(_dealt(steps, 8000 + number)))
+        mixed.append(counted(_dealt(steps, begins, lengths, 8000 + number)))
         yield None
     chance = np.stack(mixed)
     leaves = np.maximum(counts.sum(axis=1), 1.0)
@@ -249,18 +254,21 @@ def _ways(
     yield found
 
 
-def _dealt(steps: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def _dealt(
+    steps: NDArray[np.int64], begins: NDArray[np.int64], lengths: NDArray[np.int64], seed: int
+) -> NDArray[np.int64]:
     """(n,) where each step would lead by chance: to where another of its block led, but never to where it is.
 
     Args:
         steps: (n, 3) block, room, next room; by block.
+        begins: (n,) where the block of each step begins.
+        lengths: (n,) how many steps it has.
         seed: of the draws.
     """
-    _, first, back, size = np.unique(steps[:, 0], return_index=True, return_inverse=True, return_counts=True)
     to = steps[:, 1].copy()
     for draw in uniforms(seed, _DRAWS, len(steps)):
         stays = to == steps[:, 1]
-        drawn = first[back] + np.floor(draw * size[back]).astype(np.int64)
+        drawn = begins + np.floor(draw * lengths).astype(np.int64)
         to[stays] = steps[drawn[stays], 2]
     return to
 
