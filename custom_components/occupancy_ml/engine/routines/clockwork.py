@@ -4,7 +4,7 @@ The scan statistic of Kulldorff (1997) on the circle of the day: for each window
 each set of days of the week, on how many days did it happen, against how many chance would give. Chance is the same
 days, each turned by its own random angle of some hours: what happens together within a day stays together, and so does
 the rhythm of waking and sleeping. What is expected of a window is what the whole day has, or the hours before it, or
-those after, whichever is most.
+those after, or for one day of the week and for weekends what the other days have then, whichever is most.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def returns(
     trials = of_set.sum(axis=1)
     covered = [_covered(seen, width) for width in _WIDTHS]
     hits = [of_set @ each for each in covered]
-    expected = np.stack([_around(each) for each in hits])  # (widths, sets, bins)
+    expected = np.stack([np.maximum(_around(each), _elsewhere(each, trials)) for each in hits])
     scores = np.stack([_scores(each, trials, expected[number]) for number, each in enumerate(hits)])
     turns = np.floor((2 * uniforms(seed, PERMUTATIONS, len(weekdays)) - 1) * (_AROUND + 1)).astype(np.int64)
     turns %= _BINS
@@ -135,6 +135,17 @@ def _around(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     after = np.mean([np.roll(counts, -shift, axis=1) for shift in range(_AROUND + 1)], axis=0)
     found: NDArray[np.float64] = np.maximum(np.maximum(before, after), counts.mean(axis=1, keepdims=True))
     return found
+
+
+def _elsewhere(counts: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(sets, bins): what a window would hold on a few days of the week if these were like all others.
+
+    Without it, of what happens on every second day at some hour, one of seven weekdays had it each week.
+    """
+    others = np.maximum(trials[0] - trials, 1.0)[:, None]
+    share: NDArray[np.float64] = (counts[0] - counts) / others * trials[:, None]
+    few = np.array([len(days) < 4 for days in _SETS])[:, None]
+    return np.where(few, share, 0.0)
 
 
 def _scores(
