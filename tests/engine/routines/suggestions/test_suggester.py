@@ -11,7 +11,14 @@ import pytest
 from custom_components.occupancy_ml.engine.events import DAY_US, Cause, Event
 from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
-from custom_components.occupancy_ml.engine.routines.patterns import Act, Life, Pattern, PatternType, When
+from custom_components.occupancy_ml.engine.routines.patterns import (
+    EVERY_DAY,
+    Act,
+    Life,
+    Pattern,
+    PatternType,
+    When,
+)
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import AtTime, Becomes, Proposal
 from custom_components.occupancy_ml.engine.routines.suggestions.ranking import Reason
@@ -382,3 +389,73 @@ def test_a_habit_that_is_found_under_another_key_keeps_its_suggestion(store: Sto
         "time_of_day|moved",
     )
     assert len(later.read()) == 1
+
+
+def visits(entity_id: str = HALL_LIGHT) -> list[Event]:
+    """Five times a day somebody comes into the hall, turns the light on, and off when leaving three minutes later."""
+    found = [event(local(0, 0), entity_id, "off", Cause.UNKNOWN)]
+    for day in range(28):
+        for hour in (7, 9, 12, 17, 20):
+            found += [
+                event(local(day, hour, day), MOTION, "on", Cause.DEVICE),
+                event(local(day, hour, day, 2), entity_id, "on"),
+                event(local(day, hour, day, 30), MOTION, "off", Cause.DEVICE),
+                event(local(day, hour, day + 3), entity_id, "off"),
+            ]
+    return found
+
+
+@pytest.mark.parametrize("entity_id", [HALL_LIGHT, LAMP])
+def test_nothing_is_ended_because_somebody_comes(store: Store, entity_id: str) -> None:
+    """He ended it when he left, minutes after he was noticed; to end it at once leaves him in the dark."""
+    fill(store, visits(entity_id))
+    act = Act(entity_id, "off")
+    follows = pattern(
+        PatternType.SEQUENCE,
+        action=act,
+        entities=(entity_id, MOTION),
+        trigger=Act(MOTION, "on"),
+        steps=(Act(MOTION, "on"), act),
+        parameters={"gaps_s": [180.0]},
+        when=When(hours=(7, 9, 12, 17, 20)),
+    )
+    desk = suggester(store, [follows], policy=Policy(bar=0.5))
+    night(desk)
+    assert desk.read() == []
+
+
+def test_what_is_started_because_somebody_comes_still_is(store: Store) -> None:
+    fill(store, visits())
+    act = Act(HALL_LIGHT, "on")
+    follows = pattern(
+        PatternType.CO_OCCURRENCE,
+        action=act,
+        entities=(HALL_LIGHT, MOTION),
+        trigger=Act(MOTION, "on"),
+        steps=(Act(MOTION, "on"), act),
+        parameters={"delay_s": 2.0},
+        when=When(hours=(7, 9, 12, 17, 20)),
+    )
+    desk = suggester(store, [follows], policy=Policy(bar=0.5))
+    night(desk)
+    assert "turn on hall" in only(desk).description
+
+
+def test_what_ends_at_a_time_never_ends_long_before_the_hand(store: Store) -> None:
+    """The player is turned off between ten and eleven: at ten it would be turned off in the middle of the film."""
+    told = [event(local(0, 0), PLAYER, "off", Cause.UNKNOWN)]
+    for day in range(28):
+        told += [
+            event(local(day, 20), PLAYER, "playing"),
+            event(local(day, 22, 11 * day % 56), PLAYER, "off"),
+        ]
+    fill(store, told)
+    off = pattern(
+        action=Act(PLAYER, "off"), entities=(PLAYER,), when=When(22 * 60 + 28, 24.0, (22,), EVERY_DAY)
+    )
+    desk = suggester(store, [off], policy=Policy(bar=0.3))
+    night(desk)
+    proposal = Proposal.from_json(only(desk).proposal)
+    assert isinstance(proposal.trigger, AtTime)
+    assert proposal.trigger.minute >= 22 * 60 + 25
+    assert proposal.within_s <= 15 * 60

@@ -33,6 +33,10 @@ _LEAST_WITHIN_S, _MOST_WITHIN_S = 20 * 60, 90 * 60
 # How soon after a trigger a person must act, at least and at most, for it to count as the same.
 _LEAST_FOLLOW_S, _MOST_FOLLOW_S = 2 * 60, 15 * 60
 _SUN_WITHIN_S = 60 * 60
+# What is ended before its time is taken away from somebody: a person must have done it as soon as this, at a
+# time of day and after a trigger.
+_ENDING = frozenset({"off", "closed", "paused"})
+_ENDS_WITHIN_S, _ENDS_AFTER_S = 15 * 60, 2 * 60
 
 
 def is_settable(action: Act) -> bool:
@@ -45,7 +49,7 @@ def candidates(pattern: Pattern, home: Home) -> list[Proposal]:
     if pattern.life not in (Life.EMERGING, Life.STABLE):
         return []
     watched = {sensor.entity_id for sensor in home.sensors}
-    found = [p for p in _plain(pattern) if is_settable(p.action) and p.entity_ids <= watched | {SUN}]
+    found = [p for p in _plain(pattern, home) if is_settable(p.action) and p.entity_ids <= watched | {SUN}]
     variants = [variant for proposal in found for variant in _variants(proposal, pattern, home)]
     unique: list[Proposal] = []
     for proposal in (*found, *variants):
@@ -54,40 +58,58 @@ def candidates(pattern: Pattern, home: Home) -> list[Proposal]:
     return unique
 
 
-def _plain(pattern: Pattern) -> Iterator[Proposal]:
+def _plain(pattern: Pattern, home: Home) -> Iterator[Proposal]:
     if pattern.action is None:
         return
     action, kind = pattern.action, pattern.pattern_type
     if kind is PatternType.TIME_OF_DAY and pattern.when.minute is not None:
         yield from _at_times(pattern, action)
     elif kind in (PatternType.CO_OCCURRENCE, PatternType.SEQUENCE) and pattern.trigger is not None:
-        if pattern.trigger.entity_id != action.entity_id:
-            yield Proposal(
-                Becomes(pattern.trigger.entity_id, pattern.trigger.state), action, _follow_s(pattern)
-            )
+        trigger = pattern.trigger
+        if trigger.entity_id != action.entity_id and not _ends_at_arrival(trigger, action, home):
+            yield Proposal(Becomes(trigger.entity_id, trigger.state), action, _follow_s(pattern, action))
     elif kind is PatternType.DURATION and pattern.trigger is not None:
         yield from _after_a_while(pattern, pattern.trigger, action)
     elif kind is PatternType.CONTEXTUAL:
         context = pattern.parameters.get("context")
         if context in _SKY:
-            yield Proposal(Becomes(SUN, _SKY[context]), action, _SUN_WITHIN_S)
+            within_s = _ENDS_WITHIN_S if action.state in _ENDING else _SUN_WITHIN_S
+            yield Proposal(Becomes(SUN, _SKY[context]), action, within_s)
         elif context in ("home", "away"):
             yield Proposal(HomeBecomes(context == "home"), action, _MOST_FOLLOW_S)
 
 
 def _at_times(pattern: Pattern, action: Act) -> Iterator[Proposal]:
-    """At the usual time, or somewhat before: most days it then comes before the person does."""
+    """At the usual time, or somewhat before: most days it then comes before the person does.
+
+    What ends something comes at the usual time or after it, for the days on which it was forgotten.
+    """
     assert pattern.when.minute is not None
     spread = pattern.when.spread or 0.0
     within_s = int(min(max(2 * spread * 60, _LEAST_WITHIN_S), _MOST_WITHIN_S))
+    direction = -1.0
+    if action.state in _ENDING:
+        within_s, direction = _ENDS_WITHIN_S, 1.0
     days = frozenset(pattern.when.weekdays)
     for share in (0.0, 0.5, 1.0):
         # People read a clock in fives.
-        minute = round((pattern.when.minute - share * spread) / 5) * 5 % _DAY_MIN
+        minute = round((pattern.when.minute + direction * share * spread) / 5) * 5 % _DAY_MIN
         yield Proposal(AtTime(minute), action, within_s, days)
 
 
-def _follow_s(pattern: Pattern) -> int:
+def _ends_at_arrival(trigger: Act, action: Act, home: Home) -> bool:
+    """Whether it would end something in a room because somebody is noticed there: he ended it when he left."""
+    if action.state not in _ENDING or trigger.state != "on":
+        return False
+    room_of = {sensor.entity_id: sensor.room_id for sensor in home.sensors}
+    eyes = {s.entity_id for s in home.sensors if s.role in (Role.MOTION, Role.PRESENCE)}
+    room_id = room_of.get(action.entity_id)
+    return trigger.entity_id in eyes and room_id is not None and room_of[trigger.entity_id] == room_id
+
+
+def _follow_s(pattern: Pattern, action: Act) -> int:
+    if action.state in _ENDING:
+        return _ENDS_AFTER_S
     gaps = pattern.parameters.get("gaps_s") or [0]
     usual = pattern.parameters.get("delay_s") or gaps[-1]
     return int(min(max(4 * float(usual), _LEAST_FOLLOW_S), _MOST_FOLLOW_S))
@@ -105,7 +127,7 @@ def _variants(proposal: Proposal, pattern: Pattern, home: Home) -> Iterator[Prop
     """The same with a condition, or with the room instead of one of its sensors."""
     trigger = proposal.trigger
     has_persons = any(sensor.role is Role.PERSON for sensor in home.sensors)
-    starts = proposal.action.state not in ("off", "closed")
+    starts = proposal.action.state not in _ENDING
     if has_persons and starts and not isinstance(trigger, HomeBecomes):
         yield replace(proposal, someone_home=True)
     if not isinstance(trigger, Becomes) or trigger.entity_id == SUN:
