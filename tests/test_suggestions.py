@@ -11,7 +11,7 @@ from homeassistant.auth.models import User
 from homeassistant.components import automation
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.exceptions import HomeAssistantError, Unauthorized
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.setup import async_setup_component
@@ -525,6 +525,8 @@ async def test_patterns_and_digest(hass: HomeAssistant, entry: MockConfigEntry) 
     for nothing in ({"pattern_type": ["sequence"]}, {"life": ["gone"]}, {"room": "hall"}, {"least_rate": 99}):
         assert (await ask(hass, "get_patterns", **nothing))["patterns"] == []
     assert len((await ask(hass, "get_patterns", limit=1))["patterns"]) == 1
+    with pytest.raises(ServiceValidationError, match="Rooms: .*kitchen"):
+        await ask(hass, "get_patterns", room="cellar")
     digest = await ask(hass, "get_digest", month="2026-03")
     assert digest["month"] == "2026-03"
     assert isinstance(digest["text"], str)

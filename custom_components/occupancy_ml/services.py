@@ -123,7 +123,7 @@ def _runtime(hass: HomeAssistant) -> Runtime:
     return entry.runtime_data
 
 
-def _check_rooms(runtime: Runtime, rooms: Sequence[str]) -> None:
+def check_rooms(runtime: Runtime, rooms: Sequence[str]) -> None:
     """Refuse area ids that are no room of the home.
 
     Raises:
@@ -143,7 +143,7 @@ async def _async_retrain(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
     rooms: list[str] | None = call.data.get(ATTR_ROOMS)
     if rooms is not None:
-        _check_rooms(runtime, rooms)
+        check_rooms(runtime, rooms)
     report = await runtime.learner.async_train("request", rooms)
     return {
         "rooms": {
@@ -163,7 +163,7 @@ async def _async_retrain(call: ServiceCall) -> ServiceResponse:
 async def _async_relabel(call: ServiceCall) -> ServiceResponse:
     coordinator = _runtime(call.hass).coordinator
     room: str = call.data[ATTR_ROOM]
-    _check_rooms(_runtime(call.hass), [room])
+    check_rooms(_runtime(call.hass), [room])
     # The form of the user interface gives local times without an offset.
     start, end = (dt_util.as_utc(call.data[key]) for key in (ATTR_START, ATTR_END))
     _check_span(start, end)
@@ -177,7 +177,7 @@ async def _async_relabel(call: ServiceCall) -> ServiceResponse:
 async def _async_undo_relabel(call: ServiceCall) -> ServiceResponse:
     coordinator = _runtime(call.hass).coordinator
     room: str = call.data[ATTR_ROOM]
-    _check_rooms(_runtime(call.hass), [room])
+    check_rooms(_runtime(call.hass), [room])
     try:
         label_id = await coordinator.async_correct(
             lambda engine, now: engine.withdraw(room, now, call.data.get(ATTR_LABEL_ID))
@@ -249,7 +249,7 @@ async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
     snapshot = runtime.coordinator.data
     rooms: list[str] = call.data.get(ATTR_ROOMS) or list(snapshot.rooms)
-    _check_rooms(runtime, rooms)
+    check_rooms(runtime, rooms)
     return {
         "time": from_us(snapshot.time_us).isoformat(),
         "home": home_as_json(snapshot.home),
@@ -263,7 +263,7 @@ async def _async_evaluate(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
     room: str | None = call.data.get(ATTR_ROOM)
     if room is not None:
-        _check_rooms(runtime, [room])
+        check_rooms(runtime, [room])
     rooms = [each.room_id for each in runtime.coordinator.home.rooms] if room is None else [room]
     try:
         return await async_report_card(
@@ -280,7 +280,7 @@ async def _async_evaluate(call: ServiceCall) -> ServiceResponse:
 async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
     chosen: list[str] = call.data.get(ATTR_ROOMS) or []
-    _check_rooms(runtime, chosen)
+    check_rooms(runtime, chosen)
     coordinator = runtime.coordinator
     rooms = chosen or [room.room_id for room in coordinator.home.rooms]
     whole = [] if chosen else [process for process in (HOME, SLEEP) if process in coordinator.data.forecasts]

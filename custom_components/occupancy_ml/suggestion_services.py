@@ -33,6 +33,7 @@ from .engine.routines.suggestions.compose import evidence
 from .engine.routines.suggestions.proposal import Proposal
 from .engine.store import StoreError
 from .engine.store.suggestions import Suggestion, SuggestionStatus, Version
+from .services import check_rooms
 
 if TYPE_CHECKING:
     from .runtime import OccupancyConfigEntry, Runtime
@@ -221,12 +222,14 @@ async def _roll_back(runtime: Runtime, data: Data, user: User | None) -> JsonObj
 
 
 async def _get_patterns(runtime: Runtime, data: Data, user: User | None) -> JsonObjectType:
+    if (room := data.get(ATTR_ROOM)) is not None:
+        check_rooms(runtime, [room])
     routines = runtime.coordinator.engine.routines
     found: list[Pattern] = await runtime.coordinator.run(
         lambda: routines.patterns(
             types=data.get(ATTR_PATTERN_TYPE),
             lives=data.get(ATTR_LIFE),
-            room_id=data.get(ATTR_ROOM),
+            room_id=room,
             entity_id=data.get(ATTR_ENTITY_ID),
             least_rate=data[ATTR_LEAST_RATE] / 100,
         )

@@ -76,6 +76,10 @@ def refresh(folder: Path, root: Path, plan: Plan, port: int) -> None:
     config = simulated_home(plan.time_zone)
     people = [person.name for person in config.people]
     save_yaml(str(folder / "configuration.yaml"), _configuration(plan, people))
+    # Beside the automations of the blueprints those of the editor, where accepted suggestions go.
+    with (folder / "configuration.yaml").open("a", encoding="utf-8") as file:
+        file.write("automation ui: !include automations.yaml\n")
+    (folder / "automations.yaml").touch()
     save_yaml(str(folder / "dashboard.yaml"), dashboard(config))
     _set_port(folder, port)
 
