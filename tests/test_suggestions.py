@@ -525,7 +525,7 @@ async def test_patterns_and_digest(hass: HomeAssistant, entry: MockConfigEntry) 
     for nothing in ({"pattern_type": ["sequence"]}, {"life": ["gone"]}, {"room": "hall"}, {"least_rate": 99}):
         assert (await ask(hass, "get_patterns", **nothing))["patterns"] == []
     assert len((await ask(hass, "get_patterns", limit=1))["patterns"]) == 1
-    with pytest.raises(ServiceValidationError, match="Rooms: .*kitchen"):
+    with pytest.raises(ServiceValidationError, match=r"Rooms: .*kitchen"):
         await ask(hass, "get_patterns", room="cellar")
     digest = await ask(hass, "get_digest", month="2026-03")
     assert digest["month"] == "2026-03"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 import json
-from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +120,7 @@ class CoOccurrence:
             yield None
         kept = [
             ((Act(*key[:2]), Act(*key[2:])), pair)
-            for key, pair in sorted(pairs.items(), key=itemgetter(0))
+            for key, pair in sorted(pairs.items(), key=lambda each: each[0])
             if pair.count >= _LEAST and len(pair.days) >= _LEAST_DAYS
         ]
         if not kept:
