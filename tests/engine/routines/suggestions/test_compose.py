@@ -55,6 +55,10 @@ LAMP = Act("light.lamp", "on")
             "When bath turns on and stays so for 20 minutes, turn off bath.",
         ),
         (
+            Proposal(AtTime(470), Act("light.kitchen", "off"), 60),
+            "At 07:50 every day, turn off kitchen light.",
+        ),
+        (
             Proposal(RoomBecomes("den", True), LAMP, 60, frozenset({0, 2})),
             "When Den becomes occupied on Mondays, Wednesdays, turn on Reading lamp.",
         ),

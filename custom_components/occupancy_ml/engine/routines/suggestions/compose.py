@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import re
 from typing import Any
 
 from .backtest import Backtest
@@ -48,6 +49,7 @@ _DEEDS = {
     "unlocked": "unlock {thing}",
     "cleaning": "start {thing}",
 }
+_SAYS_LIGHT = re.compile(r"light|lamp|licht|leuchte|lumi|luz|luce|led|bulb|spot")
 _STATES = {"on": "on", "off": "off", "home": "home", "not_home": "away"}
 
 
@@ -194,6 +196,9 @@ def _action(proposal: Proposal) -> dict[str, Any]:
 def _deed(proposal: Proposal, names: Names) -> str:
     action = proposal.action
     thing = names.entity(action.entity_id)
+    # Lights are often called like their room, and nobody turns off a kitchen.
+    if action.domain == "light" and not _SAYS_LIGHT.search(thing.lower()):
+        thing += " light"
     words = _DEEDS.get(action.state)
     return f"set {thing} to {action.state.replace('_', ' ')}" if words is None else words.format(thing=thing)
 
