@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from custom_components.occupancy_ml.engine.events import DAY_US, Cause, Event
+from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event
 from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines.patterns import (
@@ -391,35 +391,49 @@ def test_a_habit_that_is_found_under_another_key_keeps_its_suggestion(store: Sto
     assert len(later.read()) == 1
 
 
-def visits(entity_id: str = HALL_LIGHT) -> list[Event]:
-    """Five times a day somebody comes into the hall, turns the light on, and off when leaving three minutes later."""
+HALL_DOOR = "binary_sensor.hall_door"
+
+
+def visits(entity_id: str = HALL_LIGHT, stay_s: int = 180) -> list[Event]:
+    """Five times a day somebody comes into the hall, turns a light on, and off when leaving by the door."""
     found = [event(local(0, 0), entity_id, "off", Cause.UNKNOWN)]
+    found += [event(local(0, 0), HALL_DOOR, "off", Cause.UNKNOWN)]
     for day in range(28):
         for hour in (7, 9, 12, 17, 20):
+            came_us = local(day, hour, day)
+            left_us = came_us + stay_s * MICROSECONDS
             found += [
-                event(local(day, hour, day), MOTION, "on", Cause.DEVICE),
-                event(local(day, hour, day, 2), entity_id, "on"),
-                event(local(day, hour, day, 30), MOTION, "off", Cause.DEVICE),
-                event(local(day, hour, day + 3), entity_id, "off"),
+                event(came_us, MOTION, "on", Cause.DEVICE),
+                event(came_us + 2 * MICROSECONDS, entity_id, "on"),
+                event(came_us + 30 * MICROSECONDS, MOTION, "off", Cause.DEVICE),
+                event(left_us - 5 * MICROSECONDS, HALL_DOOR, "on", Cause.DEVICE),
+                event(left_us, entity_id, "off"),
+                event(left_us + 9 * MICROSECONDS, HALL_DOOR, "off", Cause.DEVICE),
             ]
     return found
 
 
-@pytest.mark.parametrize("entity_id", [HALL_LIGHT, LAMP])
-def test_nothing_is_ended_because_somebody_comes(store: Store, entity_id: str) -> None:
-    """He ended it when he left, minutes after he was noticed; to end it at once leaves him in the dark."""
-    fill(store, visits(entity_id))
+@pytest.mark.parametrize(
+    ("trigger", "entity_id", "stay_s"),
+    [(MOTION, HALL_LIGHT, 60), (MOTION, LAMP, 180), (HALL_DOOR, HALL_LIGHT, 180)],
+)
+def test_nothing_is_ended_because_somebody_comes(
+    store: Store, trigger: str, entity_id: str, stay_s: int
+) -> None:
+    """He ended it when he left; to end it when he is noticed leaves him in the dark, or the next one at the door."""
+    fill(store, visits(entity_id, stay_s))
     act = Act(entity_id, "off")
     follows = pattern(
         PatternType.SEQUENCE,
         action=act,
-        entities=(entity_id, MOTION),
-        trigger=Act(MOTION, "on"),
-        steps=(Act(MOTION, "on"), act),
-        parameters={"gaps_s": [180.0]},
+        entities=(entity_id, trigger),
+        trigger=Act(trigger, "on"),
+        steps=(Act(trigger, "on"), act),
+        parameters={"gaps_s": [float(stay_s)]},
         when=When(hours=(7, 9, 12, 17, 20)),
     )
-    desk = suggester(store, [follows], policy=Policy(bar=0.5))
+    home = replace(HOME, sensors=(*HOME.sensors, Sensor(HALL_DOOR, Role.DOOR, "hall", "door")))
+    desk = suggester(store, [follows], home, Policy(bar=0.5))
     night(desk)
     assert desk.read() == []
 

@@ -98,13 +98,16 @@ def _at_times(pattern: Pattern, action: Act) -> Iterator[Proposal]:
 
 
 def _ends_at_arrival(trigger: Act, action: Act, home: Home) -> bool:
-    """Whether it would end something in a room because somebody is noticed there: he ended it when he left."""
+    """Whether it would end something in a room because somebody is noticed there, or opens its door.
+
+    Who was noticed ended it when he left; a door opens for the next one too.
+    """
     if action.state not in _ENDING or trigger.state != "on":
         return False
     room_of = {sensor.entity_id: sensor.room_id for sensor in home.sensors}
-    eyes = {s.entity_id for s in home.sensors if s.role in (Role.MOTION, Role.PRESENCE)}
+    arrivals = {s.entity_id for s in home.sensors if s.role in (Role.MOTION, Role.PRESENCE, Role.DOOR)}
     room_id = room_of.get(action.entity_id)
-    return trigger.entity_id in eyes and room_id is not None and room_of[trigger.entity_id] == room_id
+    return trigger.entity_id in arrivals and room_id is not None and room_of[trigger.entity_id] == room_id
 
 
 def _follow_s(pattern: Pattern, action: Act) -> int:
