@@ -99,7 +99,8 @@ def _compared(process: str, rows: Rows) -> Iterator[str]:
         known = np.isfinite(found).all(axis=0) & (start_us >= first_us)
         for side in (0, 1):
             losses[side].append(found[:, known & (day.believed == bool(side))])
-        model.learn(day, answer)
+        for _ in model.learn(day, answer):
+            pass
     names = [member.name for member in model.members]
     for side, parts in sorted(losses.items()):
         loss = np.concatenate(parts, axis=1)
@@ -109,7 +110,7 @@ def _compared(process: str, rows: Rows) -> Iterator[str]:
         told = [
             f"{name} {mean:.1f} ({weight:.2f})"
             for name, mean, weight in zip(
-                names, loss[:-1].mean(axis=1), model.stacks[side].weights, strict=True
+                names, loss[:-1].mean(axis=1), model.pools[side].stack.weights, strict=True
             )
         ]
         change = "becomes vacant" if side else "becomes occupied"

@@ -17,6 +17,7 @@ from .rows import Rows
 
 _LEAST = 8
 """Moments or episodes a distribution needs."""
+_MOST_MADE = 4
 
 
 class Member(Protocol):
@@ -92,9 +93,12 @@ class Climatology:
     def __init__(self) -> None:
         self._rows: Rows | None = None
         self._slots = self._begins = np.zeros(0, dtype=np.int64)
+        # By begin and end of a half hour's rows, what came; the last few that were asked for.
+        self._made: dict[tuple[int, int], tuple[Floats, Floats]] = {}
 
     def fit(self, rows: Rows) -> None:
         """Keep the rows."""
+        self._made.clear()
         known = rows.slim().take(np.isfinite(rows.wait))
         slots = _slot(known)
         order = np.argsort(96 * known.believed + slots, kind="stable")
@@ -131,10 +135,20 @@ class Climatology:
             if same.stop - same.start < _LEAST:
                 same = slice(self._begins[side], self._begins[side + 96])
             if same.stop - same.start >= _LEAST:
-                out[n] = frequencies(self._rows.wait[same])
-                then = self._rows.later[same]
-                later[n] = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum((then >= 0).sum(axis=0), 1)
+                out[n], later[n] = self._came(self._rows, same)
         return out, later
+
+    def _came(self, rows: Rows, same: slice) -> tuple[Floats, Floats]:
+        """(BINS,) distribution and (len(HORIZONS),) P(occupied then) of some of the rows."""
+        key = (int(same.start), int(same.stop))
+        if key not in self._made:
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
+            then = rows.later[same]
+            known = (then >= 0).sum(axis=0)
+            later = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum(known, 1)
+            self._made[key] = frequencies(rows.wait[same]), later
+        return self._made[key]
 
     def usual(self, clock: Floats, free: Bools) -> Floats:
         """(n,) share of occupied moments at (n,) minutes of the day, on days of (n,) kinds; one half where unknown."""

@@ -23,8 +23,9 @@ from .bins import BINS, HORIZONS, STEP, Floats
 from .context import Context
 from .learning import Learner, certain_of
 from .moments import MOMENT_US, Layout, Moments, Watch
-from .rows import clock_of, rows_of
+from .rows import clock_of, rows_now
 from .telling import curve_of, forecasts_of, told_of
+from .together import answered
 from .validator import Told, report_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -118,35 +119,39 @@ class Forecaster:
         """Make the forecasts of all processes; what they tell, in order of the layout."""
         processes = self.layout.processes
         moment = Moments.of(self.layout, np.array([now_us], dtype=np.int64), vector[None])
-        when = clock_of(self._clock, moment.time_us)
-        cdfs, occupied = np.zeros((len(processes), BINS)), np.zeros((len(processes), len(HORIZONS)))
+        rows = rows_now(self.layout, moment, self._clock)
+        cdfs, occupied = (
+            np.zeros((len(processes), BINS)),
+            np.repeat(rows.chance[:, None], len(HORIZONS), axis=1),
+        )
+        ready = np.array(
+            [n for n, p in enumerate(processes) if self.learner.learned[p].ready], dtype=np.int64
+        )
+        spoken = np.zeros(len(processes), dtype=np.bool_)
+        if len(ready):
+            models = [self.learner.learned[processes[n]].model for n in ready.tolist()]
+            answer = answered(models, rows.take(ready))
+            spoken[ready] = np.isfinite(answer.cdf[:, 0])
+            cdfs[ready] = np.nan_to_num(answer.cdf)
+            told_then = spoken[ready][:, None] & np.isfinite(answer.occupied)
+            occupied[ready] = np.where(told_then, answer.occupied, occupied[ready])
+        certain = certain_of(rows.chance)
         published = np.zeros(len(processes), dtype=np.bool_)
         reasons: list[str | None] = []
         horizons: list[tuple[int, ...]] = []
         states: list[bool] = []
         for n, process in enumerate(processes):
-            chance = float(moment.chance[0, n])
-            occupied[n] = chance
+            gate = self.learner.learned[process].gates[int(rows.believed[n])]
             reason: str | None = _NOTHING
-            learned = self.learner.learned[process]
-            gate = learned.gates[int(chance >= 0.5)]
-            if learned.ready:
-                row = rows_of(self.layout, moment, self._clock, n, None, when)
-                answer = learned.model.predict(row, briefly=True)
-                if not np.isfinite(answer.cdf[0, 0]):  # those with weight have nothing to say
-                    answer = learned.model.predict(row)
-                if np.isfinite(answer.cdf[0, 0]):
-                    cdfs[n] = answer.cdf[0]
-                    occupied[n] = np.where(np.isfinite(answer.occupied[0]), answer.occupied[0], chance)
-                    certain = bool(certain_of(row.chance)[0])
-                    reason = gate.reason if not gate.open else None if certain else _UNCERTAIN
-                    published[n] = reason is None
+            if spoken[n]:
+                reason = gate.reason if not gate.open else None if certain[n] else _UNCERTAIN
+                published[n] = reason is None
             reasons.append(reason)
             horizons.append(gate.horizons if published[n] else ())
             if process in snapshot.rooms:
                 states.append(bool(snapshot.rooms[process].occupied))
             else:
-                states.append(bool(snapshot.home.occupied) if process == HOME else chance >= 0.5)
+                states.append(bool(snapshot.home.occupied) if process == HOME else bool(rows.believed[n]))
         told = told_of(cdfs, occupied)
         self._told = forecasts_of(now_us, processes, states, published, reasons, horizons, cdfs, told)
         return told
@@ -175,7 +180,9 @@ class Forecaster:
         if self._vector is None or not learned.ready:
             return None
         moment = Moments.of(self.layout, np.array([now_us], dtype=np.int64), self._vector[None])
-        row = rows_of(self.layout, moment, self._clock, self.layout.processes.index(process), None)
+        row = rows_now(self.layout, moment, self._clock).take(
+            np.array([self.layout.processes.index(process)])
+        )
         answer = learned.model.predict(row)
         if not np.isfinite(answer.cdf[0, 0]):
             return None
@@ -204,7 +211,7 @@ class Forecaster:
             learned = self.learner.learned[process]
             for side in (0, 1):
                 ours = scores.get((process, side == 0), [])
-                stack = learned.model.stacks[side]
+                stack = learned.model.pools[side].stack
                 weights = {
                     member.name: float(weight)
                     for member, weight in zip(learned.model.members, stack.weights, strict=True)

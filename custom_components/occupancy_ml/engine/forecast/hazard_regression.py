@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,7 @@ class HazardRegression(ABC):
         else:  # the same scaling, or the coefficients would mean something else
             mean, scale, start = before["mean"], before["scale"], before["beta"]
         cases = person_periods(known, self.half_life)
+        yield
         design = self.design(scaled(values, mean, scale), known, cases)
         yield
         penalty = np.full(design.shape[1], self.penalty)
@@ -66,17 +67,11 @@ class HazardRegression(ABC):
 
     def hazard(self, rows: Rows) -> Floats:
         """(n, BINS) hazards; nan where a direction is not fitted."""
-        out = np.full((len(rows), BINS), np.nan)
-        for side, fitted in enumerate(self._sides):
-            ours = rows.believed == bool(side)
-            if fitted is None or not ours.any():
-                continue
-            asked = rows if ours.all() else rows.take(ours)
-            cases = all_periods(asked)
-            values = scaled(self.chosen(asked), fitted["mean"], fitted["scale"])
-            score = self.design(values, asked, cases) @ fitted["beta"]
-            out[ours] = spread((1 / (1 + np.exp(-np.clip(score, -30, 30)))).reshape(-1, PERIODS))
-        return out
+        return hazards_of([self] * len(rows), rows)
+
+    def fitted(self, believed: bool) -> dict[str, Floats] | None:
+        """Mean and scale of the inputs, and the coefficients, of a direction."""
+        return self._sides[int(believed)]
 
     def arrays(self) -> dict[str, Any]:
         """What was fitted."""
@@ -93,6 +88,25 @@ class HazardRegression(ABC):
             names = ("mean", "scale", "beta")
             if f"{side}.beta" in arrays:
                 self._sides[side] = {name: arrays[f"{side}.{name}"] for name in names}
+
+
+def hazards_of(members: Sequence[HazardRegression], rows: Rows) -> Floats:
+    """(n, BINS) hazards, of one kind of member, each for one row; nan where a direction is not fitted."""
+    out = np.full((len(rows), BINS), np.nan)
+    fitted = [member.fitted(side) for member, side in zip(members, rows.believed.tolist(), strict=True)]
+    ours = np.array([n for n, each in enumerate(fitted) if each is not None], dtype=np.int64)
+    if not len(ours):
+        return out
+    mean, scale, beta = (
+        np.array([each[name] for each in fitted if each is not None]) for name in ("mean", "scale", "beta")
+    )
+    asked = rows.take(ours)
+    cases = all_periods(asked)
+    values = scaled(members[0].chosen(asked), mean, scale)
+    design = members[0].design(values, asked, cases).reshape(len(ours), PERIODS, -1)
+    score = (design @ beta[:, :, None])[:, :, 0]
+    out[ours] = spread(1 / (1 + np.exp(-np.clip(score, -30, 30))))
+    return out
 
 
 def scaled(values: Floats, mean: Floats, scale: Floats) -> Floats:

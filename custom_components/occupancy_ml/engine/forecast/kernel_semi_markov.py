@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bins import BINS, CAP, HORIZONS, STEP, Floats, hazard_of
+from .processes import Bools, Ints
 from .rows import Rows
 
 _DAY = 1440.0
@@ -51,13 +52,53 @@ BY_CLOCK = Kernel(clock=30.0, elapsed=2.5, other_day=0.1, other_place=0.5, ancho
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """Moments of one side by clock, the day continued on both ends; in narrow types, since they are kept in memory.
+
+    Attributes:
+        clock, held, chance, day: (n,) local minutes, logarithm of the minutes in the state, P(occupied), local day.
+        free, eve, place, wait, later: as in `Rows`.
+    """
+
+    clock: Floats
+    held: Floats
+    chance: Floats
+    day: Floats
+    free: Bools
+    eve: Bools
+    place: Ints
+    wait: Floats
+    later: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, rows: Rows, chosen: Ints) -> Past:
+        """Of some rows, all of one side."""
+        order = chosen[np.argsort(rows.clock[chosen], kind="stable")]
+        clock = rows.clock[order].astype(np.float32)
+        late, early = clock >= _DAY - _REACH, clock < _REACH
+        order = np.concatenate([order[late], order, order[early]])
+        elapsed = rows.elapsed[order].astype(np.float32)
+        return cls(
+            np.concatenate([clock[late] - _DAY, clock, clock[early] + _DAY]),
+            np.log1p(elapsed),
+            rows.chance[order].astype(np.float32),
+            rows.day[order].astype(np.int32),
+            rows.free[order],
+            rows.eve[order],
+            rows.place[order].astype(np.int32),
+            rows.wait[order].astype(np.float32),
+            rows.later[order],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Near:
     """How the moments near a row's time of day differ from it; what every kernel weighs.
 
     Attributes:
-        near: which of the rows of its side.
+        near: which of the moments of its side.
         clock: (m,) squared distances by the clock.
-        elapsed: (m,) of the logarithm of the time in the state.
+        held: (m,) of the logarithm of the time in the state.
         chance: (m,) of the believed probability.
         days: (m,) their age.
         other_days: (m,) how many of today and tomorrow are of another kind.
@@ -66,17 +107,17 @@ class _Near:
 
     near: slice
     clock: Floats
-    elapsed: Floats
+    held: Floats
     chance: Floats
     days: Floats
     other_days: Floats
-    other_place: NDArray[np.bool_]
+    other_place: Bools
 
     @classmethod
-    def of(cls, ours: Rows, rows: Rows, number: int) -> _Near:
-        """Compare a row with the rows of its side, which are by clock."""
-        clock = rows.clock[number]
-        begin, end = np.searchsorted(ours.clock, [clock - _REACH, clock + _REACH])
+    def of(cls, ours: Past, rows: Rows, number: int) -> _Near:
+        """Compare a row with the moments of its side."""
+        clock = float(rows.clock[number])
+        begin, end = np.searchsorted(ours.clock, np.array([clock - _REACH, clock + _REACH], np.float32))
         near = slice(int(begin), int(end))
         other = (ours.free[near] != rows.free[number]).astype(np.float32)
         if clock >= _DAY / 2:  # what comes next may come tomorrow
@@ -84,11 +125,11 @@ class _Near:
         return cls(
             near,
             (ours.clock[near] - clock) ** 2,
-            (np.log1p(ours.elapsed[near]) - math.log1p(rows.elapsed[number])) ** 2,
-            (ours.chance[near] - rows.chance[number]) ** 2,
-            (rows.day[number] - ours.day[near]).astype(np.float32),
+            (ours.held[near] - math.log1p(rows.elapsed[number])) ** 2,
+            (ours.chance[near] - float(rows.chance[number])) ** 2,
+            (int(rows.day[number]) - ours.day[near]).astype(np.float32),
             other,
-            ours.place[near] != rows.place[number],
+            ours.place[near] != int(rows.place[number]),
         )
 
 
@@ -109,7 +150,7 @@ class KernelSemiMarkov:
             tables: another one whose moments are looked at, to keep them once.
         """
         self.kernel, self.name = kernel or Kernel(), name
-        self.sides: list[Rows | None] = [None, None] if tables is None else tables.sides
+        self.sides: list[Past | None] = [None, None] if tables is None else tables.sides
         self.compared: dict[tuple[int, float, float], _Near] = {} if tables is None else tables.compared
         self._own = tables is None
 
@@ -118,18 +159,9 @@ class KernelSemiMarkov:
         if not self._own:
             return
         self.compared.clear()
-        rows = rows.slim().take(np.isfinite(rows.wait))
+        known = np.isfinite(rows.wait)
         for side in (0, 1):
-            ours = rows.take(rows.believed == bool(side))
-            order = np.argsort(ours.clock, kind="stable")
-            # Around midnight the day is continued on both sides.
-            late = order[ours.clock[order] >= _DAY - _REACH]
-            early = order[ours.clock[order] < _REACH]
-            clock = np.concatenate([ours.clock[late] - _DAY, ours.clock[order], ours.clock[early] + _DAY])
-            joined = ours.take(np.concatenate([late, order, early]))
-            self.sides[side] = Rows(
-                *(clock if name == "clock" else getattr(joined, name) for name in Rows.__slots__)
-            )
+            self.sides[side] = Past.of(rows, np.flatnonzero(known & (rows.believed == bool(side))))
 
     def update(self, rows: Rows, since_us: int) -> None:
         """A table is made anew from all rows."""
@@ -142,10 +174,10 @@ class KernelSemiMarkov:
     def use(self, arrays: dict[str, Any]) -> None:
         """Nothing to take over."""
 
-    def weights(self, rows: Rows, number: int) -> tuple[Rows, slice, Floats] | None:
-        """The moments like a row's: of which rows, which, and their weights; None where there are none."""
+    def weights(self, rows: Rows, number: int) -> tuple[Past, slice, Floats] | None:
+        """The moments like a row's: of which, where, and their weights; None where there are none."""
         ours = self.sides[int(rows.believed[number])]
-        if ours is None or not len(ours):
+        if ours is None or not len(ours.clock):
             return None
         key = (int(rows.time_us[number]), float(rows.chance[number]), float(rows.elapsed[number]))
         found = self.compared.get(key)
@@ -156,7 +188,7 @@ class KernelSemiMarkov:
         kernel = self.kernel
         weights = np.exp(
             found.clock * (-0.5 / kernel.clock**2)
-            + found.elapsed * (-0.5 / kernel.elapsed**2)
+            + found.held * (-0.5 / kernel.elapsed**2)
             + found.chance * (-0.5 / kernel.chance**2)
             + found.days * (-math.log(2) / kernel.half_life)
             + found.other_days * math.log(kernel.other_day)
@@ -180,15 +212,17 @@ class KernelSemiMarkov:
             ours, near, weights = found
             wait = ours.wait[near]
             share = np.minimum(wait / self.kernel.anchor, 1.0)
-            moved = np.where(wait >= CAP, CAP, wait + share * (ours.clock[near] - rows.clock[n]))
-            bins = np.clip(moved / STEP, 0, BINS).astype(np.int64)
-            counts = np.bincount(bins, weights, BINS + 1)
+            moved = wait + share * (ours.clock[near] - rows.clock[n])
+            # What comes beyond the 24 hours stays there.
+            bins = np.clip(moved / STEP, 0, BINS)
+            bins[wait >= CAP] = BINS
+            counts = np.bincount(bins.astype(np.int64), weights, BINS + 1)
             total = counts.sum()
             out[n] = np.cumsum(counts[:-1]) / max(total, 1e-300)
             if ahead:
                 then = ours.later[near]
                 known = then >= 0
-                later[n] = (weights @ (then * known)) / np.maximum(weights @ known, 1e-300)
+                later[n] = (weights @ (then > 0)) / np.maximum(weights @ known, 1e-30)
             mass[n] = total
         return out, later, mass
 

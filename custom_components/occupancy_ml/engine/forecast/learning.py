@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 import logging
@@ -22,8 +22,9 @@ from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
 from . import tuning
 from .bins import CAP, HORIZONS, LEVELS, Floats, quantiles
+from .combining import Answer
 from .gate import CERTAIN, Gate, pinball
-from .model import Answer, ProcessModel, baseline_cdfs
+from .model import ProcessModel, baseline_cdfs
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools, Ints, Process
 from .recurrent import Recurrent
@@ -185,19 +186,14 @@ class Learner:
         day = rows.take((rows.time_us >= start_us) & (rows.time_us < end_us))
         if not len(day):
             return
-        parts = []
-        for first in range(0, len(day), _ROWS_A_SLICE):
-            parts.append(
-                learned.model.predict(day.take(np.arange(first, min(first + _ROWS_A_SLICE, len(day)))))
-            )
-            yield
-        answer = Answer.joined(parts)
+        answer = yield from _answered(learned.model, day)
         past = rows.take(rows.time_us < start_us - DAY_US)
         yield
         cdfs, guesses = yield from baseline_cdfs(past, day)
         yield
         self._judge(process, learned, day, answer, cdfs, guesses)
-        learned.model.learn(day, answer)
+        yield
+        yield from learned.model.learn(day, answer)
         yield
         if learned.challenger is not None:
             yield from self._challenge(process, learned, day, answer)
@@ -279,9 +275,8 @@ class Learner:
         """Compare the challenger on the same day; it takes over when it has won often enough."""
         challenger = learned.challenger
         assert challenger is not None
-        theirs = challenger.predict(day)
-        yield
-        challenger.learn(day, theirs)
+        theirs = yield from _answered(challenger, day)
+        yield from challenger.learn(day, theirs)
         known = np.isfinite(day.wait) & np.isfinite(theirs.cdf[:, 0])
         if not known.any():
             return
@@ -394,6 +389,15 @@ class Learner:
             learned.challenger.restore(header, arrays, rows)
             learned.duel = [(mine, its) for mine, its in header["duel"]]
         self.learned[process] = learned
+
+
+def _answered(model: ProcessModel, day: Rows) -> Generator[None, None, Answer]:
+    """What a model says of a day, in slices."""
+    parts = []
+    for first in range(0, len(day), _ROWS_A_SLICE):
+        parts.append(model.predict(day.take(slice(first, first + _ROWS_A_SLICE))))
+        yield
+    return Answer.joined(parts)
 
 
 def _long_enough(rows: Rows, cut_us: int) -> bool:

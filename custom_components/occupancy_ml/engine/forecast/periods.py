@@ -106,9 +106,13 @@ def clock_waves(clock: Floats, free: Bools) -> Floats:
 
 def inputs(rows: Rows) -> Floats:
     """(n, F) what else is known, each of moderate size: the features, the odds of the state, and the place."""
+    return np.concatenate([rows.features[:, :-UNITS], odds_and_place(rows)], axis=1)
+
+
+def odds_and_place(rows: Rows) -> Floats:
+    """(n, 4) the odds of the state, the kind of day, whether everybody is out, and asleep."""
     odds = np.log(np.clip(rows.chance, 0.01, 0.99) / np.clip(1 - rows.chance, 0.01, 0.99))
-    places = [rows.place == place for place in (AWAY, RESTING)]
-    return np.concatenate([rows.features[:, :-UNITS], np.stack([odds, rows.free, *places], axis=1)], axis=1)
+    return np.stack([odds, rows.free, rows.place == AWAY, rows.place == RESTING], axis=1)
 
 
 def _period_of(wait: Floats) -> Ints:

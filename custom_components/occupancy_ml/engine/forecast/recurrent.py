@@ -10,7 +10,7 @@ import numpy as np
 
 from .bins import Floats
 from .hazard_regression import HazardRegression, base_columns
-from .periods import EDGES, PersonPeriods, inputs
+from .periods import EDGES, PersonPeriods, odds_and_place
 from .reservoir import UNITS
 from .rows import Rows
 
@@ -24,14 +24,8 @@ class Recurrent(HazardRegression):
 
     def chosen(self, rows: Rows) -> Floats:
         """The state of the reservoir, and the odds and time of the process itself."""
-        return np.concatenate(
-            [
-                rows.features[:, -UNITS:],
-                np.log1p(rows.elapsed)[:, None],
-                inputs(rows)[:, -4:],
-            ],
-            axis=1,
-        )
+        held = np.log1p(rows.elapsed)[:, None]
+        return np.concatenate([rows.features[:, -UNITS:], held, odds_and_place(rows)], axis=1)
 
     def design(self, values: Floats, rows: Rows, cases: PersonPeriods) -> Floats:
         """Period and clock, and the state fading with how far ahead it is."""

@@ -62,8 +62,8 @@ class Rows:
         ints = {name: getattr(self, name).astype(np.int32) for name in ("day", "place")}
         return replace(self, **narrow, **ints, features=np.empty((len(self), 0), np.float32))
 
-    def take(self, chosen: NDArray[np.bool_] | Ints) -> Rows:
-        """Some of the rows."""
+    def take(self, chosen: NDArray[np.bool_] | Ints | slice) -> Rows:
+        """Some of the rows; nothing is copied for a slice."""
         return Rows(*(getattr(self, name)[chosen] for name in self.__slots__))
 
 
@@ -79,28 +79,25 @@ def rows_of(
     moments: Moments,
     clock: LocalClock,
     number: int,
-    process: Process | None,
+    process: Process,
     when: tuple[Ints, Floats, Bools] | None = None,
 ) -> Rows:
-    """The rows of a process; without its history nothing is known of what came.
+    """The rows of a process, with what came of them.
 
     Args:
         layout: of the moments.
         moments: by time.
         clock: the home's.
         number: of the process in the layout.
-        process: what it did, None to ask for a forecast.
+        process: what it did.
         when: what `clock_of` says of the moments, where that is known already.
     """
     n = len(moments.time_us)
     day, minute, free = when or clock_of(clock, moments.time_us)
     later = np.full((n, len(HORIZONS)), -1, dtype=np.int8)
-    if process is None:
-        state, wait, held = np.full(n, -1, np.int8), np.full(n, np.nan), np.full(n, np.nan)
-    else:
-        state, wait, held = process.at(moments.time_us)
-        for column, ahead in enumerate(HORIZONS):
-            later[:, column], _, _ = process.at(moments.time_us + ahead * MINUTE_US)
+    state, wait, held = process.at(moments.time_us)
+    for column, ahead in enumerate(HORIZONS):
+        later[:, column], _, _ = process.at(moments.time_us + ahead * MINUTE_US)
     r = layout.rooms
     own = moments.rooms[:, number] if number < r else np.zeros((n, moments.rooms.shape[2]))
     chance, elapsed = (a[:, number].astype(np.float64) for a in (moments.chance, moments.elapsed))
@@ -130,4 +127,35 @@ def rows_of(
         wait,
         held,
         later,
+    )
+
+
+def rows_now(layout: Layout, moments: Moments, clock: LocalClock) -> Rows:
+    """A row for each process, of the one moment there is: what forecasts are asked with."""
+    p, r = len(layout.processes), layout.rooms
+    today, now, off = clock_of(clock, moments.time_us)
+    day, minute, free = np.repeat(today, p), np.repeat(now, p), np.repeat(off, p)
+    chance, elapsed = moments.chance[0].astype(np.float64), moments.elapsed[0].astype(np.float64)
+    own = np.zeros((p, moments.rooms.shape[2]))
+    own[:r] = moments.rooms[0]
+    held = np.stack([elapsed, np.full(p, elapsed[r]), np.full(p, elapsed[r + 1])], axis=1)
+    context = np.nan_to_num(moments.context[0])
+    common = np.concatenate([moments.chance[0], moments.home[0, 1:], context, moments.echo[0]])
+    features = np.concatenate([own, np.log1p(held), np.repeat(common[None], p, axis=0)], axis=1)
+    unknown = np.full(p, np.nan)
+    return Rows(
+        np.repeat(moments.time_us, p),
+        day,
+        minute,
+        free,
+        (day % 7) >= 5,
+        chance >= 0.5,
+        chance,
+        elapsed,
+        np.full(p, int(moments.home[0, 0])),
+        features,
+        np.full(p, -1, np.int8),
+        unknown,
+        unknown,
+        np.full((p, len(HORIZONS)), -1, np.int8),
     )

@@ -48,13 +48,7 @@ class Stack:
 
     def pool(self, values: Floats) -> Floats:
         """(n, k) the weighted mean of (M, n, k), over the members that say something."""
-        known = np.isfinite(values[:, :, :1])
-        weights = self.weights[:, None, None] * known
-        # Who has no weight speaks where nobody else does.
-        weights = np.where(weights.sum(axis=0) > 0, weights, known / len(values))
-        total = weights.sum(axis=0)
-        pooled = (weights * np.where(known, values, 0.0)).sum(axis=0)
-        return np.where(total > 0, pooled / np.maximum(total, 1e-300), np.nan)
+        return pooled_by(np.repeat(self.weights[None], values.shape[1], axis=0), values)
 
     def to_json(self) -> dict[str, Any]:
         """The whole state."""
@@ -64,6 +58,17 @@ class Stack:
         """Take over what `to_json` gave."""
         self._gram, self._days = np.array(value["gram"]), value["days"]
         self.weights = np.array(value["weights"])
+
+
+def pooled_by(weights: Floats, values: Floats) -> Floats:
+    """(n, k) the mean of (M, n, k) weighted by (n, M), over the members that say something; nan where none does."""
+    known = np.isfinite(values[:, :, :1])
+    weights = weights.T[:, :, None] * known
+    # Who has no weight speaks where nobody else does.
+    weights = np.where(weights.sum(axis=0) > 0, weights, known / len(values))
+    total = weights.sum(axis=0)
+    pooled = (weights * np.where(known, values, 0.0)).sum(axis=0)
+    return np.where(total > 0, pooled / np.maximum(total, 1e-300), np.nan)
 
 
 def simplex_weights(gram: Floats, shrink: float) -> Floats:
