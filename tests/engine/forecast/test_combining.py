@@ -16,7 +16,7 @@ from custom_components.occupancy_ml.engine.forecast.bins import (
     quantiles,
     residuals,
 )
-from custom_components.occupancy_ml.engine.forecast.gate import Gate, pinball
+from custom_components.occupancy_ml.engine.forecast.gate import Gate, error_of_mean, pinball
 from custom_components.occupancy_ml.engine.forecast.intervals import Conformal
 from custom_components.occupancy_ml.engine.forecast.stacking import Stack, simplex_weights
 
@@ -139,6 +139,14 @@ def test_what_gains_on_the_mean_by_chance_alone_is_not_published() -> None:
             gate.learn(number, 3, own, base, np.full((5, 20, len(HORIZONS)), 0.2), np.zeros(20))
         opened += gate.open
     assert opened < 20
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 1.0])
+def test_the_error_of_a_mean_allows_for_days_alike_their_neighbours(alike: float) -> None:
+    noise = np.random.default_rng(11).normal(0.0, 10.0, (29, 4000))
+    days = noise[1:] + alike * noise[:-1]
+    told, true = np.sqrt((error_of_mean(days) ** 2).mean()), days.mean(axis=0).std()
+    assert told == pytest.approx(true, rel=0.15)
 
 
 def test_what_is_late_on_the_mean_is_not_published() -> None:

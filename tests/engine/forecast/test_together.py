@@ -14,7 +14,7 @@ from custom_components.occupancy_ml.engine.forecast.processes import Process
 from custom_components.occupancy_ml.engine.forecast.recurrent import Recurrent
 from custom_components.occupancy_ml.engine.forecast.rows import Rows, rows_now, rows_of
 from custom_components.occupancy_ml.engine.forecast.together import answered
-from custom_components.occupancy_ml.engine.home import Home, Room
+from custom_components.occupancy_ml.engine.home import Home, Role, Room, Sensor
 from tests.engine.forecast.made import CLOCK, FIRST, history, rows
 
 RNG = np.random.default_rng(4)
@@ -85,3 +85,25 @@ def test_rows_of_all_processes_are_those_of_each() -> None:
                 getattr(alone, name)[0],
                 equal_nan=name not in ("believed", "free", "eve"),
             ), name
+
+
+def test_a_day_off_is_what_the_workday_sensors_say() -> None:
+    sensors = [Sensor(f"binary_sensor.{name}", Role.WORKDAY) for name in ("hers", "his")]
+    home = Home("UTC", (Room("den"),), (*sensors, Sensor("sensor.alarm", Role.CONTEXT)))
+    layout = Layout.of(home, sorted(sensor.entity_id for sensor in home.sensors))
+    saturday = 6 * 1440 + (FIRST // 1440 + 4) // 7 * 7 * 1440 - 4 * 1440
+    times = np.array([saturday + 600, saturday + 3 * 1440], dtype=np.int64) * MINUTE_US
+    nan = float("nan")
+    for told, expected in (
+        ((0.0, 0.0), [True, True]),
+        ((1.0, 0.0), [False, False]),
+        ((nan, 0.0), [True, True]),
+        ((nan, nan), [True, False]),
+    ):
+        vectors = np.zeros((2, layout.size))
+        vectors[:, layout.rooms * 10 + 2 * len(layout.processes) + 7 :][:, :3] = [*told, 7.0]
+        moments = Moments.of(layout, times, vectors)
+        assert rows_of(layout, moments, CLOCK, 0, Process.of([])).free.tolist() == expected
+        for n in range(2):
+            one = Moments.of(layout, times[n : n + 1], vectors[n : n + 1])
+            assert rows_now(layout, one, CLOCK).free.tolist() == [expected[n]] * 3

@@ -54,6 +54,14 @@ def test_what_comes_later_changes_nothing() -> None:
 def test_candidates_stay_within_bounds() -> None:
     kernel = Kernel()
     for _ in range(8):
-        kernel = candidates(kernel)[1]
+        kernel = min(candidates(kernel), key=lambda other: other.clock)
     assert kernel.clock == 15.0
     assert candidates(kernel)[0] == kernel
+
+
+def test_a_memory_that_a_changed_routine_made_short_can_grow_again() -> None:
+    kernel = Kernel(half_life=10.0)
+    for _ in range(3):
+        kernel = candidates(kernel)[-1]
+    assert kernel.half_life == Kernel().half_life
+    assert len(set(candidates(kernel))) == len(candidates(kernel))

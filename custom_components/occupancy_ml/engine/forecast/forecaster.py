@@ -187,7 +187,8 @@ class Forecaster:
         if not np.isfinite(answer.cdf[0, 0]):
             return None
         ends = now_us + STEP * MINUTE_US * np.arange(1, BINS + 1, dtype=np.int64)
-        _, clock, free = clock_of(self._clock, ends)
+        days, clock, free = clock_of(self._clock, ends)
+        free = np.where(days == row.day[0], row.free[0], free)
         usual = learned.model.climatology.usual(clock, free)
         left = 1 - answer.cdf[0]
         chance = float(row.chance[0])

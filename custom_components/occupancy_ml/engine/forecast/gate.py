@@ -1,7 +1,9 @@
 """The gate: a forecast is published only where it has beaten the best baseline on this home, out of sample.
 
 Per process and direction, over the last four weeks of scored moments; for P(occupied) per minutes ahead as well. Days
-are the unit, since moments of one day overlap: what counts is the lower bound of the mean gain of a day.
+are the unit, since moments of one day overlap: what counts is the lower bound of the mean gain of a day. A forecast
+reaches into the next day, so what one day gains the next may gain by the same events: the error of the mean allows for
+that (Diebold and Mariano 1995; Newey and West 1987, one lag).
 """
 
 from __future__ import annotations
@@ -37,6 +39,15 @@ def pinball(quantiles: Floats, wait: Floats) -> Floats:
     levels = np.array(LEVELS)
     late = wait[..., None] - np.minimum(quantiles, CAP)
     result: Floats = 2 * np.maximum(levels * late, (levels - 1) * late).mean(axis=-1)
+    return result
+
+
+def error_of_mean(days: Floats) -> Floats:
+    """(k,) standard errors of the means of (n, k) daily values, each of which may be alike its neighbours."""
+    around = days - days.mean(axis=0)
+    variance = (around**2).sum(axis=0) / (len(days) - 1)
+    alike = (around[1:] * around[:-1]).sum(axis=0) / (len(days) - 1)
+    result: Floats = np.sqrt((variance + np.maximum(alike, 0.0)) / len(days))
     return result
 
 
@@ -84,8 +95,7 @@ class Gate:
             self._shut(f"it changed fewer than {_LEAST_EVENTS} times in the days that were scored")
             return
         gain = days[:, 4:8] - days[:, 3:4]
-        spread = gain.std(axis=0, ddof=1) / np.sqrt(len(gain))
-        sure = gain.mean(axis=0) / np.maximum(spread, 1e-9)
+        sure = gain.mean(axis=0) / np.maximum(error_of_mean(gain), 1e-9)
         worst = int(sure.argmin())
         # What is open stays open as long as it gains at all.
         if sure[worst] <= (0.0 if self.open else _ERRORS):

@@ -48,6 +48,8 @@ _ROWS_A_SLICE = 16
 # A challenger is compared over so many days, and given up after so many.
 _CHALLENGED_DAYS, _GIVEN_UP_DAYS = 5, 14
 _SHORT_HALF_LIFE = 10.0
+REPLACED = "challenger"
+"""Cause of the run that records when a challenger took over."""
 _KIND = "forecast_model"
 
 
@@ -196,7 +198,7 @@ class Learner:
         yield from learned.model.learn(day, answer)
         yield
         if learned.challenger is not None:
-            yield from self._challenge(process, learned, day, answer)
+            yield from self._challenge(process, learned, day, answer, end_us)
 
     def _judge(
         self, process: str, learned: Learned, day: Rows, answer: Answer, cdfs: Floats, guesses: Floats
@@ -271,7 +273,9 @@ class Learner:
         learned.duel = []
         learned.tuned_us = 0
 
-    def _challenge(self, process: str, learned: Learned, day: Rows, answer: Answer) -> Iterator[None]:
+    def _challenge(
+        self, process: str, learned: Learned, day: Rows, answer: Answer, now_us: int
+    ) -> Iterator[None]:
         """Compare the challenger on the same day; it takes over when it has won often enough."""
         challenger = learned.challenger
         assert challenger is not None
@@ -289,6 +293,8 @@ class Learner:
         mine, its = np.array(learned.duel).sum(axis=0)
         if len(learned.duel) >= _CHALLENGED_DAYS and its < mine:
             learned.model, learned.challenger = challenger, None
+            run_id = self._store.forecasts.start_run(process, REPLACED, now_us)
+            self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(day))
         elif len(learned.duel) >= _GIVEN_UP_DAYS:
             learned.challenger = None
 

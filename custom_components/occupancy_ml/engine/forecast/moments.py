@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..events import MINUTE_US
 from ..features import FEATURE_NAMES, WINDOW_US
-from ..home import Home, RoomKind
+from ..home import Home, Role, RoomKind
 from ..snapshot import HOME, SLEEP
 from .bins import Floats
 from .reservoir import UNITS, step
@@ -43,18 +43,22 @@ class Layout:
         processes: rooms in order, then the home, then sleep.
         bedrooms: indices of bedrooms.
         context: entities the user named as context, in order.
+        workdays: indices of those among them that tell workdays from days off.
     """
 
     processes: tuple[str, ...]
     bedrooms: tuple[int, ...]
     context: tuple[str, ...] = ()
+    workdays: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, home: Home, context: Sequence[str] = ()) -> Layout:
         """The layout of a home."""
+        telling = {sensor.entity_id for sensor in home.sensors if sensor.role is Role.WORKDAY}
+        workdays = tuple(n for n, name in enumerate(context) if name in telling)
         rooms = tuple(room.room_id for room in home.rooms)
         bedrooms = tuple(n for n, room in enumerate(home.rooms) if room.kind is RoomKind.BEDROOM)
-        return cls((*rooms, HOME, SLEEP), bedrooms, tuple(context))
+        return cls((*rooms, HOME, SLEEP), bedrooms, tuple(context), workdays)
 
     @property
     def rooms(self) -> int:

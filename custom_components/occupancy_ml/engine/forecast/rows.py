@@ -22,8 +22,8 @@ class Rows:
         time_us: (n,).
         day: (n,) local days as proleptic ordinals.
         clock: (n,) local minutes of the day.
-        free: (n,) whether it is a weekend, or a day off where an entity tells.
-        eve: (n,) whether the next day is.
+        free: (n,) whether it is a day off, see `day_off`.
+        eve: (n,) whether the next day is a weekend: no entity tells of tomorrow.
         believed: (n,) whether it is believed to be occupied.
         chance: (n,) with what probability.
         elapsed: (n,) minutes since that changed.
@@ -74,6 +74,14 @@ def clock_of(clock: LocalClock, time_us: Ints) -> tuple[Ints, Floats, Bools]:
     return days, minutes, (days - 1) % 7 >= 5  # proleptic day 1 was a Monday
 
 
+def day_off(layout: Layout, moments: Moments, weekend: Bools) -> Bools:
+    """(n,) whether moments are of a day off: nobody's workday by the workday sensors, a weekend where none tells."""
+    if not layout.workdays:
+        return weekend
+    told = moments.context[:, list(layout.workdays)]
+    return np.where(np.isfinite(told).any(axis=1), ~(told > 0.5).any(axis=1), weekend)
+
+
 def rows_of(
     layout: Layout,
     moments: Moments,
@@ -93,7 +101,7 @@ def rows_of(
         when: what `clock_of` says of the moments, where that is known already.
     """
     n = len(moments.time_us)
-    day, minute, free = when or clock_of(clock, moments.time_us)
+    day, minute, weekend = when or clock_of(clock, moments.time_us)
     later = np.full((n, len(HORIZONS)), -1, dtype=np.int8)
     state, wait, held = process.at(moments.time_us)
     for column, ahead in enumerate(HORIZONS):
@@ -116,7 +124,7 @@ def rows_of(
         moments.time_us,
         day,
         minute,
-        free,
+        day_off(layout, moments, weekend),
         (day % 7) >= 5,
         chance >= 0.5,
         chance,
@@ -133,8 +141,12 @@ def rows_of(
 def rows_now(layout: Layout, moments: Moments, clock: LocalClock) -> Rows:
     """A row for each process, of the one moment there is: what forecasts are asked with."""
     p, r = len(layout.processes), layout.rooms
-    today, now, off = clock_of(clock, moments.time_us)
-    day, minute, free = np.repeat(today, p), np.repeat(now, p), np.repeat(off, p)
+    today, now, weekend = clock_of(clock, moments.time_us)
+    day, minute, free = (
+        np.repeat(today, p),
+        np.repeat(now, p),
+        np.repeat(day_off(layout, moments, weekend), p),
+    )
     chance, elapsed = moments.chance[0].astype(np.float64), moments.elapsed[0].astype(np.float64)
     own = np.zeros((p, moments.rooms.shape[2]))
     own[:r] = moments.rooms[0]

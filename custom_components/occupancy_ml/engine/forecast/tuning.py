@@ -25,13 +25,16 @@ _ERRORS = 2.0
 
 def candidates(now: Kernel) -> tuple[Kernel, ...]:
     """The kernel as it is, and others near it: one step narrower and wider in each direction that matters."""
-    return (
+    found = (
         now,
         replace(now, clock=max(now.clock / 1.6, 15.0)),
         replace(now, clock=min(now.clock * 1.6, 90.0)),
         replace(now, elapsed=max(now.elapsed / 1.6, 0.4)),
         replace(now, half_life=max(now.half_life / 2, 14.0)),
+        # What a changed routine made short grows again.
+        replace(now, half_life=min(now.half_life * 2, Kernel().half_life)),
     )
+    return tuple(dict.fromkeys(found))
 
 
 def tuned(rows: Rows, now: Kernel, until_us: int) -> Generator[None, None, Kernel]:
