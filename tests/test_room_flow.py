@@ -221,6 +221,7 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
         "workday": [],
         "pets": False,
         "sleep": {},
+        "forecast_members": [],
         "context": {},
         "suggestions": {"bar": 75, "allowed": [], "notify": False},
         "storage": {**kept, "size_mb": 500},
@@ -306,3 +307,20 @@ async def test_the_options_name_what_tells_of_the_day(hass: HomeAssistant, entry
     await flows.async_configure(result["flow_id"], filled)
     await hass.async_block_till_done()
     assert "context" not in entry.options
+
+
+async def test_members_of_the_forecasts_can_be_added(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    flows = hass.config_entries.options
+    result = await flows.async_init(entry.entry_id)
+    filled = suggested(result)
+    result = await flows.async_configure(result["flow_id"], {**filled, "forecast_members": ["boosting"]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert home_from_entry(hass, entry).members == ("boosting",)
+    forecasts = entry.runtime_data.coordinator.engine.forecasts
+    assert "boosting" in [member.name for member in forecasts.learner.learned["@home"].model.members]
+    result = await flows.async_init(entry.entry_id)
+    assert suggested(result)["forecast_members"] == ["boosting"]
+    await flows.async_configure(result["flow_id"], filled)
+    await hass.async_block_till_done()
+    assert home_from_entry(hass, entry).members == ()

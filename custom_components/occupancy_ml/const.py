@@ -5,7 +5,7 @@ The configuration, as it is stored:
 - `entry.data` is empty: everything about the home can be changed later, so it lies in the options.
 - `entry.options` is `{CONF_PERSONS: [entity_id], CONF_NIGHT_HOUR: int, CONF_ROUTINE_ONLY: [entity_id]}`, and where
   chosen `CONF_SLEEP: {CONF_SLEEP_START: entity_id, CONF_SLEEP_END: entity_id, CONF_SLEEP_SENSOR: entity_id}` and
-  `CONF_STORAGE: {field of Retention: int}`, `CONF_ASK_BY: str`, `CONF_PETS: True`, `CONF_WORKDAY: [entity_id]`,
+  `CONF_STORAGE: {field of Retention: int}`, `CONF_ASK_BY: str`, `CONF_PETS: True`, `CONF_WORKDAY: [entity_id]`, `CONF_MEMBERS: [name]`,
   `CONF_CONTEXT: {kind of context: [entity_id]}` and
   `CONF_SUGGESTIONS: {CONF_BAR: int (percent), CONF_ALLOWED: [SafetyClass value], CONF_NOTIFY: bool}`. Of these only what is set, or differs from the default, is there.
 - Each room is a subentry of type `SUBENTRY_ROOM`, unique id the area id, title the area's name, data
@@ -40,6 +40,7 @@ CONF_CONTEXT: Final = "context"
 CONF_PETS: Final = "pets"
 CONF_WORKDAY: Final = "workday"
 CONF_ASK_BY: Final = "ask_by"
+CONF_MEMBERS: Final = "forecast_members"
 CONF_SUGGESTIONS: Final = "suggestions"
 CONF_BAR: Final = "bar"
 CONF_ALLOWED: Final = "allowed"

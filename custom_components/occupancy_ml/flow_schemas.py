@@ -31,6 +31,7 @@ from .const import (
     CONF_BAR,
     CONF_CONTEXT,
     CONF_KIND,
+    CONF_MEMBERS,
     CONF_NIGHT_HOUR,
     CONF_NOTIFY,
     CONF_PERSONS,
@@ -49,6 +50,7 @@ from .const import (
     ROOM_ROLES,
 )
 from .discovery import RoomPlan
+from .engine.forecast.members import MORE
 from .engine.home import Preference, Role, RoomKind
 from .engine.routines.suggestions import RISKY
 from .engine.store.retention import Retention
@@ -168,6 +170,10 @@ def options_schema(
     named = {
         _suggest(kind, context.get(kind)): _several(*domains) for kind, domains in CONTEXT_FIELDS.items()
     }
+    members = SelectSelectorConfig(
+        options=list(MORE), multiple=True, mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_MEMBERS
+    )
+    fields[_suggest(CONF_MEMBERS, options.get(CONF_MEMBERS, []))] = SelectSelector(members)
     fields[vol.Required(CONF_CONTEXT, default={})] = section(vol.Schema(named), {"collapsed": not context})
     kept = retention_of(options)
     storage = {
@@ -205,7 +211,7 @@ def filled_sections(user_input: Mapping[str, Any]) -> dict[str, Any]:
     }
     usual = {CONF_BAR: round(100 * policy_of({}).bar), CONF_ALLOWED: [], CONF_NOTIFY: False}
     suggestions = {key: value for key, value in user_input[CONF_SUGGESTIONS].items() if value != usual[key]}
-    asked = {key: user_input.get(key) for key in (CONF_ASK_BY, CONF_PETS)}
+    asked = {key: user_input.get(key) for key in (CONF_ASK_BY, CONF_PETS, CONF_MEMBERS)}
     context = {kind: list(chosen) for kind, chosen in user_input.get(CONF_CONTEXT, {}).items() if chosen}
     asked[CONF_CONTEXT] = context
     found = {CONF_SLEEP: sleep, CONF_SUGGESTIONS: suggestions, CONF_STORAGE: storage, **asked}

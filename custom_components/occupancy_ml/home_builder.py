@@ -17,6 +17,7 @@ from .const import (
     CONF_BAR,
     CONF_CONTEXT,
     CONF_KIND,
+    CONF_MEMBERS,
     CONF_PERSONS,
     CONF_PETS,
     CONF_PREFERENCE,
@@ -68,6 +69,7 @@ def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
         rooms=tuple(rooms.values()),
         sensors=tuple(sensors.values()),
         pets=bool(entry.options.get(CONF_PETS)),
+        members=tuple(entry.options.get(CONF_MEMBERS, ())),
     )
 
 

@@ -88,6 +88,19 @@ def test_every_step_is_recorded_and_told(engine: Engine) -> None:
     engine.close()
 
 
+def test_on_request_forecasts_are_fitted_from_scratch(engine: Engine) -> None:
+    list(engine.night(NIGHT_US))
+    room = SIMULATED.home.rooms[0].room_id
+    before = engine.store.forecasts.runs()
+    list(engine.night(NIGHT_US + HOUR_US))
+    assert engine.store.forecasts.runs() == before
+    list(engine.night(NIGHT_US + 2 * HOUR_US, cause="request", rooms=[room]))
+    assert [run[:3] for run in engine.store.forecasts.runs()[len(before) :]] == [
+        (room, "completed", "request")
+    ]
+    engine.close()
+
+
 def test_a_second_night_says_the_same(engine: Engine) -> None:
     list(engine.night(NIGHT_US))
     labels = engine.store.labels.counts()

@@ -88,6 +88,8 @@ class Room:
 class Home:
     """A home: its IANA time zone, its rooms, the sensors watched, and whether pets live there.
 
+    `members` are names of members of the forecasts beside those that are on by default.
+
     Raises:
         ValueError: a room or an entity stands twice, or a sensor names a room
             that is not there.
@@ -97,6 +99,7 @@ class Home:
     rooms: tuple[Room, ...]
     sensors: tuple[Sensor, ...]
     pets: bool = False
+    members: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         room_ids = [room.room_id for room in self.rooms]

@@ -383,10 +383,13 @@ class Engine(Running):
 
         Args:
             now_us: when it starts.
-            cause: why it runs, for the records.
+            cause: why it runs, for the records; on "request" forecasts are fitted from scratch as well.
             rooms: which rooms to train, all where left out.
         """
         wanted = [r.room_id for r in self.home.rooms if rooms is None or r.room_id in rooms]
+        if cause == Cause.REQUEST.name.lower():
+            for process in self.forecasts.layout.processes if rooms is None else wanted:
+                self.forecasts.retrain(process, Cause.REQUEST)
         night = Night(
             self.store,
             self.tracker,

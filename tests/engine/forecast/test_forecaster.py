@@ -233,3 +233,17 @@ def test_a_challenger_survives_a_restart(store: Store) -> None:
     assert again.challenger.kernel.kernel.half_life == 10.0
     assert again.duel == den.duel
     assert again.challenger.state()[0] == den.challenger.state()[0]
+
+
+def test_a_member_that_was_added_learns_in_the_next_night(store: Store) -> None:
+    """What the other members learned together is left aside, and learned again from what is stored."""
+    forecaster = Forecaster(store, replace(DEN, members=("logistic_hazard", "no_such")))
+    assert not forecaster.learner.learned["den"].ready
+    for _ in forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US):
+        pass
+    names = [member.name for member in forecaster.learner.learned["den"].model.members]
+    assert names[-2:] == ["recurrent", "logistic_hazard"]
+    weights = {r.process: r.weights for r in forecaster.report(60, NOON_US) if r.to_occupied}["den"]
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert weights.keys() == set(names)
+    assert look(forecaster, NOON_US).forecasts["den"].published

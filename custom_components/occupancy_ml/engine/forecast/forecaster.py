@@ -56,7 +56,7 @@ class Forecaster:
         self._told: dict[str, Forecast] = {}
         self._vector: Floats | None = None
         self._waiting: list[tuple[int, Floats, list[tuple[str, bool, bool, Floats]]]] = []
-        self.learner = Learner(store, self._clock, self.layout, self.key)
+        self.learner = Learner(store, self._clock, self.layout, self.key, home.members)
         self.learner.load()
 
     def take_drifts(self) -> Sequence[RoutineChange]:

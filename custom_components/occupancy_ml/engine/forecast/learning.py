@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 import logging
@@ -24,10 +24,10 @@ from . import tuning
 from .bins import CAP, HORIZONS, LEVELS, Floats, quantiles
 from .combining import Answer
 from .gate import CERTAIN, Gate, pinball
+from .members import new_model
 from .model import ProcessModel, baseline_cdfs
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools, Ints, Process
-from .recurrent import Recurrent
 from .rows import Rows, clock_of, rows_of
 from .telling import told_of
 from .validator import Told, packed, sums_of
@@ -53,11 +53,6 @@ REPLACED = "challenger"
 _KIND = "forecast_model"
 
 
-def new_model() -> ProcessModel:
-    """A model with the members that are on by default; docs/forecasts.md says why these."""
-    return ProcessModel([Recurrent()])
-
-
 @dataclass(slots=True)
 class Learned:
     """One process.
@@ -74,7 +69,7 @@ class Learned:
         duel: by day since it came: loss of the model, loss of the challenger.
     """
 
-    model: ProcessModel = field(default_factory=new_model)
+    model: ProcessModel
     gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
     drift: Drift = field(default_factory=Drift)
     learned_us: int = 0
@@ -99,11 +94,26 @@ class Learner:
         queue: what is to be fitted from scratch.
     """
 
-    def __init__(self, store: Store, clock: LocalClock, layout: Layout, key: str) -> None:
+    def __init__(
+        self, store: Store, clock: LocalClock, layout: Layout, key: str, more: Sequence[str] = ()
+    ) -> None:
+        """Nothing is learned yet.
+
+        Args:
+            store: the home's.
+            clock: the home's.
+            layout: of what is known at a moment.
+            key: of the layout, in the store.
+            more: members beside those that are on by default.
+        """
         self._store, self._clock, self._layout, self._key = store, clock, layout, key
-        self.learned = {process: Learned() for process in layout.processes}
+        self._more = tuple(more)
+        self.learned = {process: self._nothing() for process in layout.processes}
         self.drifts: list[RoutineChange] = []
         self.queue = Queue()
+
+    def _nothing(self) -> Learned:
+        return Learned(new_model(self._more))
 
     def night(self, now_us: int) -> Iterator[float]:
         """Learn from what came since the last time.
@@ -369,13 +379,13 @@ class Learner:
                 self._restore(process, stored.payload, None if against is None else against.payload)
             except (PayloadError, KeyError, TypeError, ValueError) as error:
                 _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
-                self.learned[process] = Learned()
+                self.learned[process] = self._nothing()
 
     def _restore(self, process: str, payload: bytes, against: bytes | None) -> None:
         header, arrays = unpack(_KIND, payload)
         if header["key"] != self._key:
             return
-        learned = Learned()
+        learned = self._nothing()
         learned.learned_us, learned.fitted_us = header["learned_us"], header["fitted_us"]
         learned.refitted_us, learned.tuned_us = header["refitted_us"], header["tuned_us"]
         for gate, value in zip(learned.gates, header["gates"], strict=True):
