@@ -122,7 +122,7 @@ class Engine(Running):
         """
         store = Store.open(path, now_us)
         if stopwatch is not None:
-            store.jobs.stopwatch = stopwatch
+            store.database.stopwatch = stopwatch
         try:
             return cls(store, home, now_us, breathe or (lambda: None), durable=durable, retention=retention)
         except BaseException:

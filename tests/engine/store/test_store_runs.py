@@ -129,7 +129,7 @@ def test_a_job_is_recorded_with_its_duration(store: Store) -> None:
 def test_a_run_ends_as_much_later_as_the_stopwatch_says(store: Store) -> None:
     """The engine knows one time for all of a night; what it does takes time all the same."""
     took = iter((1_000, 1_700, 2_000, 2_900))
-    store.jobs.stopwatch = lambda: next(took)
+    store.database.stopwatch = lambda: next(took)
     run_id = store.runs.start_run("hall", "schedule", 100, 1)
     store.runs.finish_run(run_id, RunStatus.COMPLETED, 100)
     run_id = store.bocpd.start_run("hall", "schedule", 100, 1)
@@ -171,7 +171,7 @@ def test_what_a_crash_left_running_is_failed_at_the_next_start(store: Store, tmp
 def test_a_job_takes_as_long_as_the_stopwatch_says(store: Store) -> None:
     """The engine's time stands still while a job works."""
     ticks = iter([1_000, 5_000, 250_000, 900_000])
-    store.jobs.stopwatch = lambda: next(ticks)
+    store.database.stopwatch = lambda: next(ticks)
     night = store.jobs.start("daily", "2026-02-28", 100)
     other = store.jobs.start("weekly", "2026-03-01", 100)
     store.jobs.finish(night, JobStatus.COMPLETED, 100)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .database import Database, Row
-from .runs import INTERRUPTED, fail_orphans, finish
+from .runs import INTERRUPTED, ended, fail_orphans, finish, start
 
 _TABLE = "processing_jobs"
 
@@ -38,27 +37,21 @@ class Job:
 
 
 class Jobs:
-    """The table `processing_jobs`.
-
-    Attributes:
-        stopwatch: microseconds that only ever grow, given by who has a clock. The engine's own time is an argument
-            and stands still while a job works: without a stopwatch all jobs take no time.
-    """
+    """The table `processing_jobs`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.stopwatch: Callable[[], int] = lambda: 0
-        self._began: dict[int, int] = {}
 
     def start(self, job_type: str, processing_date: str, started_at_us: int) -> int:
         """Note that a job starts; its id."""
-        job_id = self._database.insert(
+        return start(
+            self._database,
+            _TABLE,
+            started_at_us,
             "INSERT INTO processing_jobs (job_type, processing_date, started_at, status)"
             " VALUES (?, ?, ?, 'running')",
             (job_type, processing_date, started_at_us),
         )
-        self._began[job_id] = self.stopwatch()
-        return job_id
 
     def finish(
         self,
@@ -71,15 +64,14 @@ class Jobs:
         aggregates_stored: int | None = None,
         error_message: str | None = None,
     ) -> None:
-        """Note how a job ended, and after how long by the stopwatch.
+        """Note how a job ended.
 
         Raises:
             StoreRejectedError: there is no such job.
         """
-        now = self.stopwatch()
         told = {
             "status": status.value,
-            "completed_at": completed_at_us + now - self._began.pop(job_id, now),
+            "completed_at": ended(self._database, _TABLE, job_id, completed_at_us),
             "events_processed": events_processed,
             "patterns_detected": patterns_detected,
             "aggregates_stored": aggregates_stored,

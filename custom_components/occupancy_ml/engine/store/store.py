@@ -108,8 +108,6 @@ class Store:
         self.episodes = Episodes(database, rooms)
         self.forecasts = Forecasts(database, rooms)
         self.jobs = Jobs(database)
-        # Asked each time: who has a clock hands it over when the store is open.
-        database.stopwatch = lambda: self.jobs.stopwatch()  # noqa: PLW0108
         self.aggregates = Aggregates(database, entities, rooms)
         self.patterns = PatternTable(database)
         self.suggestions = Suggestions(database)
