@@ -54,7 +54,12 @@ def main() -> int:
         store = Path(folder) / "occupancy_ml.db"
         out.write("time,area_id,probability,occupied\n")
         told.write(_FORECAST_HEADER + "\n")
-        for snapshot in replay(recording, store, progress=_bar if sys.stderr.isatty() else None):
+        for snapshot in replay(
+            recording,
+            store,
+            now_only=given.forecasts is None,
+            progress=_bar if sys.stderr.isatty() else None,
+        ):
             moment = from_us(snapshot.time_us).isoformat()
             minutes += 1
             if snapshot.time_us % _FORECAST_US == 0:

@@ -66,6 +66,16 @@ def test_twice_the_same_numbers_and_the_same_file(folder: Path, tmp_path: Path) 
     assert times[-1] <= recording.events[-1].time_us
 
 
+def test_who_is_there_does_not_depend_on_forecasts_and_routines(folder: Path, tmp_path: Path) -> None:
+    recording = load_recording(folder)
+    whole = list(replay(recording, tmp_path / "whole.db"))
+    alone = list(replay(recording, tmp_path / "alone.db", now_only=True))
+    assert [snapshot.rooms for snapshot in alone] == [snapshot.rooms for snapshot in whole]
+    jobs = "SELECT DISTINCT job_type FROM processing_jobs"
+    left_out = set(query(tmp_path / "whole.db", jobs)) - set(query(tmp_path / "alone.db", jobs))
+    assert {("forecasts",), ("routines",), ("suggestions",)} <= left_out
+
+
 def test_a_correction_is_not_seen_before_it_is_known(folder: Path, tmp_path: Path) -> None:
     plain = list(replay(load_recording(folder), tmp_path / "plain.db"))
     recording = load_recording(folder, corrections=folder / "corrections.csv")

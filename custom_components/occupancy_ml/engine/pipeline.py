@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 import logging
 from pathlib import Path
@@ -377,7 +377,12 @@ class Engine(Running):
         return self._sleep.sensor(state, time_us, self.clock, self.home.time_zone, now_us)
 
     def night(
-        self, now_us: int, *, cause: str = "schedule", rooms: Sequence[str] | None = None
+        self,
+        now_us: int,
+        *,
+        cause: str = "schedule",
+        rooms: Sequence[str] | None = None,
+        without: Collection[str] = (),
     ) -> Iterator[Step]:
         """Labels, training, changepoints, scores, maintenance; a bounded slice at a time.
 
@@ -385,6 +390,7 @@ class Engine(Running):
             now_us: when it starts.
             cause: why it runs, for the records; on "request" forecasts are fitted from scratch as well.
             rooms: which rooms to train, all where left out.
+            without: names of chores that are not wanted.
         """
         wanted = [r.room_id for r in self.home.rooms if rooms is None or r.room_id in rooms]
         if cause == Cause.REQUEST.name.lower():
@@ -400,7 +406,7 @@ class Engine(Running):
             self._reports,
             self._outlook.failed,
             self._retention,
-            self._chores(),
+            [chore for chore in self._chores() if chore.name not in without],
         )
         for step in night.run():
             self._breathe()

@@ -19,6 +19,7 @@ from .snapshot import Snapshot
 
 # The quiet hour of the night's work, on the home's clock.
 NIGHT_HOUR = 3
+_NOT_NOW = ("forecasts", "routines", "suggestions")
 
 
 class RecordingError(ValueError):
@@ -97,13 +98,18 @@ def load_recording(folder: Path, *, corrections: Path | None = None, drop: str |
 
 
 def replay(
-    recording: Recording, store: Path, *, progress: Callable[[float], None] | None = None
+    recording: Recording,
+    store: Path,
+    *,
+    now_only: bool = False,
+    progress: Callable[[float], None] | None = None,
 ) -> Iterator[Snapshot]:
     """Play a recording minute by minute, with a night's work every night.
 
     Args:
         recording: what to play.
         store: where the SQLite file is made; it must not exist.
+        now_only: leave out the nights' work on forecasts and routines, of which who is there now does not depend.
         progress: told the share done now and then.
 
     Yields:
@@ -136,7 +142,7 @@ def replay(
             yield engine.tick(now_us)
             before, hour = hour, clock.hour(now_us)
             if hour == NIGHT_HOUR and before != NIGHT_HOUR:
-                for _ in engine.night(now_us):
+                for _ in engine.night(now_us, without=_NOT_NOW if now_only else ()):
                     pass
             if progress is not None and minute % 60 == 0:
                 progress((minute - first) / max(last - first, 1))
