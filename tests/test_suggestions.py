@@ -184,8 +184,10 @@ async def test_from_offer_to_roll_back(
     assert count is not None
     assert (count.state, len(count.attributes["suggestions"])) == ("1", 1)
     offered = await the_open(hass)
-    assert offered["description"] == "At 19:00 every day, turn on kitchen ceiling if somebody is home." or (
-        offered["description"] == "At 19:00 every day, turn on kitchen ceiling."
+    assert offered[
+        "description"
+    ] == "At 19:00 every day, turn on kitchen ceiling light if somebody is home." or (
+        offered["description"] == "At 19:00 every day, turn on kitchen ceiling light."
     )
     assert (offered["backtest"]["fired"], offered["backtest"]["wrong"]) == (DAYS, 0)
     assert offered["backtest"]["right_at"][0].startswith("2026-04-14T19:00:00")
