@@ -10,7 +10,10 @@ from .bins import Floats
 
 _STEPS = 8
 _ENOUGH = 1e-4
-_CHUNK = 2_000
+# Products of so few rows are worked out in the calling thread. Of more, the linear algebra of numpy makes threads of its
+# own, which on a busy machine wait for each other for longer than they work (ten times, measured).
+_BLOCK = 64
+_BLOCKS_A_SLICE = 32
 
 
 def fit(
@@ -31,17 +34,23 @@ def fit(
         Nothing, after each bounded slice. Returns (d,) coefficients.
     """
     beta = np.zeros(design.shape[1]) if start is None else start.copy()
+    rest = -len(design) % _BLOCK
+    design = np.pad(design, ((0, rest), (0, 0))).reshape(-1, _BLOCK, design.shape[1])
+    target, weight = (np.pad(each, (0, rest)).reshape(-1, _BLOCK) for each in (target, weight))
+    yield
     loss = _loss(design, target, weight, penalty, beta)
     yield
     for _ in range(_STEPS):
         gradient, hessian = penalty * beta, np.diag(penalty)
-        for first in range(0, len(design), _CHUNK):
-            part = slice(first, first + _CHUNK)
+        for first in range(0, len(design), _BLOCKS_A_SLICE):
+            part = slice(first, first + _BLOCKS_A_SLICE)
+            turned = design[part].transpose(0, 2, 1)
             chance = 1 / (1 + np.exp(-np.clip(design[part] @ beta, -30, 30)))
-            gradient = gradient + design[part].T @ (weight[part] * (chance - target[part]))
-            hessian = hessian + design[part].T @ (
-                design[part] * (weight[part] * chance * (1 - chance))[:, None]
+            gradient = (
+                gradient + (turned @ (weight[part] * (chance - target[part]))[:, :, None]).sum(axis=0)[:, 0]
             )
+            spread = (weight[part] * chance * (1 - chance))[:, :, None]
+            hessian = hessian + (turned @ (design[part] * spread)).sum(axis=0)
             yield
         step = np.linalg.solve(hessian, gradient)
         scale = 1.0
@@ -62,4 +71,4 @@ def fit(
 
 def _loss(design: Floats, target: Floats, weight: Floats, penalty: Floats, beta: Floats) -> float:
     score = np.clip(design @ beta, -30, 30)
-    return float(weight @ (np.logaddexp(0.0, score) - target * score) + 0.5 * penalty @ beta**2)
+    return float((weight * (np.logaddexp(0.0, score) - target * score)).sum() + 0.5 * penalty @ beta**2)
