@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_components.occupancy_ml.engine import archive, pipeline, tracker
+from custom_components.occupancy_ml.engine import archive, running, tracker
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event, Origin
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.pipeline import Engine
@@ -177,7 +177,7 @@ def test_rows_of_an_older_feature_set_are_made_again_from_events(
     events = [event for event in SIMULATED.events if event.time_us <= SIMULATED.start_us + 4 * HOUR_US]
     start_us, end_us = events[0].time_us - 1, SIMULATED.start_us + 4 * HOUR_US
     with monkeypatch.context() as older:
-        for module in (archive, pipeline, tracker):
+        for module in (archive, running, tracker):
             older.setattr(module, "FEATURE_SET_VERSION", FEATURE_SET_VERSION - 1)
         _, engine = live(tmp_path / "home.db", SIMULATED.home, events, start_us, end_us)
         old = engine.store.features.count(FEATURE_SET_VERSION - 1)

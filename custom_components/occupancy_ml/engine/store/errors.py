@@ -71,4 +71,5 @@ def translate(error: sqlite3.Error) -> StoreError:
     """The error of the store that says what SQLite's error means for the host."""
     code = getattr(error, "sqlite_errorcode", 0)
     kind = StoreFullError if code in _FULL_DISK_CODES else _BY_PRIMARY_CODE.get(code & 0xFF, StoreError)
-    return kind(str(error))
+    # What SQLite says of a text that it cannot decode has the text in it.
+    return kind("a stored text cannot be decoded" if "decode" in str(error) else str(error))

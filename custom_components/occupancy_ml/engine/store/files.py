@@ -206,6 +206,11 @@ def check(database: Database) -> None:
         raise database.damage(str(finding))
     if database.all("PRAGMA foreign_key_check"):
         raise database.damage("a row refers to one that is missing")
+    # SQLite takes any bytes for a text, and without this table nothing starts.
+    try:
+        database.all("SELECT key, value FROM metadata")
+    except StoreError as error:
+        raise database.damage("metadata cannot be read") from error
 
 
 def check_events(database: Database) -> None:
