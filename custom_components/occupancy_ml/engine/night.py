@@ -10,8 +10,9 @@ import logging
 
 from .adaptation.gate import update
 from .adaptation.scores import score_day
-from .events import DAY_US
+from .events import DAY_US, MINUTE_US
 from .features import FEATURE_SET_VERSION
+from .labels.corrections import told_by_minute
 from .labels.direct import away_labels, reference_labels
 from .labels.episodes import keep_episodes
 from .labels.hindsight import hindsight_labels
@@ -25,7 +26,7 @@ from .store.jobs import JobStatus
 from .store.labels import Label
 from .store.retention import Retention
 from .store.runs import RunStatus
-from .tracker import Tracker
+from .tracker import REMEMBERED_MINUTES, Tracker
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -124,12 +125,13 @@ class Night:
 
     def _labels(self) -> Iterator[float]:
         """Hindsight over what is remembered; reference entities and people away from the stored events."""
-        look_back = self.tracker.look_back()
+        since_us = self.now_us - REMEMBERED_MINUTES * MINUTE_US
+        room_ids = self.tracker.layout.room_ids
+        look_back = self.tracker.look_back(told_by_minute(self.store, room_ids, since_us, self.now_us))
         found = yield from _shares(look_back, 0.8)
         if found is not None and len(found.minutes):
             first_us = int(found.minutes[0] - found.lengths[0] + 1) * 60_000_000
             last_us = int(found.minutes[-1] + 1) * 60_000_000
-            room_ids = self.tracker.layout.room_ids
             labels = hindsight_labels(found, room_ids, first_us, last_us, self.now_us)
             for room_id in room_ids:
                 self.store.labels.replace_hindsight(

@@ -8,10 +8,11 @@ from .archive import Archive
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_SET_VERSION, WINDOW_US
 from .home import Home
+from .labels.corrections import told_by_minute
 from .labels.episodes import keep_episodes
 from .snapshot import HOME, SLEEP
 from .store import Store
-from .tracker import FeatureRow, Tracker
+from .tracker import REMEMBERED_MINUTES, FeatureRow, Tracker
 
 AHEAD_US = 2 * MINUTE_US
 """An event so far ahead of the last tick has a wrong clock."""
@@ -94,7 +95,10 @@ def rebuilt(
             tracker.take(event)
         if tracker.time_us - learned_us >= DAY_US:
             learned_us = tracker.time_us
-            look_back = tracker.look_back()
+            since_us = learned_us - REMEMBERED_MINUTES * MINUTE_US
+            look_back = tracker.look_back(
+                told_by_minute(store, tracker.layout.room_ids, since_us, learned_us)
+            )
             while True:
                 try:
                     next(look_back)

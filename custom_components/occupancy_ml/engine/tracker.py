@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 import zlib
 
@@ -204,8 +205,13 @@ class Tracker:
             again.correct(room, occupied)
         self.filter = again
 
-    def look_back(self) -> Generator[float, None, Hindsight | None]:
+    def look_back(
+        self, told: Mapping[int, Sequence[tuple[int, bool]]] = MappingProxyType({})
+    ) -> Generator[float, None, Hindsight | None]:
         """Smooth what is remembered, then learn the filter's parameters from it.
+
+        Args:
+            told: by minute, the numbers of rooms of which a person said whether somebody is there.
 
         Yields:
             The share that is done. Returns None where too little was heard yet, or nothing tells of people.
@@ -216,7 +222,7 @@ class Tracker:
         hours = [self.clock.hour(minute.minute * MINUTE_US) for minute in minutes]
         parameters = self.filter.parameters
         company = Company(self.layout, parameters)
-        found = yield from smooth(self.layout, parameters, minutes, hours, company)
+        found = yield from smooth(self.layout, parameters, minutes, hours, company, told)
         self.filter.use(self._with_pets(Parameters.learned(self.layout, found.counts)))
         of_steps = [self.clock.hour(minute * MINUTE_US) for minute in found.minutes.tolist()]
         self._rhythm = rhythm_of(found, of_steps)

@@ -198,14 +198,15 @@ def test_between_the_five_minutes_forecasts_stay_until_something_changes(store: 
     assert after["den"].made_at_us == NOON_US + 2 * MINUTE_US
 
 
-def test_what_waits_is_fitted_in_the_next_night(store: Store) -> None:
+@pytest.mark.parametrize("cause", Cause)
+def test_what_waits_is_fitted_in_the_next_night(store: Store, cause: Cause) -> None:
     forecaster = Forecaster(store, DEN)
     with pytest.raises(KeyError):
-        forecaster.retrain("cellar", Cause.REQUEST)
-    forecaster.retrain("den", Cause.REQUEST)
+        forecaster.retrain("cellar", cause)
+    forecaster.retrain("den", cause)
     shares = list(forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US))
     assert shares == sorted(shares)
-    assert store.forecasts.runs("den")[-1][1:3] == ("completed", "request")
+    assert store.forecasts.runs("den")[-1][1:3] == ("completed", cause.name.lower())
     assert "den" not in forecaster.learner.queue
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import itertools
 
@@ -211,8 +211,14 @@ def occupied(layout: Layout, belief: Floats) -> Floats:
     )
 
 
-def hindsight(layout: Layout, parameters: Parameters, minutes: Sequence[Minute], hour: int = 12) -> Hindsight:
-    work = smooth(layout, parameters, minutes, [hour] * len(minutes))
+def hindsight(
+    layout: Layout,
+    parameters: Parameters,
+    minutes: Sequence[Minute],
+    hour: int = 12,
+    told: Mapping[int, Sequence[tuple[int, bool]]] | None = None,
+) -> Hindsight:
+    work = smooth(layout, parameters, minutes, [hour] * len(minutes), told=told or {})
     while True:
         try:
             next(work)
@@ -264,6 +270,27 @@ def test_longer_lives_against_plain_matrices(rooms: int, hour: int, door: bool) 
         number = minute.minute - minutes[0].minute
         assert found.occupied[number] == pytest.approx(occupied(layout, smoothed[end]), abs=1e-5)
         assert found.home[number] == pytest.approx(1 - smoothed[end][-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("rooms", [1, 2, 3])
+@pytest.mark.parametrize("occupied_then", [True, False])
+def test_what_a_person_said_counts_before_and_after(rooms: int, occupied_then: bool) -> None:
+    layout = tiny(rooms)
+    parameters = some_parameters(layout, rooms)
+    minutes = [
+        replace(minute, levels=np.append(minute.levels[:-1], np.int8(minute.minute % 3)))
+        for minute in some_minutes(layout, 12, 5 * rooms)
+    ]
+    steps, ends = steps_of(layout, parameters, minutes, 12)
+    # Said within the sixth minute, before its silent rest.
+    there = np.array([occupied(layout, unit)[0] for unit in np.eye(layout.states**2)])
+    said = np.where((there > 0.5) == occupied_then, 1.0, 1e-3)
+    steps.insert(ends[5], (np.eye(layout.states**2), said))
+    ends = [*ends[:5], *(end + 1 for end in ends[5:])]
+    _, smoothed = forward_backward(layout, steps, 12)
+    found = hindsight(layout, parameters, minutes, told={minutes[5].minute: [(0, occupied_then)]})
+    for number, end in enumerate(ends):
+        assert found.occupied[number] == pytest.approx(occupied(layout, smoothed[end]), abs=1e-5)
 
 
 def test_a_glance_at_the_running_minute_is_its_signals_only() -> None:

@@ -180,7 +180,8 @@ class Learner:
             return
         due = process in self.queue or not learned.ready
         if due:
-            cause = self.queue.take(process) or Cause.SCHEDULE
+            waited_for = self.queue.take(process)
+            cause = Cause.SCHEDULE if waited_for is None else waited_for
             run_id = self._store.forecasts.start_run(process, cause.name.lower(), now_us)
             yield from learned.model.fit(past)
             learned.refitted_us = now_us

@@ -12,6 +12,7 @@ from ..store.labels import Label, LabelSource
 
 _ONLY = (LabelSource.CORRECTION,)
 _PRESENT_US = 5 * MINUTE_US
+_EVERY_MINUTES = 15
 
 
 def add_correction(store: Store, said: Label) -> int:
@@ -101,6 +102,25 @@ def told_of_late(store: Store, room_ids: Sequence[str], now_us: int) -> list[tup
         if said.room_id in numbers and of_the_present(said) and now_us - DAY_US < said.known_at_us <= now_us
     }
     return [(known_us // MINUTE_US, room, occupied) for known_us, room, occupied in sorted(told)]
+
+
+def told_by_minute(
+    store: Store, room_ids: Sequence[str], start_us: int, now_us: int
+) -> dict[int, list[tuple[int, bool]]]:
+    """What was said of a span and still counts: by minute, room numbers and whether somebody is there.
+
+    Of a long time it is said at its begin and end, and every quarter of an hour in between.
+    """
+    numbers = {room_id: number for number, room_id in enumerate(room_ids)}
+    told: dict[int, list[tuple[int, bool]]] = {}
+    for said in store.labels.read(start_us, now_us, known_by_us=now_us, sources=_ONLY):
+        if said.room_id not in numbers:
+            continue
+        first = max(said.start_us, start_us) // MINUTE_US
+        last = max(min(said.end_us, now_us) // MINUTE_US - 1, first)
+        for minute in sorted({*range(first, last, _EVERY_MINUTES), last}):
+            told.setdefault(minute, []).append((numbers[said.room_id], bool(said.target)))
+    return told
 
 
 def _part(label: Label, start_us: int, end_us: int) -> Label:

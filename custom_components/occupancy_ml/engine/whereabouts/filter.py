@@ -51,17 +51,12 @@ class Filter:
 
     def correct(self, room: int, occupied: bool) -> None:
         """Believe a person who says that somebody, or nobody, is in the room."""
-        rooms = len(self.layout.room_ids)
-        elsewhere = np.ones(self.layout.states)
-        elsewhere[room] = elsewhere[rooms + room] = 0.0
-        nobody = np.outer(elsewhere, elsewhere)
-        likelihood = nobody * CORRECTION + (1 - nobody) if occupied else nobody + (1 - nobody) * CORRECTION
         # Whoever is said to be there may have come unheard: a little belief is put there first.
         if occupied:
             came = np.zeros(self.layout.states)
-            came[[room, rooms + room]] = 0.5
+            came[[room, len(self.layout.room_ids) + room]] = 0.5
             self.belief = 0.98 * self.belief + 0.02 * np.outer(came, self.belief.sum(axis=0))
-        self.belief, _ = _normalised(self.belief * likelihood)
+        self.belief, _ = _normalised(self.belief * likelihood_of(self.layout, room, occupied))
 
     def occupancy(self, belief: Floats | None = None) -> Floats:
         """(R,) P(somebody is in the room)."""
@@ -93,6 +88,14 @@ class Filter:
             belief *= levels
         belief, total = _normalised(belief)
         return belief, told + log(total)
+
+
+def likelihood_of(layout: Layout, room: int, occupied: bool) -> Floats:
+    """(S, S) of a person who says that somebody, or nobody, is in a room."""
+    elsewhere = np.ones(layout.states)
+    elsewhere[room] = elsewhere[len(layout.room_ids) + room] = 0.0
+    nobody = np.outer(elsewhere, elsewhere)
+    return nobody * CORRECTION + (1 - nobody) if occupied else nobody + (1 - nobody) * CORRECTION
 
 
 def initial_belief(layout: Layout, hour: int, rhythm: Floats | None = None) -> Floats:

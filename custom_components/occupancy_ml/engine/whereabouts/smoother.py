@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from ..senses import DOOR
 from .company import Company
 from .emissions import Emissions
-from .filter import initial_belief
+from .filter import CORRECTION, initial_belief, likelihood_of
 from .model import Counts, Floats, Layout, Parameters
 from .observations import CONTEXTS, HELD, Minute
 from .transitions import Tables, Transition
@@ -27,6 +28,8 @@ _SOME_COMPANY = 0.01
 _RHYTHM_PRIOR_MINUTES = 60.0
 # Stands for the silent rest of a minute where a step's channel is expected.
 _END = -2
+# And for what a person said.
+_TOLD = -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,12 @@ class _Step:
 
     Attributes:
         entry: of the plan it belongs to.
-        channel: that fired, DOOR, or _END for the silent rest of a minute.
+        channel: that fired, DOOR, _END for the silent rest of a minute, or _TOLD.
         transition: how the chains move.
         quiet: (S,) for each chain, likelihood of the silence.
         levels: (S, S) likelihood of the levels over one minute.
         length: minutes of the levels.
-        fired: (S, S) likelihood of the signal.
+        fired: (S, S) likelihood of the signal, or of what was said.
     """
 
     entry: int
@@ -96,6 +99,7 @@ def smooth(
     minutes: Sequence[Minute],
     hours: Sequence[int],
     company: Company | None = None,
+    told: Mapping[int, Sequence[tuple[int, bool]]] = MappingProxyType({}),
 ) -> Generator[float, None, Hindsight]:
     """Smooth a span of consecutive minutes.
 
@@ -106,6 +110,7 @@ def smooth(
         hours: the local hours of day.
         company: believed where two chains do not explain what was heard, by what was heard until then; None is
             for the chains alone.
+        told: by minute, the rooms of which a person said whether somebody is there.
 
     Yields:
         The share that is done, after every slice of work.
@@ -113,6 +118,13 @@ def smooth(
     tables, emissions = Tables(layout, parameters), Emissions(layout, parameters)
     plan = _strides(minutes, hours)
     size, rooms = layout.states, len(layout.room_ids)
+    stays = Transition(((np.eye(size), np.eye(size), 1.0),))
+    # What was said within a step counts at its end.
+    ends = np.array([minutes[index].minute for index, _ in plan], dtype=np.int64)
+    said: dict[int, list[tuple[int, bool]]] = {}
+    for minute_told, rooms_told in told.items():
+        if len(ends) and ends[0] <= minute_told <= ends[-1]:
+            said.setdefault(int(np.searchsorted(ends, minute_told)), []).extend(rooms_told)
 
     def steps_of(first: int) -> list[_Step]:
         """The steps of the slice that begins at an entry of the plan."""
@@ -133,6 +145,8 @@ def smooth(
                     )
             quiet: Floats = emissions.quiet(minute.channels, minute.contexts) ** length
             levels = emissions.levels(minute.levels)
+            for room, somebody in said.get(entry, ()):
+                steps.append(_Step(entry, _TOLD, stays, fired=likelihood_of(layout, room, somebody)))
             steps.append(
                 _Step(entry, _END, tables.quiet(hour, length, watched=minute.watched), quiet, levels, length)
             )
@@ -143,18 +157,20 @@ def smooth(
     guests: dict[int, tuple[float, Floats]] = {}
     for first in range(0, len(plan), _SLICE):
         begins.append(belief)
-        told = 0.0
+        heard = 0.0
         for step in steps_of(first):
             belief, total = step.forward(belief)
             likelihood = float(np.log(total)) if total > 0.0 else 0.0
             log_likelihood += likelihood
-            if step.channel != DOOR:
-                told += likelihood
+            if step.channel not in (DOOR, _TOLD):
+                heard += likelihood
             if step.channel == _END and company is not None:
                 index, length = plan[step.entry]
+                for room, somebody in said.get(step.entry, ()):
+                    company.correct(room, somebody, CORRECTION)
                 for _ in range(length):
-                    company.step(minutes[index], hours[index], told / length)
-                told = 0.0
+                    company.step(minutes[index], hours[index], heard / length)
+                heard = 0.0
                 if company.chance > _SOME_COMPANY:
                     guests[step.entry] = company.chance, company.rooms
         yield 0.5 * first / len(plan)
@@ -201,7 +217,6 @@ def smooth(
 
     lengths = np.array([length for _, length in plan], dtype=np.int64)
     counts = Counts(moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active))
-    ends = np.array([minutes[index].minute for index, _ in plan], dtype=np.int64)
     return Hindsight(ends, lengths, occupied, home, counts, log_likelihood)
 
 
