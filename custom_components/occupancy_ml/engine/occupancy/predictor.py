@@ -28,8 +28,9 @@ WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 
 # The last part is the room's rhythm, which the model brings along.
 _GROUPS = (*(group_of(name) for name in FEATURE_NAMES), "clock")
-# What one correction moves online calibration, in effective labels.
-_CORRECTION_WEIGHT = 1.0
+# What one correction moves online calibration, in effective labels. People correct what is wrong: that is no fair
+# sample of all moments.
+_CORRECTION_WEIGHT = 0.25
 _SURE, _SURE_AFTERWARDS = 0.98, 0.75  # what a correction is shown as: a person may err
 # A correction ends when its opposite is at least so likely and something happened since: somebody acted,
 # or the score moved by so much. Half a day is the longest; what spoke of a time that was over, five minutes, and
