@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 import zlib
 
@@ -206,7 +205,7 @@ class Tracker:
         self.filter = again
 
     def look_back(
-        self, told: Mapping[int, Sequence[tuple[int, bool]]] = MappingProxyType({})
+        self, told: Mapping[int, Sequence[tuple[int, bool]]] | None = None
     ) -> Generator[float, None, Hindsight | None]:
         """Smooth what is remembered, then learn the filter's parameters from it.
 

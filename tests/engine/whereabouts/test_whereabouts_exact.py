@@ -218,7 +218,7 @@ def hindsight(
     hour: int = 12,
     told: Mapping[int, Sequence[tuple[int, bool]]] | None = None,
 ) -> Hindsight:
-    work = smooth(layout, parameters, minutes, [hour] * len(minutes), told=told or {})
+    work = smooth(layout, parameters, minutes, [hour] * len(minutes), told=told)
     while True:
         try:
             next(work)

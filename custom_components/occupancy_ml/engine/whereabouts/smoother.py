@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
@@ -99,7 +98,7 @@ def smooth(
     minutes: Sequence[Minute],
     hours: Sequence[int],
     company: Company | None = None,
-    told: Mapping[int, Sequence[tuple[int, bool]]] = MappingProxyType({}),
+    told: Mapping[int, Sequence[tuple[int, bool]]] | None = None,
 ) -> Generator[float, None, Hindsight]:
     """Smooth a span of consecutive minutes.
 
@@ -122,7 +121,7 @@ def smooth(
     # What was said within a step counts at its end.
     ends = np.array([minutes[index].minute for index, _ in plan], dtype=np.int64)
     said: dict[int, list[tuple[int, bool]]] = {}
-    for minute_told, rooms_told in told.items():
+    for minute_told, rooms_told in (told or {}).items():
         if len(ends) and ends[0] <= minute_told <= ends[-1]:
             said.setdefault(int(np.searchsorted(ends, minute_told)), []).extend(rooms_told)
 
