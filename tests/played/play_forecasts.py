@@ -135,7 +135,7 @@ def mean_errors(scores: Iterable[ForecastScore], days: Sequence[str]) -> dict[st
     found = {}
     for process in sorted({score.process for score in scores}):
         ours = [score.sums["all"] for score in scores if score.process == process and score.day in days]
-        total = added(part for part in ours if part["came"])
-        if total.get("came"):
+        total = added(part for part in ours if added([part])["came"])
+        if total:
             found[process] = round(total["error"] / total["came"], 1)
     return found
