@@ -37,7 +37,8 @@ class Mixture:
     def peek(self, minute: Minute, hour: int) -> tuple[Floats, float]:
         """`occupancy` and `anyone_home` if the running minute ended now. What has not fired yet may still fire."""
         belief, told = self.pair.peek(minute, hour)
-        return self._read(belief, *self.company.peek(minute, hour, told))
+        rooms, chance = self.company.peek(minute, hour, told)
+        return self._there(belief, rooms, chance), self._anyone(belief, chance)
 
     def correct(self, room: int, occupied: bool) -> None:
         """Believe a person who says that somebody, or nobody, is in the room."""
@@ -46,17 +47,19 @@ class Mixture:
 
     def occupancy(self) -> Floats:
         """(R,) P(somebody is in the room)."""
-        return self._read(self.pair.belief, self.company.rooms, self.company.chance)[0]
+        return self._there(self.pair.belief, self.company.rooms, self.company.chance)
 
     def anyone_home(self) -> float:
         """P(somebody is home)."""
-        return self._read(self.pair.belief, self.company.rooms, self.company.chance)[1]
+        return self._anyone(self.pair.belief, self.company.chance)
 
     def after_a_gap(self, kept: float, fresh: Floats) -> None:
         """Nobody listened for a while: `kept` is still believed, the rest is the belief `fresh` (S, S) of the pair."""
         self.pair.belief = kept * self.pair.belief + (1 - kept) * fresh
         self.company.restart()
 
-    def _read(self, belief: Floats, rooms: Floats, chance: float) -> tuple[Floats, float]:
-        there = (1 - chance) * self.pair.occupancy(belief) + chance * (1 - rooms[:, 0])
-        return there, (1 - chance) * self.pair.anyone_home(belief) + chance
+    def _there(self, belief: Floats, rooms: Floats, chance: float) -> Floats:
+        return (1 - chance) * self.pair.occupancy(belief) + chance * (1 - rooms[:, 0])
+
+    def _anyone(self, belief: Floats, chance: float) -> float:
+        return (1 - chance) * self.pair.anyone_home(belief) + chance
