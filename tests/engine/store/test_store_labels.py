@@ -167,3 +167,11 @@ def test_a_label_longer_than_the_span_keeps_both_its_ends(store: Store) -> None:
 def test_only_hindsight_of_the_rooms_named_can_be_replaced(store: Store, wrong: Label) -> None:
     with pytest.raises(ValueError, match="hindsight labels of the rooms named"):
         store.labels.replace_hindsight(["hall"], 0, NOW_US, [wrong])
+
+
+@pytest.mark.parametrize("wrong", [[(0, 9), (8, 12)], [(0, 9), (0, 3)], [(95, 101)], [(9, 20)]])
+def test_hindsight_says_one_thing_of_a_time(store: Store, wrong: list[tuple[int, int]]) -> None:
+    start = 10 if wrong == [(9, 20)] else 0
+    with pytest.raises(ValueError, match="overlap"):
+        store.labels.replace_hindsight(["hall"], start, 100, [hindsight(*span) for span in wrong])
+    assert not store.labels.read(0, 200)

@@ -163,11 +163,18 @@ class Labels:
         outside stays. The new labels are stored as they are, in the same transaction.
 
         Raises:
-            ValueError: a new label is of another source or of another room.
+            ValueError: a new label is of another source or of another room, reaches out of
+                the span, or two of a room overlap: pairing relies on hindsight that says one thing.
         """
         rooms = set(room_ids)
         if any(label.source is not LabelSource.HINDSIGHT or label.room_id not in rooms for label in labels):
             raise ValueError("only hindsight labels of the rooms named can be replaced")
+        ended_us = dict.fromkeys(rooms, start_us)
+        for label in sorted(labels, key=lambda label: label.start_us):
+            assert label.room_id is not None
+            if label.start_us < ended_us[label.room_id] or label.end_us > end_us:
+                raise ValueError("hindsight labels overlap or reach out of their span")
+            ended_us[label.room_id] = label.end_us
         with self._database.transaction():
             for room_id in sorted(rooms):
                 self._cut_hindsight(room_id, start_us, end_us)

@@ -13,7 +13,7 @@ from .schema_episodes import EPISODES
 from .schema_forecast import FORECASTS
 from .schema_report import REPORT
 from .schema_routines import ROUTINES
-from .views import VIEWS_1
+from .views import VIEWS_1, VIEWS_7
 
 # Versions the views by semantic versioning: a change of a column name, of the order
 # or of a type raises the first number, a column added at the end the second.
@@ -253,5 +253,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=4, statements=REPORT),
     Migration(version=5, statements=FORECASTS),
     Migration(version=6, statements=EPISODES),
+    Migration(version=7, statements=VIEWS_7),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -1,4 +1,4 @@
-"""The contract views of schema version 1, which outside readers may rely on."""
+"""The contract views, which outside readers may rely on."""
 
 from __future__ import annotations
 
@@ -6,40 +6,43 @@ from __future__ import annotations
 # anything after the label's end. One label a row: the strongest source, then what was
 # known last. A label of the whole home says something about a room only when the home
 # was empty. `pairing.pair` is the same rule in Python.
-# What partitions the rows may be filtered before they are numbered, so a room and a
-# span of time read fast. The plus keeps such a span from taking the place of the
-# label's bounds in the search for rows, which would read the whole span a label.
-_TRAINING_DATASET = """
+# Each row finds its label by itself, so the first rows come at once and any condition
+# narrows the search. What was said is looked up by its end: what lasts a day at most
+# ends within a day of the window, and what lasts longer is rare. Hindsight is weaker
+# than all of it and never overlaps (`Labels.replace_hindsight`): the one that begins
+# last before the window is the only one that may hold it.
+_IS_LONG = "end_us - start_us > 86400000000"
+_SAID = f"""
+SELECT id, source, known_at_us FROM labels INDEXED BY labels_said
+WHERE source <> 'hindsight' AND kind = 'occupancy' AND superseded_at_us IS NULL
+  AND start_us <= f.window_start_us AND end_us >= f.window_end_us AND ({_IS_LONG}) = """
+_TRAINING_DATASET = f"""
 CREATE VIEW vw_clr_training_dataset AS
-SELECT room_id, window_start, window_end, feature_set_version, computed_at, activity, vector,
-       target, weight, source, label_id
-FROM (
-    SELECT r.room_id AS room_id,
-           f.window_start_us AS window_start,
-           +f.window_end_us AS window_end,
-           f.feature_set_version AS feature_set_version,
-           f.computed_at_us AS computed_at,
-           f.activity AS activity,
-           f.vector AS vector,
-           l.target AS target,
-           l.weight AS weight,
-           l.source AS source,
-           l.id AS label_id,
-           row_number() OVER (
-               PARTITION BY r.room_id, +f.window_end_us, f.feature_set_version
-               ORDER BY CASE l.source WHEN 'correction' THEN 0 WHEN 'reference' THEN 1 WHEN 'helper' THEN 2
-                                      WHEN 'away' THEN 3 WHEN 'hindsight' THEN 4 ELSE 5 END,
-                        l.known_at_us DESC, l.id DESC
-           ) AS place
-    FROM rooms r
-    CROSS JOIN labels l ON l.room = r.id OR (l.room IS NULL AND l.target = 0)
-    CROSS JOIN features f ON f.room = r.id
-        AND f.window_end_us > l.start_us
-        AND f.window_end_us <= l.end_us
-        AND f.window_start_us >= l.start_us
-    WHERE l.kind = 'occupancy' AND l.superseded_at_us IS NULL
+SELECT r.room_id AS room_id, f.window_start_us AS window_start, f.window_end_us AS window_end,
+       f.feature_set_version AS feature_set_version, f.computed_at_us AS computed_at,
+       f.activity AS activity, f.vector AS vector,
+       l.target AS target, l.weight AS weight, l.source AS source, l.id AS label_id
+FROM rooms r CROSS JOIN features f ON f.room = r.id
+CROSS JOIN labels l ON l.end_us >= f.window_end_us AND l.id = coalesce(
+    (
+        SELECT said.id FROM (
+            {_SAID} 0 AND room = r.id AND end_us <= f.window_start_us + 86400000000
+            UNION ALL {_SAID} 1 AND room = r.id
+            UNION ALL {_SAID} 0 AND room IS NULL AND target = 0 AND end_us <= f.window_start_us + 86400000000
+            UNION ALL {_SAID} 1 AND room IS NULL AND target = 0
+        ) said
+        ORDER BY CASE said.source WHEN 'correction' THEN 0 WHEN 'reference' THEN 1 WHEN 'helper' THEN 2
+                                  WHEN 'away' THEN 3 ELSE 4 END,
+                 said.known_at_us DESC, said.id DESC
+        LIMIT 1
+    ),
+    (
+        SELECT id FROM labels
+        WHERE room = r.id AND start_us <= f.window_start_us
+          AND source = 'hindsight' AND kind = 'occupancy' AND superseded_at_us IS NULL
+        ORDER BY start_us DESC LIMIT 1
+    )
 )
-WHERE place = 1
 """
 
 _LATEST_ARTIFACT = """
@@ -77,9 +80,15 @@ WHERE f.window_end_us = (SELECT max(n.window_end_us) FROM features n WHERE n.roo
 """
 
 VIEWS_1: tuple[str, ...] = (
-    _TRAINING_DATASET,
     _LATEST_ARTIFACT,
     _FEATURE_STREAM,
     _LATEST_STATE,
     _FEATURE_SNAPSHOT,
+)
+
+# The view of pairs as version 1 had it sorted all pairs before it gave the first.
+VIEWS_7: tuple[str, ...] = (
+    f"CREATE INDEX labels_said ON labels (room, {_IS_LONG}, end_us) WHERE source <> 'hindsight'",
+    "DROP VIEW IF EXISTS vw_clr_training_dataset",
+    _TRAINING_DATASET,
 )
