@@ -292,16 +292,20 @@ async def test_the_options_name_what_tells_of_the_day(hass: HomeAssistant, entry
     flows = hass.config_entries.options
     result = await flows.async_init(entry.entry_id)
     filled = suggested(result)
+    fields = next(field for marker, field in result["data_schema"].schema.items() if marker == "context")
+    kinds = {str(marker): selector for marker, selector in fields.schema.schema.items()}
+    assert {"sun", "weather"} <= set(kinds["weather"].config["filter"][0]["domain"])
     taken = {**filled, "context": {"weather": ["sensor.kitchen_temperature"]}}
     result = await flows.async_configure(result["flow_id"], taken)
     assert result["errors"] == {"base": "entity_in_room"}
-    wanted = {"next_alarm": ["sensor.phone_next_alarm"], "weather": ["weather.home"]}
+    hass.states.async_set("sun.sun", "below_horizon")
+    wanted = {"next_alarm": ["sensor.phone_next_alarm"], "weather": ["weather.home", "sun.sun"]}
     result = await flows.async_configure(result["flow_id"], {**filled, "context": wanted})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     assert entry.options["context"] == wanted
     context = {s.entity_id for s in home_from_entry(hass, entry).sensors if s.role is Role.CONTEXT}
-    assert context == {"sensor.phone_next_alarm", "weather.home"}
+    assert context == {"sensor.phone_next_alarm", "weather.home", "sun.sun"}
     result = await flows.async_init(entry.entry_id)
     assert suggested(result)["context"] == wanted
     await flows.async_configure(result["flow_id"], filled)

@@ -104,7 +104,7 @@ _DOMAINS: Mapping[Role, Sequence[str]] = {
 CONTEXT_FIELDS: Mapping[str, Sequence[str]] = {
     "next_alarm": ("sensor", "input_datetime"),
     "calendar": ("calendar",),
-    "weather": ("weather", "sensor"),
+    "weather": ("weather", "sun", "sensor"),
     "travel": ("sensor",),
 }
 
