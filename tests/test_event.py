@@ -43,7 +43,9 @@ async def test_each_change_happens_once(hass: HomeAssistant) -> None:
     show(entry, kitchen)
     assert state(hass, EVENT) == told
     for process, kind in ((HOME, "home"), (SLEEP, "sleep")):
-        show(entry, kitchen, RoutineChange(process, "2026-11-01", 1_000, FoundBy.FORECASTS))
+        why = ("when people sleep",)
+        show(entry, kitchen, RoutineChange(process, "2026-11-01", 1_000, FoundBy.FORECASTS, why=why))
+        assert state(hass, EVENT).attributes["why"] == ["when people sleep"]
         assert state(hass, EVENT).attributes["kind"] == kind
         assert state(hass, EVENT).attributes["room"] is None
         assert state(hass, EVENT).attributes["found_by"] == "forecasts"

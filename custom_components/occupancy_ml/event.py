@@ -58,6 +58,7 @@ class RoutineChanged(HomeEntity, EventEntity):
             "date": change.since,
             "found_by": change.found_by.value,
             "probability": percent(change.probability),
+            "why": list(change.why),
         }
 
 

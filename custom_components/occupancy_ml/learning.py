@@ -51,6 +51,7 @@ _STEPS = {
     "changepoints": "Looking for changes.",
     "scores": "Scoring what was predicted.",
     "routine_changes": "Looking for changes of routine.",
+    "forecasts": "Learning when rooms and the home change.",
     "routines": "Looking for routines.",
     "switches": "Learning when to switch.",
     "suggestions": "Testing suggestions on the past.",

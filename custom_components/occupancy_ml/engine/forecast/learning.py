@@ -31,6 +31,7 @@ from .processes import Bools, Ints, Process
 from .rows import Rows, clock_of, rows_of
 from .telling import told_of
 from .validator import Told, packed, sums_of
+from .words import words_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -276,7 +277,7 @@ class Learner:
         since = learned.drift.learn(day, excess, rows.features)
         if since is None:
             return
-        why = tuple(learned.drift.explain(self._layout.feature_names))
+        why = words_of(learned.drift.explain(self._layout.feature_names))
         noticed_us = self._clock.day_bounds(day)[1]
         self.drifts.append(RoutineChange(process, since.isoformat(), noticed_us, FoundBy.FORECASTS, why=why))
         self.queue.add(process, Cause.ALARM)
