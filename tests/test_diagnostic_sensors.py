@@ -18,19 +18,30 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.engine.events import from_us
-from custom_components.occupancy_ml.engine.store import DailyScore, JobStatus
+from custom_components.occupancy_ml.engine.forecast.validator import packed
+from custom_components.occupancy_ml.engine.snapshot import HOME as WHOLE
+from custom_components.occupancy_ml.engine.store import DailyScore, JobStatus, RunStatus
+from custom_components.occupancy_ml.engine.store.forecasts import ForecastScore
 from custom_components.occupancy_ml.log_lines import log_line
 from custom_components.occupancy_ml.metrics import KEPT, Durations
 from custom_components.occupancy_ml.monitor import async_readiness
 from tests.a_home import ROOMS, coordinator_of, make_entry, pass_time, set_up, settle, stored_events
 from tests.house import build_house
 
+FORECASTS = (
+    *("forecast_skill", "forecast_coverage", "forecast_error", "forecast_bias", "forecast_within_15"),
+    *("forecast_within_20", "forecast_crps", "forecast_brier", "forecast_retrains"),
+)
 LATENCIES = ("prediction_latency", "prediction_latency_median", "feature_latency", "feature_latency_median")
 HOME = (
     *("events_stored", "features_stored", "labels_stored", "labelled_days", "database_size"),
     *("last_event_stored", "last_features", "degraded_parts", *LATENCIES),
+    *FORECASTS,
 )
-ROOM = ("log_loss", "skill", "retrains", "labels_stored", "labelled_days", "last_features", "model_since")
+ROOM = (
+    *("log_loss", "skill", "retrains", "labels_stored", "labelled_days", "last_features", "model_since"),
+    *FORECASTS,
+)
 
 
 async def with_all(hass: HomeAssistant) -> MockConfigEntry:
@@ -188,3 +199,57 @@ def test_only_the_last_durations_are_kept() -> None:
         kept.add(float(number))
     assert kept.summary()["calls"] == KEPT
     assert kept.quantile(0.0) == KEPT
+
+
+async def test_how_forecasts_did_is_told_of_the_home_and_of_rooms(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    entry = await with_all(hass)
+    assert value(hass, "room_kitchen_forecast_error") == "unknown"
+    engine = coordinator_of(entry).engine
+    yesterday = (dt_util.now() - timedelta(days=1)).date().isoformat()
+    scored: dict[str, float | list[float]] = {
+        "n": 10.0,
+        "crps": 300.0,
+        "baselines": [400.0, 500.0, 600.0, 700.0],
+        "covered": 8.0,
+        "came": 10.0,
+        "error": 200.0,
+        "signed": -50.0,
+        "within": [5.0, 8.0],
+        "ahead": [10.0] * 6,
+        "brier": [0.5, 0.75, 1.0, 1.5, 2.0, 2.5],
+        "brier_baselines": [3.0] * 6,
+    }
+    sums = {"events": 4, "published": packed(scored)}
+
+    def store() -> None:
+        forecasts = engine.store.forecasts
+        forecasts.write_scores(
+            [ForecastScore(process, yesterday, True, 10, 10, sums) for process in ("kitchen", WHOLE)]
+        )
+        for process, cause in (("kitchen", "alarm"), ("kitchen", "schedule"), (WHOLE, "schedule")):
+            run = forecasts.start_run(process, cause, 1)
+            forecasts.finish_run(run, RunStatus.COMPLETED, 2, rows=90)
+
+    await coordinator_of(entry).run(store)
+    before = entry.runtime_data.monitor.data["rooms"]["kitchen"]["forecast_retrains"]
+    await pass_time(hass, freezer, timedelta(minutes=6))
+    expected = {
+        "skill": "25.0",
+        "coverage": "80.0",
+        "error": "20.0",
+        "bias": "-5.0",
+        "crps": "30.0",
+        "within_15": "50.0",
+        "within_20": "80.0",
+        "brier": "0.1",
+    }
+    for part in ("home", "room_kitchen"):
+        assert {key: value(hass, f"{part}_forecast_{key}") for key in expected} == expected
+        assert shown(hass, f"{part}_forecast_brier").attributes["240_minutes"] == 0.25
+    assert value(hass, "room_hall_forecast_skill") == "unknown"
+    assert before == {}
+    causes = shown(hass, "room_kitchen_forecast_retrains")
+    assert (causes.state, causes.attributes["alarm"], causes.attributes["schedule"]) == ("2", 1, 1)
+    assert value(hass, "home_forecast_retrains") == "1"

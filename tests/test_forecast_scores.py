@@ -57,14 +57,17 @@ def test_a_measured_score_is_told_as_json() -> None:
         bias=-2.5,
         within={15: 0.5, 20: 0.6},
         brier={30: (0.1, 0.12)},
-        confidence=((12, 0.35, 0.4),),
+        confidence=((12, 0.35, 0.4), (0, 0.0, 0.0)),
+        sure=0.1,
+        sure_true=None,
         weights={"kernel": 0.7},
     )
     told = score_as_json(report)
     assert json.loads(json.dumps(told)) == told
     assert told["within"] == {"15": 0.5, "20": 0.6}
     assert told["brier"] == {"30": [0.1, 0.12]}
-    assert told["confidence"] == [[12, 0.35, 0.4]]
+    assert told["confidence"] == [{"n": 12, "said": 0.35, "came": 0.4}, None]
+    assert (told["sure"], told["sure_true"]) == (0.1, None)
     assert not {"process", "to_occupied"} & set(told)
 
 
@@ -79,6 +82,8 @@ async def test_the_report_card_and_monitoring_tell_them(hass: HomeAssistant, ent
     assert set(one) == {"days", "rooms"}
     readiness = await async_readiness(coordinator_of(entry))
     assert readiness["rooms"]["kitchen"]["forecasts"] == card["rooms"]["kitchen"]["forecasts"]
+    assert readiness["forecasts"] == card["home"]["forecasts"]
+    assert readiness["sleep"]["forecasts"] == card["sleep"]["forecasts"]
 
 
 scores = st.fixed_dictionaries(
@@ -103,3 +108,6 @@ def test_both_directions_count_by_their_changes(one: dict[str, Any], other: dict
 def test_a_process_without_scores_has_no_mean() -> None:
     assert over_both_directions(None, "skill") is None
     assert over_both_directions({}, "skill") is None
+    young = {"to_occupied": {"events": 3, "within": {}, "brier": {"30": [0.1, 0.2]}}}
+    assert over_both_directions(young, "within", "15") is None
+    assert over_both_directions(young, "brier", "30", 0) == pytest.approx(0.1)

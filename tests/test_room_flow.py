@@ -292,7 +292,9 @@ async def test_the_options_name_what_tells_of_the_day(hass: HomeAssistant, entry
     flows = hass.config_entries.options
     result = await flows.async_init(entry.entry_id)
     filled = suggested(result)
-    fields = next(field for marker, field in result["data_schema"].schema.items() if marker == "context")
+    page = result["data_schema"]
+    assert page is not None
+    fields = next(field for marker, field in page.schema.items() if marker == "context")
     kinds = {str(marker): selector for marker, selector in fields.schema.schema.items()}
     assert {"sun", "weather"} <= set(kinds["weather"].config["filter"][0]["domain"])
     taken = {**filled, "context": {"weather": ["sensor.kitchen_temperature"]}}

@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.occupancy_ml.const import DOMAIN
+from custom_components.occupancy_ml.coordinator import now_us
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.pipeline import Engine
@@ -146,6 +147,12 @@ async def test_runs_and_readiness(
     assert runs["training"][0]["status"] == "gate_not_met"
     assert {job["job_type"] for job in runs["jobs"]} >= {"labels", "training", "maintenance"}
     assert len((await told(hass_ws_client, "runs", limit=1))["jobs"]) == 1
+    engine = coordinator_of(entry).engine
+    for process, cause in (("hall", "alarm"), ("@home", "schedule")):
+        await coordinator_of(entry).run(engine.store.forecasts.start_run, process, cause, now_us())
+    fits = (await told(hass_ws_client, "runs"))["forecasts"]
+    assert [(fit["room"], fit["cause"]) for fit in fits] == [("@home", "schedule"), ("hall", "alarm")]
+    assert [fit["room"] for fit in (await told(hass_ws_client, "runs", room="hall"))["forecasts"]] == ["hall"]
 
     ready = await told(hass_ws_client, "readiness")
     coordinator = coordinator_of(entry)

@@ -20,6 +20,7 @@ from .coordinator import Coordinator
 from .engine.events import from_us
 from .entity import HomeEntity, OccupancyEntity, RoomEntity
 from .forecast_scores import over_both_directions
+from .forecast_sensors import HORIZONS, SHOWN_HORIZONS
 from .monitor import Json, Monitor
 
 
@@ -75,14 +76,62 @@ _LABELLED_DAYS = ReadinessDescription(
 )
 
 
-def _retrains(room: Json) -> dict[str, int]:
-    """How often the room was trained, by cause."""
-    return {cause: sum(ended.values()) for cause, ended in sorted(room["retrains"].items())}
+def _retrained(key: str) -> ReadinessDescription:
+    """How often something was trained, by cause in the attributes."""
+
+    def by_cause(told: Json) -> dict[str, int]:
+        return {cause: sum(ended.values()) for cause, ended in sorted(told[key].items())}
+
+    return ReadinessDescription(
+        key=key, value_fn=lambda told: sum(by_cause(told).values()), attributes_fn=by_cause
+    )
 
 
-def _forecasts(room: Json, key: str) -> float | None:
-    share = over_both_directions(room.get("forecasts"), key)
-    return None if share is None else round(100 * share, 1)
+def _forecast(told: Json, *path: str | int, scale: float = 1.0, digits: int = 1) -> float | None:
+    """A score of the forecasts of the home or a room, over both directions."""
+    value = over_both_directions(told.get("forecasts"), *path)
+    return None if value is None else round(scale * value, digits)
+
+
+def _forecast_percent(key: str, *path: str | int) -> ReadinessDescription:
+    return ReadinessDescription(
+        key=key,
+        native_unit_of_measurement=PERCENTAGE,
+        suggested_display_precision=0,
+        value_fn=lambda told: _forecast(told, *path, scale=100.0),
+    )
+
+
+def _forecast_minutes(key: str, *path: str | int) -> ReadinessDescription:
+    return ReadinessDescription(
+        key=key,
+        native_unit_of_measurement=UnitOfTime.MINUTES,
+        suggested_display_precision=0,
+        value_fn=lambda told: _forecast(told, *path),
+    )
+
+
+def _brier(told: Json, minutes: int) -> float | None:
+    return _forecast(told, "brier", str(minutes), 0, digits=4)
+
+
+# How the forecasts of the last 14 days did, of the home as of a room.
+_FORECASTS = (
+    _forecast_percent("forecast_skill", "skill"),
+    _forecast_percent("forecast_coverage", "coverage_80"),
+    _forecast_minutes("forecast_error", "mean_error"),
+    _forecast_minutes("forecast_bias", "bias"),
+    _forecast_percent("forecast_within_15", "within", "15"),
+    _forecast_percent("forecast_within_20", "within", "20"),
+    _forecast_minutes("forecast_crps", "crps"),
+    ReadinessDescription(
+        key="forecast_brier",
+        suggested_display_precision=3,
+        value_fn=lambda told: _brier(told, SHOWN_HORIZONS[0]),
+        attributes_fn=lambda told: {f"{minutes}_minutes": _brier(told, minutes) for minutes in HORIZONS},
+    ),
+    _retrained("forecast_retrains"),
+)
 
 
 HOME_READINESS = (
@@ -108,6 +157,7 @@ HOME_READINESS = (
     _latency("prediction_latency_median", "prediction", "p50_ms"),
     _latency("feature_latency", "feature", "p99_ms"),
     _latency("feature_latency_median", "feature", "p50_ms"),
+    *_FORECASTS,
 )
 ROOM_READINESS = (
     _LABELS,
@@ -125,23 +175,8 @@ ROOM_READINESS = (
         suggested_display_precision=0,
         value_fn=lambda room: _accuracy(room, "skill", 100.0),
     ),
-    ReadinessDescription(
-        key="retrains",
-        value_fn=lambda room: sum(_retrains(room).values()),
-        attributes_fn=_retrains,
-    ),
-    ReadinessDescription(
-        key="forecast_skill",
-        native_unit_of_measurement=PERCENTAGE,
-        suggested_display_precision=0,
-        value_fn=lambda room: _forecasts(room, "skill"),
-    ),
-    ReadinessDescription(
-        key="forecast_coverage",
-        native_unit_of_measurement=PERCENTAGE,
-        suggested_display_precision=0,
-        value_fn=lambda room: _forecasts(room, "coverage_80"),
-    ),
+    _retrained("retrains"),
+    *_FORECASTS,
 )
 
 

@@ -38,13 +38,30 @@ def score_as_json(report: ForecastReport) -> Json:
         del told[known]
     told["within"] = {str(minutes): share for minutes, share in report.within.items()}
     told["brier"] = {str(minutes): list(scores) for minutes, scores in report.brier.items()}
-    told["confidence"] = [list(each) for each in report.confidence]
+    told["confidence"] = [
+        {"n": said, "said": sure, "came": came} if said else None for said, sure, came in report.confidence
+    ]
     return told
 
 
-def over_both_directions(scores: Mapping[str, Json] | None, name: str) -> float | None:
-    """The mean of a score over the directions of a process, weighted by their changes; None without any."""
-    parts = [] if scores is None else [(each[name], each["events"]) for each in scores.values()]
+def over_both_directions(scores: Mapping[str, Json] | None, *path: str | int) -> float | None:
+    """The mean of a score over the directions of a process, weighted by their changes; None without any.
+
+    Args:
+        scores: by direction, as `score_as_json` tells them.
+        path: where the score stands in them.
+    """
+    parts = [] if scores is None else [(_at(each, path), each["events"]) for each in scores.values()]
     known = [(value, events) for value, events in parts if value is not None and events]
     total = sum(events for _, events in known)
     return sum(value * events for value, events in known) / total if total else None
+
+
+def _at(score: Json, path: Sequence[str | int]) -> Any:
+    """What stands there, None where nothing was measured."""
+    value: Any = score
+    for step in path:
+        if value is None or (isinstance(value, Mapping) and step not in value):
+            return None
+        value = value[step]
+    return value

@@ -15,6 +15,7 @@ from .coordinator import Coordinator, now_us
 from .engine.events import MINUTE_US
 from .engine.localtime import LocalClock
 from .engine.monitoring import progress
+from .engine.snapshot import HOME, SLEEP
 from .engine.store import Store, StoreError
 from .forecast_scores import async_forecast_scores
 from .history import unrecorded
@@ -43,9 +44,10 @@ async def async_readiness(coordinator: Coordinator) -> Json:
     """
     store = coordinator.engine.store
     told = await coordinator.hass.async_add_executor_job(_read, store, coordinator, now_us())
+    parts = {HOME: told, SLEEP: told["sleep"], **told["rooms"]}
     for process, scores in (await async_forecast_scores(coordinator, FORECAST_DAYS)).items():
-        if process in told["rooms"]:
-            told["rooms"][process]["forecasts"] = scores
+        if process in parts:
+            parts[process]["forecasts"] = scores
     counts = coordinator.counts
     failing = coordinator.failing_since
     told["ingest"] = {

@@ -10,6 +10,7 @@ import sqlite3
 
 from .events import DAY_US
 from .localtime import LocalClock
+from .snapshot import HOME, SLEEP
 from .store.store import SIZE_BUDGET, BudgetNote, budget_note
 
 type Json = dict[str, object]
@@ -56,6 +57,10 @@ _RETRAINS = """
 SELECT r.room_id, t.cause, t.status, count(*), max(t.id)
 FROM clr_training_runs t JOIN rooms r ON r.id = t.room GROUP BY t.room, t.cause, t.status
 """
+_FORECAST_RETRAINS = """
+SELECT r.room_id, f.cause, f.status, count(*)
+FROM forecast_runs f JOIN rooms r ON r.id = f.room GROUP BY f.room, f.cause, f.status
+"""
 _RUNS = """
 SELECT r.room_id, t.status, t.cause, t.started_us, t.rows, t.days, t.reason
 FROM clr_training_runs t JOIN rooms r ON r.id = t.room WHERE t.id IN (SELECT value FROM json_each(?))
@@ -70,6 +75,12 @@ SELECT t.id, r.room_id AS room, t.status, t.cause, t.started_us, t.ended_us, t.r
 FROM clr_training_runs t JOIN rooms r ON r.id = t.room
 WHERE :room_id IS NULL OR r.room_id = :room_id
 ORDER BY t.started_us DESC, t.id DESC LIMIT :limit
+"""
+_FORECAST_RUNS = """
+SELECT f.id, r.room_id AS room, f.status, f.cause, f.started_us, f.ended_us, f.rows, f.metrics, f.reason
+FROM forecast_runs f JOIN rooms r ON r.id = f.room
+WHERE :room_id IS NULL OR r.room_id = :room_id
+ORDER BY f.started_us DESC, f.id DESC LIMIT :limit
 """
 _CHANGEPOINT_RUNS = """
 SELECT id, stream, status, cause, started_us, ended_us, rows, days, feature_set_version, metrics, reason
@@ -110,6 +121,9 @@ def progress(connection: sqlite3.Connection, clock: LocalClock, room_ids: Sequen
         days.setdefault(room_id, set()).add(day)
     labels = _labels(connection)
     budget = budget_note(metadata.get(SIZE_BUDGET))
+    fits: dict[str, dict[str, dict[str, int]]] = {}
+    for process, cause, status, count in connection.execute(_FORECAST_RETRAINS):
+        fits.setdefault(process, {}).setdefault(cause, {})[status] = count
     return {
         "now_us": now_us,
         "events": counts["raw_events"],
@@ -121,7 +135,12 @@ def progress(connection: sqlite3.Connection, clock: LocalClock, room_ids: Sequen
         **{name: _whole(metadata.get(key)) for name, key in _TIMES.items()},
         "size_budget": None if budget is None else {"mb": budget.size_mb, "reached_us": budget.reached_us},
         "stages": {**_stages(connection), "size_budget": _within_budget(budget)},
-        "rooms": _rooms(connection, clock, room_ids, now_us, labels, days),
+        "forecast_retrains": fits.get(HOME, {}),
+        "sleep": {"forecast_retrains": fits.get(SLEEP, {})},
+        "rooms": {
+            room_id: told | {"forecast_retrains": fits.get(room_id, {})}
+            for room_id, told in _rooms(connection, clock, room_ids, now_us, labels, days).items()
+        },
     }
 
 
@@ -177,7 +196,7 @@ def _rooms(
     now_us: int,
     labels: Mapping[str | None, Counter[str]],
     days: Mapping[str | None, set[int]],
-) -> Json:
+) -> dict[str, Json]:
     since = (clock.at(now_us).date() - timedelta(days=QUALITY_DAYS)).isoformat()
     scores: dict[str, dict[str, tuple[int, float, float]]] = {}
     for room_id, model, n, brier, log_loss in connection.execute(_SCORES, (since,)):
@@ -213,7 +232,7 @@ def _rooms(
             (json.dumps(list(room_ids)),),
         ).fetchall()
     )
-    told: Json = {}
+    told: dict[str, Json] = {}
     for room_id in room_ids:
         # A label of the whole home tells of each room.
         told[room_id] = {
@@ -248,17 +267,24 @@ def recent_runs(connection: sqlite3.Connection, limit: int, room_id: str | None 
     Args:
         connection: read-only.
         limit: how many of each at most.
-        room_id: training runs of this room only, None for all.
+        room_id: training runs and forecasts of this room only, None for all.
 
     Returns:
-        `training`: attempts to train a room; `changepoints`: posteriors recorded; `jobs`: steps of the night.
+        `training`: attempts to train a room; `forecasts`: fits of forecasts, of `@home` and `@sleep` too;
+        `changepoints`: posteriors recorded; `jobs`: steps of the night.
 
     Raises:
         sqlite3.Error: the file cannot be read.
     """
     parameters = {"limit": limit, "room_id": room_id}
     told: Json = {}
-    for name, query in (("training", _TRAINING_RUNS), ("changepoints", _CHANGEPOINT_RUNS), ("jobs", _JOBS)):
+    queries = {
+        "training": _TRAINING_RUNS,
+        "forecasts": _FORECAST_RUNS,
+        "changepoints": _CHANGEPOINT_RUNS,
+        "jobs": _JOBS,
+    }
+    for name, query in queries.items():
         cursor = connection.execute(query, parameters)
         columns = [column[0] for column in cursor.description]
         rows = [dict(zip(columns, row, strict=True)) for row in cursor]

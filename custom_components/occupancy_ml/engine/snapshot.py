@@ -267,6 +267,8 @@ class ForecastReport:
         within: share of changes within so many minutes of the stated time (15, 20).
         brier: by minutes ahead, mean Brier score of `occupied_in`, and that of the best baseline.
         confidence: ten bins of `confidence`: (how often said, its mean, share that came true).
+        sure: share of the forecasts that gave the twenty minutes around their time at least 80 %.
+        sure_true: share of those whose change came within them, None where it was never said.
         weights: of the members of the ensemble.
     """
 
@@ -286,6 +288,8 @@ class ForecastReport:
     within: Mapping[int, float]
     brier: Mapping[int, tuple[float, float]]
     confidence: tuple[tuple[int, float, float], ...]
+    sure: float
+    sure_true: float | None
     weights: Mapping[str, float]
 
 

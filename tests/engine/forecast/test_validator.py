@@ -10,7 +10,8 @@ import pytest
 
 from custom_components.occupancy_ml.engine.forecast.bins import CAP, HORIZONS, LEVELS
 from custom_components.occupancy_ml.engine.forecast.gate import BASELINES
-from custom_components.occupancy_ml.engine.forecast.validator import Told, added, packed, sums_of
+from custom_components.occupancy_ml.engine.forecast.validator import Told, added, packed, report_of, sums_of
+from custom_components.occupancy_ml.engine.store.forecasts import ForecastScore
 
 
 def a_day(seed: int) -> dict[str, Any]:
@@ -55,3 +56,23 @@ def test_days_stored_by_name_and_days_that_are_damaged() -> None:
     total = added([known, packed(late), garbled[:40] + garbled[44:], "no base64", ""])
     assert total["crps"] == pytest.approx(early["crps"] + late["crps"], rel=1e-6)
     assert total["sure"] == late["sure"]
+
+
+def test_the_report_says_how_often_a_sure_forecast_was_right() -> None:
+    """Of ten forecasts four give the twenty minutes around their time 80 % or more; of these three come within."""
+    wait = np.array([100, 110, 81, 140, 100, 100, 100, 300, 300, 300], dtype=np.float64)
+    confidence = np.where(np.arange(10) < 4, 0.85, 0.5)
+    told = Told(
+        np.repeat([[80.0, 90.0, 100.0, 110.0, 120.0]], 10, axis=0),
+        np.full(10, 0.05),
+        np.stack([confidence - 0.1, confidence], axis=1),
+        np.full((10, len(HORIZONS)), 0.5),
+    )
+    ahead = np.ones((10, len(HORIZONS)))
+    sums = sums_of(told, wait, ahead, np.ones((len(BASELINES), 10)), np.ones((len(BASELINES), *ahead.shape)))
+    score = ForecastScore("kitchen", "2026-03-02", True, 10, 10, {"events": 2, "published": packed(sums)})
+    report = report_of("kitchen", True, [score], None, {})
+    assert report.sure == pytest.approx(0.4)
+    assert report.sure_true == pytest.approx(0.75)
+    never = report_of("kitchen", False, [], "nothing", {})
+    assert (never.sure, never.sure_true) == (0.0, None)

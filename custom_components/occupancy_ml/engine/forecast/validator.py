@@ -169,7 +169,7 @@ def report_of(
         nothing: tuple[tuple[int, float, float], ...] = ()
         return ForecastReport(
             process, to_occupied, moments, events, 0.0, reason, None, {}, None, None, None, None, None,
-            {}, {}, nothing, dict(weights),
+            {}, {}, nothing, 0.0, None, dict(weights),
         )  # fmt: skip
     baselines = dict(zip(BASELINES, (np.array(total["baselines"]) / n).tolist(), strict=True))
     crps = total["crps"] / n
@@ -202,5 +202,7 @@ def report_of(
         within={m: hit / came for m, hit in zip(NEAR, total["within"], strict=True)} if came else {},
         brier=brier,
         confidence=bins,
+        sure=total["sure"] / n,
+        sure_true=total["sure_true"] / total["sure"] if total["sure"] else None,
         weights=dict(weights),
     )
