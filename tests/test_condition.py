@@ -12,7 +12,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 import voluptuous as vol
 
-from custom_components.occupancy_ml.engine.snapshot import HOME
+from custom_components.occupancy_ml.engine.events import DAY_US
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, FoundBy, RoutineChange
 from tests.a_home import BATHROOM, KITCHEN, coordinator_of, set_up, settle
 from tests.foretold import forecast, show
 from tests.house import build_house
@@ -99,6 +100,22 @@ async def test_probabilities_now_and_ahead(hass: HomeAssistant, entry: MockConfi
     assert not await holds(hass, "probability", {"entity_id": ANYONE}, below=100, ahead=60)
 
 
+async def test_a_routine_that_changed_lately(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    now_us = show(entry)
+    show(entry, changes=(RoutineChange("kitchen", "2026-02-20", now_us - 10 * DAY_US, FoundBy.DAYS, 0.9),))
+    kitchen, anyone = {"entity_id": ROOM}, {"entity_id": ANYONE}
+    for days, changed in ((9, False), (11, True)):
+        within = {"days": days}
+        assert await holds(hass, "routine_changed_lately", kitchen, within=within) is changed
+        assert await holds(hass, "routine_changed_lately", BOTH, within=within) is changed
+        assert not await holds(hass, "routine_changed_lately", BOTH, within=within, behavior="all")
+        assert not await holds(hass, "routine_changed_lately", anyone, within=within)
+    # That of sleep is one of the home.
+    show(entry, changes=(RoutineChange(SLEEP, "2026-02-20", now_us - DAY_US, FoundBy.FORECASTS),))
+    assert await holds(hass, "routine_changed_lately", anyone, within={"days": 2})
+    assert not await holds(hass, "routine_changed_lately", kitchen, within={"days": 2})
+
+
 async def test_an_automation_runs_only_where_it_holds(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     calls = async_mock_service(hass, "test", "automation")
     config = {
@@ -142,6 +159,7 @@ async def test_who_follows_a_condition_is_told_of_each_snapshot(
         ("stays_vacant", {"target": {"entity_id": ROOM}, "options": {**SPAN, "behavior": "some"}}),
         ("probability", {"target": {"entity_id": ROOM}, "options": {}}),
         ("probability", {"target": {"entity_id": ROOM}, "options": {"above": 101}}),
+        ("routine_changed_lately", {"target": {"entity_id": ROOM}, "options": {}}),
     ],
 )
 async def test_what_makes_no_sense_is_refused(hass: HomeAssistant, name: str, config: dict[str, Any]) -> None:

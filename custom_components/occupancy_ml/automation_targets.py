@@ -16,7 +16,7 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import Coordinator
-from .engine.snapshot import HOME, Snapshot
+from .engine.snapshot import HOME, SLEEP, RoutineChange, Snapshot
 from .forecast_sensors import HORIZONS
 from .forecasts import chance_of_change, told_in
 
@@ -195,6 +195,13 @@ def chance_of_staying(snapshot: Snapshot, process: str, wanted: bool, within: ti
     """P(a process stays in a state for a span), 0 where it is not in it; see `chance_of_becoming`."""
     change = chance_of_becoming(snapshot, process, not wanted, within, already=1.0)
     return None if change is None else 1 - change
+
+
+def changes_of(snapshot: Snapshot, process: str) -> list[RoutineChange]:
+    """The changes of routine that were announced of a room, or of the home, by when they were noticed."""
+    # Sleep has no entity of its own to be meant by.
+    meant = (HOME, SLEEP) if process == HOME else (process,)
+    return [change for change in snapshot.routine_changes if change.process in meant]
 
 
 def probability_of(snapshot: Snapshot, process: str, ahead: int) -> float | None:

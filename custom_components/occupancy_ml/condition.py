@@ -1,4 +1,4 @@
-"""Conditions: a change is expected, a state is expected to stay, a probability is within a range."""
+"""Conditions: a change is expected, a state is expected to stay, a probability is within a range, a routine changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Unpack
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import voluptuous as vol
@@ -23,6 +24,7 @@ from .automation_targets import (
     async_present,
     chance_of_becoming,
     chance_of_staying,
+    changes_of,
     has_a_limit,
     limits,
     probability_of,
@@ -37,12 +39,11 @@ _BEHAVIOR = {vol.Required(CONF_BEHAVIOR, default=ANY): vol.In((ANY, ALL))}
 
 
 class _SnapshotCondition(Validated, Condition):
-    """Holds where a chance, in [0, 1], lies in a range; what is not known does not hold."""
+    """Asks the last snapshot about each process that is meant."""
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
         super().__init__(hass, config)
         self._options: Mapping[str, Any] = config.options or {}
-        self._above, self._below = limits(self._options)
         self._targets = TargetProcesses(hass, config.target or {})
         self._stop: CALLBACK_TYPE | None = None
 
@@ -67,19 +68,34 @@ class _SnapshotCondition(Validated, Condition):
         return async_dispatcher_connect(self._hass, SIGNAL_SNAPSHOT, look)
 
     @abstractmethod
-    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
-        """P of what is waited for, None where it is not known."""
+    def _holds(self, snapshot: Snapshot, process: str) -> bool:
+        """Whether it holds for a process."""
 
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
         snapshot = async_present(self._hass)
         if snapshot is None:
             return False
-        chances = [self._chance(snapshot, process) for process in self._targets.entities]
-        holds = [chance is not None and self._above <= chance <= self._below for chance in chances]
+        holds = [self._holds(snapshot, process) for process in self._targets.entities]
         return bool(holds) and (any if self._options[CONF_BEHAVIOR] == ANY else all)(holds)
 
 
-class _SpanCondition(_SnapshotCondition):
+class _ChanceCondition(_SnapshotCondition):
+    """Holds where a chance, in [0, 1], lies in a range; what is not known does not hold."""
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        super().__init__(hass, config)
+        self._above, self._below = limits(self._options)
+
+    @abstractmethod
+    def _chance(self, snapshot: Snapshot, process: str) -> float | None:
+        """P of what is waited for, None where it is not known."""
+
+    def _holds(self, snapshot: Snapshot, process: str) -> bool:
+        chance = self._chance(snapshot, process)
+        return chance is not None and self._above <= chance <= self._below
+
+
+class _SpanCondition(_ChanceCondition):
     """On a span from now, with at least so much probability."""
 
     schema = with_target(_BEHAVIOR | EXPECTED_OPTIONS)
@@ -117,7 +133,7 @@ class StaysVacant(_SpanCondition):
         return chance_of_staying(snapshot, process, False, self._within)
 
 
-class Probability(_SnapshotCondition):
+class Probability(_ChanceCondition):
     """The probability of occupancy, now or to come, is above, below or between limits."""
 
     schema = with_target(vol.All(_BEHAVIOR | RANGE_OPTIONS, has_a_limit))
@@ -126,10 +142,21 @@ class Probability(_SnapshotCondition):
         return probability_of(snapshot, process, self._options[CONF_AHEAD])
 
 
+class RoutineChangedLately(_SnapshotCondition):
+    """It was noticed lately that a routine is not what it was."""
+
+    schema = with_target(_BEHAVIOR | {vol.Required(CONF_WITHIN): cv.positive_time_period})
+
+    def _holds(self, snapshot: Snapshot, process: str) -> bool:
+        since_us = snapshot.time_us - self._options[CONF_WITHIN] // timedelta(microseconds=1)
+        return any(change.noticed_us >= since_us for change in changes_of(snapshot, process))
+
+
 CONDITIONS: dict[str, type[Condition]] = {
     "is_expected_occupied": IsExpectedOccupied,
     "is_expected_vacant": IsExpectedVacant,
     "probability": Probability,
+    "routine_changed_lately": RoutineChangedLately,
     "stays_occupied": StaysOccupied,
     "stays_vacant": StaysVacant,
 }

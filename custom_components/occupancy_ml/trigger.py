@@ -34,13 +34,14 @@ from .automation_targets import (
     Validated,
     async_present,
     chance_of_becoming,
+    changes_of,
     has_a_limit,
     limits,
     probability_of,
     with_target,
 )
 from .engine.events import from_us
-from .engine.snapshot import HOME, SLEEP, RoutineChange, Snapshot
+from .engine.snapshot import SLEEP, RoutineChange, Snapshot
 
 
 class _SnapshotTrigger(Validated, Trigger):
@@ -181,9 +182,7 @@ class RoutineChanged(_SnapshotTrigger):
         self._seen: dict[str, set[tuple[str, int]]] = {}
 
     def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
-        # Sleep has no entity of its own to be meant by.
-        meant = (HOME, SLEEP) if process == HOME else (process,)
-        found = {(c.process, c.noticed_us): c for c in snapshot.routine_changes if c.process in meant}
+        found = {(c.process, c.noticed_us): c for c in changes_of(snapshot, process)}
         seen = self._seen.setdefault(process, set(found))
         news = [change for key, change in found.items() if key not in seen]
         seen.update(found)
