@@ -89,6 +89,23 @@ async def test_a_room_expected_occupied_fires_once(hass: HomeAssistant, entry: M
     assert len(await ran(hass, calls)) == 1
 
 
+async def test_actions_are_told_all_that_is_published(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    show(entry, forecast("kitchen", False, UNLIKELY))
+    calls = await automate(
+        hass,
+        "expected_occupied",
+        {"entity_id": ROOM},
+        "{{ trigger.transition_type }} {{ trigger.confidence }} {{ trigger.time_until }}"
+        " {{ trigger.predicted_time > trigger.prediction_interval['50'][0] }}"
+        " {{ trigger.predicted_time < trigger.prediction_interval['80'][1] }}"
+        " {{ trigger.alternatives | map(attribute='probability') | list }} {{ trigger.none_within_24_hours }}",
+        within={"minutes": 30},
+        probability=70,
+    )
+    show(entry, forecast("kitchen", False, LIKELY, confidence=0.75, alternatives=((20, 0.6), (60, 0.2))))
+    assert await ran(hass, calls) == ["to_occupied 75 20.0 True True [60, 20] 2"]
+
+
 async def test_what_is_expected_already_or_not_published_does_not_fire(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:

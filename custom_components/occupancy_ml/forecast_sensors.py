@@ -76,6 +76,19 @@ def step_minutes(minutes: float) -> int:
     return next((step for reach, step in _STEPS if minutes < reach), _LONGEST_STEP)
 
 
+def how_sure(forecast: Forecast) -> dict[str, Any]:
+    """What is told beside the stated time, to people and to automations: probabilities in percent."""
+    return {
+        ATTR_CONFIDENCE: percent(forecast.confidence),
+        ATTR_PREDICTION_INTERVAL: intervals_of(forecast),
+        ATTR_ALTERNATIVES: [
+            {"time": to_the_minute(each.time_us), "probability": percent(each.probability)}
+            for each in forecast.alternatives
+        ],
+        ATTR_NONE: percent(forecast.none_24h),
+    }
+
+
 class SteadyMoment:
     """A time to come that moves only when the news is worth it: by more, the further ahead it is."""
 
@@ -154,13 +167,7 @@ class _NextChange(OccupancyEntity, SensorEntity):
                 ATTR_TRANSITION_TYPE: change,
                 ATTR_PREDICTED_TIME: moment,
                 ATTR_TIME_UNTIL: until,
-                ATTR_CONFIDENCE: percent(forecast.confidence),
-                ATTR_PREDICTION_INTERVAL: intervals_of(forecast),
-                ATTR_ALTERNATIVES: [
-                    {"time": to_the_minute(each.time_us), "probability": percent(each.probability)}
-                    for each in forecast.alternatives
-                ],
-                ATTR_NONE: percent(forecast.none_24h),
+                **how_sure(forecast),
                 ATTR_REASON: None if moment is not None else "It rather does not change within 24 hours.",
             }
         return shown

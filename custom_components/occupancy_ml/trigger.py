@@ -40,8 +40,10 @@ from .automation_targets import (
     probability_of,
     with_target,
 )
-from .engine.events import from_us
+from .engine.events import MINUTE_US, from_us
 from .engine.snapshot import SLEEP, RoutineChange, Snapshot
+from .forecast_sensors import ATTR_PREDICTED_TIME, ATTR_TIME_UNTIL, ATTR_TRANSITION_TYPE, how_sure
+from .forecasts import change_of
 
 
 class _SnapshotTrigger(Validated, Trigger):
@@ -108,11 +110,17 @@ class _CrossingTrigger(_SnapshotTrigger):
         chance = self._chance(snapshot, process)
         if chance is None or not self._crossings[process].update(chance):
             return None
+        told = {CONF_PROBABILITY: round(100 * chance, 1), ATTR_PREDICTED_TIME: None}
         forecast = snapshot.forecasts.get(process)
-        median = None if forecast is None or not forecast.published else forecast.median_us
+        if forecast is None or not forecast.published:
+            return told
+        median = forecast.median_us
         return {
-            CONF_PROBABILITY: round(100 * chance, 1),
-            "predicted_time": None if median is None else from_us(median),
+            **told,
+            ATTR_TRANSITION_TYPE: change_of(forecast),
+            ATTR_PREDICTED_TIME: None if median is None else from_us(median),
+            ATTR_TIME_UNTIL: None if median is None else round((median - snapshot.time_us) / MINUTE_US, 1),
+            **how_sure(forecast),
         }
 
 
