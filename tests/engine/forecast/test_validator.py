@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from custom_components.occupancy_ml.engine.forecast.bins import CAP, HORIZONS, LEVELS
+from custom_components.occupancy_ml.engine.forecast.bins import BINS, CAP, EDGES, HORIZONS, LEVELS
 from custom_components.occupancy_ml.engine.forecast.gate import BASELINES
+from custom_components.occupancy_ml.engine.forecast.telling import told_of
 from custom_components.occupancy_ml.engine.forecast.validator import Told, added, packed, report_of, sums_of
 from custom_components.occupancy_ml.engine.store.forecasts import ForecastScore
 
@@ -76,3 +77,28 @@ def test_the_report_says_how_often_a_sure_forecast_was_right() -> None:
     assert report.sure_true == pytest.approx(0.75)
     never = report_of("kitchen", False, [], "nothing", {})
     assert (never.sure, never.sure_true) == (0.0, None)
+
+
+def test_the_confidence_of_true_distributions_comes_true_in_every_bin() -> None:
+    """Waits drawn from what was told: of what was said with 30 %, three in ten come within 15 minutes."""
+    rng = np.random.default_rng(4)
+    n = 8_000
+    middle, width = rng.uniform(30, 600, n), 3 * 30 ** rng.random(n)
+    cdf = 1 / (1 + np.exp(-(EDGES[1:] - middle[:, None]) / width[:, None]))
+    at_once = 1 / (1 + np.exp(middle / width))
+    cdf = (cdf - at_once[:, None]) / (1 - at_once[:, None])
+    drawn = rng.random(n)
+    after = (cdf < drawn[:, None]).sum(axis=1)
+    full = np.concatenate([np.zeros((n, 1)), cdf], axis=1)
+    rows, inside = np.arange(n), np.minimum(after, BINS - 1)
+    low, high = full[rows, inside], full[rows, inside + 1]
+    wait = np.where(after == BINS, CAP, EDGES[inside] + 5 * (drawn - low) / (high - low))
+    told = told_of(cdf, np.full((n, len(HORIZONS)), 0.5))
+    nothing = np.full((n, len(HORIZONS)), np.nan)
+    sums = sums_of(told, wait, nothing, np.zeros((len(BASELINES), n)), np.stack([nothing] * len(BASELINES)))
+    score = ForecastScore("kitchen", "2026-03-02", True, n, n, {"published": packed(sums)})
+    bins = report_of("kitchen", True, [score], None, {}).confidence
+    filled = [each for each in bins if each[0] > 200]
+    assert len(filled) >= 8
+    for said, sure, came in filled:
+        assert came == pytest.approx(sure, abs=3.5 * np.sqrt(sure * (1 - sure) / said))
