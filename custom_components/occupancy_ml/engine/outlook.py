@@ -49,8 +49,10 @@ class Outlook:
         self._occupied = value["occupied"]
         self.failed.update(value["failed"])
 
-    def snapshot(self, tracker: Tracker, predictor: Predictor, now_us: int, vectors: Floats) -> Snapshot:
-        """Everything as of a moment of the tracker's running minute; vectors (R, d) are its features."""
+    def snapshot(
+        self, tracker: Tracker, predictor: Predictor, now_us: int, vectors: Floats, anyone: float
+    ) -> Snapshot:
+        """Everything as of a moment of the tracker's running minute; vectors (R, d) and anyone are its `present`."""
         recent = _recencies(tracker, now_us, vectors[:, _PRESENCE])
         rooms = predictor.predict(now_us, vectors, recent)
         for number, room_id in enumerate(tracker.layout.room_ids):
@@ -61,7 +63,7 @@ class Outlook:
         since_us = min((each.here_us for each in recent.values()), default=10**18)
         on = any(each.motion_on or each.presence_on for each in recent.values())
         rules = home_rules(since_us, on, tracker.senses.persons_home()[0] > 0)
-        home = self._home(tracker, predictor, rooms, rules)
+        home = self._home(tracker, predictor, rooms, rules, anyone)
         return Snapshot(
             now_us,
             home,
@@ -72,12 +74,16 @@ class Outlook:
         )
 
     def _home(
-        self, tracker: Tracker, predictor: Predictor, rooms: Mapping[str, RoomState], rules: int
+        self,
+        tracker: Tracker,
+        predictor: Predictor,
+        rooms: Mapping[str, RoomState],
+        rules: int,
+        anyone: float,
     ) -> HomeState:
         learning, reason = self._learning(tracker, predictor)
         probability = None
         if rooms:
-            _, anyone = tracker.belief()
             # Nobody can be in a room of an empty home.
             probability = max([anyone, *(state.probability or 0.0 for state in rooms.values())])
             self._occupied = switch(self._occupied, probability)

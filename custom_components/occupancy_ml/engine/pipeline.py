@@ -205,8 +205,8 @@ class Engine(Running):
             self.tracker.skip(now_us)
         self._now_us = now_us
         self._archive.add_rows(self._advance(now_us))
-        vectors = self.tracker.vectors(now_us)
-        snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors)
+        vectors, anyone = self.tracker.present(now_us)
+        snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors, anyone)
         told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states)
         snapshot = replace(snapshot, forecasts=told, routine_changes=self.routine_changes.announced)
         self._judge(now_us)

@@ -169,9 +169,13 @@ class Tracker:
 
     def vectors(self, now_us: int) -> Floats:
         """(R, d) the features of all rooms at a moment of the running minute."""
-        chances, _ = self.belief()
+        return self.present(now_us)[0]
+
+    def present(self, now_us: int) -> tuple[Floats, float]:
+        """(`vectors`, P(somebody is home)) at a moment of the running minute."""
+        chances, anyone = self.belief()
         odds = np.clip(logit(np.clip(chances, 1e-6, 1 - 1e-6)), -_LIKELIHOOD_BOUND, _LIKELIHOOD_BOUND)
-        return self.windows.vectors(
+        vectors = self.windows.vectors(
             now_us,
             self.clock.at(now_us),
             whereabouts=odds,
@@ -179,6 +183,7 @@ class Tracker:
             run_length=self._run_length,
             change=self._change,
         )
+        return vectors, anyone
 
     def refilter(self, told: Sequence[tuple[int, int, bool]]) -> Generator[None]:
         """Hear the last day again, from nothing: for when a correction is taken back.

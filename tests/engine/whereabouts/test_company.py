@@ -19,6 +19,7 @@ from custom_components.occupancy_ml.engine.whereabouts import (
     Parameters,
     smooth,
 )
+from custom_components.occupancy_ml.engine.whereabouts.emissions import Emissions
 from custom_components.occupancy_ml.engine.whereabouts.transitions import habits
 
 KINDS = (RoomKind.LIVING, RoomKind.KITCHEN, RoomKind.PASSAGE, RoomKind.BATHROOM, RoomKind.BEDROOM)
@@ -161,7 +162,8 @@ def test_rooms_on_their_own_against_every_way_they_can_be() -> None:
         on = parameters.level[0, int(s[1] > 0)]
         after[s] *= on**0.2
     total = sum(after.values())
-    company.step(minute, 12, math.log(total) - 0.7)
+    silence = Emissions(layout, parameters).silence(minute)
+    company.step(minute, 12, silence, math.log(total) - 0.7)
     for room, state in itertools.product((0, 1), range(3)):
         share = sum(chance for s, chance in after.items() if s[room] == state) / total
         assert company.rooms[room, state] == pytest.approx(share, rel=1e-9)

@@ -8,7 +8,7 @@ chains could explain only by people who run.
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, prod
 
 import numpy as np
 
@@ -37,7 +37,6 @@ class Company:
     def __init__(self, layout: Layout, parameters: Parameters) -> None:
         self._layout = layout
         self.use(parameters)
-        self._columns = np.arange(2 * len(layout.room_ids))
         self.restart()
 
     def restart(self) -> None:
@@ -47,53 +46,54 @@ class Company:
 
     def use(self, parameters: Parameters) -> None:
         """Go on with other parameters."""
-        count = len(self._layout.room_ids)
-        fire = np.clip(parameters.fire, 1e-9, None)  # (C, 3, 2 R)
-        self._fire = np.concatenate([fire, fire[-1:]])  # a sensor that is held fires as one that just did
-        silent = (1.0 - parameters.fire) / (1.0 - parameters.fire[:, :1])
-        self._quiet = np.concatenate([silent, np.ones((1, 3, 2 * count))])  # DEAF
-        self._level = parameters.level
+        fire = np.clip(parameters.fire, 1e-9, None).transpose(2, 0, 1)  # (2 R, C, 3)
+        # A sensor that is held fires as one that just did.
+        self._fire = np.concatenate([fire, fire[:, -1:]], axis=1)
+        on = parameters.level[:, [0, 1, 1]] ** LEVEL_WEIGHT
+        off = (1 - parameters.level[:, [0, 1, 1]]) ** LEVEL_WEIGHT
+        self._levels = np.stack([off, on], axis=1)  # (K, 2, 3)
         self._steps = {night: self._step(night) for night in (False, True)}
 
-    def step(self, minute: Minute, hour: int, log_likelihood: float) -> None:
-        """Take in a minute that is over.
+    def step(
+        self, minute: Minute, hour: int, silence: Floats, log_likelihood: float, length: int = 1
+    ) -> None:
+        """Take in a minute that is over, or several that were alike.
 
         Args:
             minute: what was heard.
             hour: the local hour of day.
-            log_likelihood: of the same signals by the two chains, outer doors aside.
+            silence: (R, 3) of what was not, see `Emissions.silence`.
+            log_likelihood: of the same signals by the two chains, outer doors aside, a minute.
+            length: how many minutes.
         """
-        self.rooms, self.chance = self._after(minute, hour, log_likelihood, whole=True)
+        likelihood = silence * self._fired(minute)
+        for number, room in enumerate(self._layout.presence_rooms):
+            if (level := minute.levels[number]) >= 0:
+                likelihood[room] *= self._levels[number, level]
+        if minute.levels[-1] >= 0:
+            log_likelihood -= LEVEL_WEIGHT * log(PERSONS[minute.levels[-1], -1])
+        for _ in range(length):
+            self.rooms, self.chance = self._after(likelihood, hour, log_likelihood)
 
     def peek(self, minute: Minute, hour: int, log_likelihood: float) -> tuple[Floats, float]:
         """`rooms` and `chance` if the running minute ended now. What has not fired yet may still fire."""
-        return self._after(minute, hour, log_likelihood, whole=False)
+        return self._after(self._fired(minute), hour, log_likelihood)
 
-    def _after(
-        self, minute: Minute, hour: int, log_likelihood: float, *, whole: bool
-    ) -> tuple[Floats, float]:
+    def _fired(self, minute: Minute) -> Floats:
+        """(R, 3) likelihoods of the signals, by room and by who is in it."""
         count = len(self.rooms)
-        likelihood = np.ones((2 * count, 3))
-        fired = list(minute.channels)
-        if whole:
-            likelihood = self._quiet[minute.contexts, :, self._columns]
-            likelihood[fired] = 1.0
+        likelihood = np.ones((count, 3))
         for channel, context in minute.fires:
             if channel != DOOR:
-                likelihood[channel] *= self._fire[context, :, channel]
-        by_room = likelihood[:count] * likelihood[count:]
-        several = 0.0
-        if whole:
-            for number, room in enumerate(self._layout.presence_rooms):
-                if (level := minute.levels[number]) >= 0:
-                    empty, taken = np.abs(1 - level - self._level[number])
-                    by_room[room] *= np.array([empty, taken, taken]) ** LEVEL_WEIGHT
-            several = LEVEL_WEIGHT * log(PERSONS[minute.levels[-1], -1]) if minute.levels[-1] >= 0 else 0.0
-        rooms = np.einsum("rs,rst->rt", self.rooms, self._steps[is_night(hour)]) * by_room
+                likelihood[channel % count] *= self._fire[channel, context]
+        return likelihood
+
+    def _after(self, likelihood: Floats, hour: int, log_likelihood: float) -> tuple[Floats, float]:
+        rooms = np.einsum("rs,rst->rt", self.rooms, self._steps[is_night(hour)]) * likelihood
         totals = np.maximum(rooms.sum(axis=1), 1e-300)
         rooms /= totals[:, None]
         # Company in one room only, or in none, is none.
-        gain = float(np.log(totals).sum()) + several + log(_apart(rooms[:, 0])) - log_likelihood
+        gain = sum(map(log, totals.tolist())) + log(_apart(rooms[:, 0].tolist())) - log_likelihood
         before = self.chance * (1 - _END) + (1 - self.chance) * _BEGIN
         odds = before / (1 - before) * exp(min(max(gain, -_MOST), _MOST))
         return rooms, odds / (1 + odds)
@@ -114,9 +114,9 @@ class Company:
         return out
 
 
-def _apart(empty: Floats) -> float:
-    """P(two rooms or more are occupied), of rooms that are each empty with a chance of their own (R,); above 0."""
-    empty = np.clip(empty, 1e-9, 1.0)
-    none = float(np.prod(empty))
-    one = none * float((1 / empty - 1).sum())
+def _apart(empty: list[float]) -> float:
+    """P(two rooms or more are occupied), of rooms that are each empty with a chance of their own; above 0."""
+    empty = [max(chance, 1e-9) for chance in empty]
+    none = prod(empty)
+    one = none * sum(1 / chance - 1 for chance in empty)
     return max(1.0 - none - one, 1e-6)

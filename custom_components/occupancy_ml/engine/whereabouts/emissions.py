@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .model import Floats, Layout, Parameters
-from .observations import CONTEXTS, HELD
+from .observations import CONTEXTS, HELD, Minute
 
 # P(so many person entities are home: none, one, several), by how many chains are (columns: none, one, both). People
 # leave telephones behind, have guests, and keep together.
@@ -25,11 +25,10 @@ class Emissions:
         self._layout = layout
         self._parameters = parameters
         silent = 1.0 - parameters.fire
-        # Ratio of silence with somebody there to silence with nobody: (C, 3, 2 R) -> (C + 1, 2 R) twice.
-        # The silence of what does not listen tells nothing: the last row (DEAF).
-        deaf = np.ones((1, 2 * rooms))
-        self._quiet_active = np.concatenate([silent[:, 2] / silent[:, 0], deaf])
-        self._quiet_still = np.concatenate([silent[:, 1] / silent[:, 0], deaf])
+        # Ratio of silence to silence with nobody there, (C + 1, 2 R, 3). The silence of what does not listen tells
+        # nothing: the last row (DEAF).
+        ratios = (silent / silent[:, :1]).transpose(0, 2, 1)
+        self._silent = np.concatenate([ratios, np.ones((1, 2 * rooms, 3))])
         self._columns = np.arange(2 * rooms)
         self._fires = {
             (channel, context): self._fire(channel, min(context, CONTEXTS - 1))
@@ -38,15 +37,19 @@ class Emissions:
         }
         self._levels: dict[bytes, Floats] = {}
 
-    def quiet(self, fired: tuple[int, ...], contexts: NDArray[np.int64]) -> Floats:
-        """(S,) for each chain: a minute in which the channels not in `fired` stayed silent; contexts is (2 R,)."""
-        active = self._quiet_active[contexts, self._columns]
-        still = self._quiet_still[contexts, self._columns]
-        if fired:
-            active[list(fired)] = still[list(fired)] = 1.0
+    def silence(self, minute: Minute) -> Floats:
+        """(R, 3) by room, with nobody, somebody still and somebody active in it: of the channels that stayed silent."""
+        ratios = self._silent[minute.contexts, self._columns]
+        if minute.fires:
+            ratios[list(minute.channels)] = 1.0
+        silence: Floats = ratios[: self._rooms] * ratios[self._rooms :]
+        return silence
+
+    def quiet(self, silence: Floats) -> Floats:
+        """(S,) for each chain: a minute of such `silence`."""
         out = np.ones(2 * self._rooms + 1)
-        out[: self._rooms] = active[: self._rooms] * active[self._rooms :]
-        out[self._rooms : -1] = still[: self._rooms] * still[self._rooms :]
+        out[: self._rooms] = silence[:, 2]
+        out[self._rooms : -1] = silence[:, 1]
         return out
 
     def fire(self, channel: int, context: int) -> Floats:
@@ -65,12 +68,12 @@ class Emissions:
         return self._levels[key]
 
     def occupancy(self, belief: Floats) -> Floats:
-        """(R,) P(somebody is in the room) of a joint belief (S, S) that sums to one."""
+        """(..., R) P(somebody is in the room) of joint beliefs (..., S, S), each of which sums to one."""
         rooms = self._rooms
-        first, second = belief.sum(axis=1), belief.sum(axis=0)
-        blocks = belief[:-1, :-1].reshape(2, rooms, 2, rooms)
-        both = np.einsum("arbr->r", blocks)
-        total = first[:rooms] + first[rooms:-1] + second[:rooms] + second[rooms:-1] - both
+        first, second = belief.sum(axis=-1), belief.sum(axis=-2)
+        blocks = belief[..., :-1, :-1].reshape(*belief.shape[:-2], 2, rooms, 2, rooms)
+        both = np.einsum("...arbr->...r", blocks)
+        total = first[..., :rooms] + first[..., rooms:-1] + second[..., :rooms] + second[..., rooms:-1] - both
         chances: Floats = np.clip(total, 0.0, 1.0)
         return chances
 

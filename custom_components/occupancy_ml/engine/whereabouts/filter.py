@@ -33,7 +33,7 @@ class Filter:
         """Go on with other parameters."""
         self.parameters = parameters
         self._tables = Tables(self.layout, parameters)
-        self._emissions = Emissions(self.layout, parameters)
+        self.emissions = Emissions(self.layout, parameters)
 
     def step(self, minute: Minute, hour: int) -> float:
         """Take in a minute that is over; the log-likelihood of its signals, outer doors aside.
@@ -42,12 +42,30 @@ class Filter:
             minute: what was heard.
             hour: the local hour of day.
         """
-        self.belief, told = self._after(self.belief, minute, hour, whole=True)
-        return told
+        belief, told = self.peek(minute, hour)
+        quiet = self.emissions.quiet(self.emissions.silence(minute))
+        belief = self._tables.quiet(hour, watched=minute.watched).forward(belief)
+        belief *= quiet[:, None]
+        belief *= quiet
+        levels = self.emissions.levels(minute.levels)
+        if levels is not None:
+            belief *= levels
+        self.belief, total = _normalised(belief)
+        return told + log(total)
 
     def peek(self, minute: Minute, hour: int) -> tuple[Floats, float]:
         """Belief and log-likelihood if the running minute ended now. What has not fired yet may still fire."""
-        return self._after(self.belief, minute, hour, whole=False)
+        belief, told = self.belief, 0.0
+        for channel, context in minute.fires:
+            if channel == DOOR:
+                belief, _ = _normalised(self._tables.door(hour).forward(belief))
+            else:
+                # Only motion sensors are held: their channel is the room.
+                held = channel if context == HELD else None
+                moved = self._tables.fire(hour, held, watched=minute.watched)
+                belief, total = _normalised(moved.forward(belief) * self.emissions.fire(channel, context))
+                told += log(total)
+        return belief, told
 
     def correct(self, room: int, occupied: bool) -> None:
         """Believe a person who says that somebody, or nobody, is in the room."""
@@ -60,34 +78,11 @@ class Filter:
 
     def occupancy(self, belief: Floats | None = None) -> Floats:
         """(R,) P(somebody is in the room)."""
-        return self._emissions.occupancy(self.belief if belief is None else belief)
+        return self.emissions.occupancy(self.belief if belief is None else belief)
 
     def anyone_home(self, belief: Floats | None = None) -> float:
         """P(somebody is home)."""
         return float(1.0 - (self.belief if belief is None else belief)[-1, -1])
-
-    def _after(self, belief: Floats, minute: Minute, hour: int, *, whole: bool) -> tuple[Floats, float]:
-        told = 0.0
-        for channel, context in minute.fires:
-            if channel == DOOR:
-                belief, _ = _normalised(self._tables.door(hour).forward(belief))
-            else:
-                # Only motion sensors are held: their channel is the room.
-                held = channel if context == HELD else None
-                moved = self._tables.fire(hour, held, watched=minute.watched)
-                belief, total = _normalised(moved.forward(belief) * self._emissions.fire(channel, context))
-                told += log(total)
-        if not whole:
-            return belief, told
-        quiet = self._emissions.quiet(minute.channels, minute.contexts)
-        belief = self._tables.quiet(hour, watched=minute.watched).forward(belief)
-        belief *= quiet[:, None]
-        belief *= quiet
-        levels = self._emissions.levels(minute.levels)
-        if levels is not None:
-            belief *= levels
-        belief, total = _normalised(belief)
-        return belief, told + log(total)
 
 
 def likelihood_of(layout: Layout, room: int, occupied: bool) -> Floats:

@@ -60,30 +60,17 @@ class _Step:
         entry: of the plan it belongs to.
         channel: that fired, DOOR, _END for the silent rest of a minute, or _TOLD.
         transition: how the chains move.
-        quiet: (S,) for each chain, likelihood of the silence.
-        levels: (S, S) likelihood of the levels over one minute.
-        length: minutes of the levels.
-        fired: (S, S) likelihood of the signal, or of what was said.
+        likelihood: (S, S) of the signal, of the silence and the levels, or of what was said; None for a door.
     """
 
     entry: int
     channel: int
     transition: Transition
-    quiet: Floats | None = None
-    levels: Floats | None = None
-    length: int = 1
-    fired: Floats | None = None
+    likelihood: Floats | None = None
 
     def weigh(self, belief: Floats) -> Floats:
         """(S, S) times the likelihood of what was heard."""
-        if self.fired is not None:
-            return belief * self.fired
-        if self.quiet is None:
-            return belief
-        likelihood: Floats = self.quiet[:, None] * self.quiet
-        if self.levels is not None:
-            likelihood = likelihood * self.levels**self.length
-        return belief * likelihood
+        return belief if self.likelihood is None else belief * self.likelihood
 
     def forward(self, belief: Floats) -> tuple[Floats, float]:
         """The belief (S, S) after the step, and how likely what was heard was."""
@@ -139,16 +126,16 @@ def smooth(
                             entry,
                             channel,
                             tables.fire(hour, channel if context == HELD else None, watched=minute.watched),
-                            fired=emissions.fire(channel, context),
+                            emissions.fire(channel, context),
                         )
                     )
-            quiet: Floats = emissions.quiet(minute.channels, minute.contexts) ** length
-            levels = emissions.levels(minute.levels)
             for room, somebody in said.get(entry, ()):
-                steps.append(_Step(entry, _TOLD, stays, fired=likelihood_of(layout, room, somebody)))
-            steps.append(
-                _Step(entry, _END, tables.quiet(hour, length, watched=minute.watched), quiet, levels, length)
-            )
+                steps.append(_Step(entry, _TOLD, stays, likelihood_of(layout, room, somebody)))
+            quiet = emissions.quiet(emissions.silence(minute)) ** length
+            likelihood: Floats = quiet[:, None] * quiet
+            if (levels := emissions.levels(minute.levels)) is not None:
+                likelihood *= levels if length == 1 else levels**length
+            steps.append(_Step(entry, _END, tables.quiet(hour, length, watched=minute.watched), likelihood))
         return steps
 
     begins: list[Floats] = []
@@ -167,8 +154,8 @@ def smooth(
                 index, length = plan[step.entry]
                 for room, somebody in said.get(step.entry, ()):
                     company.correct(room, somebody, CORRECTION)
-                for _ in range(length):
-                    company.step(minutes[index], hours[index], heard / length)
+                minute = minutes[index]
+                company.step(minute, hours[index], emissions.silence(minute), heard / length, length)
                 heard = 0.0
                 if company.chance > _SOME_COMPANY:
                     guests[step.entry] = company.chance, company.rooms
@@ -187,17 +174,11 @@ def smooth(
             belief, _ = step.forward(belief)
             beliefs[number + 1] = belief
         yield 1 - 0.5 * min(first + _SLICE, len(plan)) / len(plan)
+        posterior = np.empty((min(_SLICE, len(plan) - first), size, size))
         for number in range(len(steps) - 1, -1, -1):
             step = steps[number]
             if step.channel == _END:
-                posterior = beliefs[number + 1] * message
-                posterior /= max(posterior.sum(), 1e-300)
-                there = emissions.occupancy(posterior)
-                occupied[step.entry] = there
-                home[step.entry] = 1.0 - posterior[-1, -1]
-                active[step.entry] = np.minimum(
-                    posterior[:rooms].sum(axis=1) + posterior[:, :rooms].sum(axis=0), there
-                )
+                np.multiply(beliefs[number + 1], message, out=posterior[step.entry - first])
             weighted = step.weigh(message)
             if first + number and step.channel != DOOR:
                 one, other, _ = step.transition.terms[0]
@@ -207,6 +188,12 @@ def smooth(
                     moves += pairs[:rooms, :rooms] / total
             message = step.transition.backward(weighted)
             message /= max(message.max(), 1e-300)
+        posterior /= np.maximum(posterior.sum(axis=(1, 2), keepdims=True), 1e-300)
+        here = slice(first, first + len(posterior))
+        there = emissions.occupancy(posterior)
+        occupied[here], home[here] = there, 1.0 - posterior[:, -1, -1]
+        somewhere = posterior[:, :rooms].sum(axis=2) + posterior[:, :, :rooms].sum(axis=1)
+        active[here] = np.minimum(somewhere, there)
         yield 1 - 0.5 * first / len(plan)
 
     for entry, (chance, chances) in guests.items():
