@@ -35,6 +35,9 @@ DAYS = 20
 RNG = np.random.default_rng(8)
 TIMES = [(480 + int(RNG.integers(-90, 91)), 1050 + int(RNG.integers(-8, 9))) for _ in range(DAYS + 3)]
 """Minutes of the day at which somebody leaves the den, and comes back."""
+WAKES = [390 + int(RNG.integers(-8, 9)) for _ in TIMES]
+BED = 1350
+"""Minutes of the day at which they wake, and go to sleep: in the den, there is no bedroom."""
 
 
 def there(time_us: int) -> bool:
@@ -43,10 +46,16 @@ def there(time_us: int) -> bool:
     return not out <= minute < back
 
 
+def asleep(time_us: int) -> bool:
+    day, minute = divmod((time_us - START_US) // MINUTE_US, 1440)
+    return not WAKES[day] <= minute < BED
+
+
 def episodes(process: str, until_us: int) -> list[Episode]:
     edges = [START_US]
     for day, (out, back) in enumerate(TIMES):
-        edges += [START_US + day * DAY_US + minute * MINUTE_US for minute in (out, back)]
+        changes = (WAKES[day], BED) if process == SLEEP else (out, back)
+        edges += [START_US + day * DAY_US + minute * MINUTE_US for minute in changes]
     edges = [edge for edge in edges if edge < until_us] + [until_us]
     return [
         Episode(process, a, b, number % 2 == 0, 1.0)
@@ -59,6 +68,8 @@ def shown(time_us: int) -> tuple[Snapshot, np.ndarray]:
     chance = 0.99 if here else 0.01
     vectors = np.zeros((1, len(FEATURE_NAMES)))
     vectors[0, 0] = 4.5 if here else -4.5
+    if here and not asleep(time_us):
+        vectors[0, FEATURE_NAMES.index("count_here_15")] = 1.0
     return (
         Snapshot(
             time_us,
@@ -83,7 +94,7 @@ def live(store: Store, forecaster: Forecaster, days: range) -> None:
             now_us = START_US + day * DAY_US + quarter * 15 * MINUTE_US
             look(forecaster, now_us)
             if quarter == 12:
-                for process in ("den", HOME):
+                for process in ("den", HOME, SLEEP):
                     store.episodes.replace(process, START_US, now_us, episodes(process, now_us))
                 for _ in forecaster.night(now_us):
                     pass
@@ -134,6 +145,17 @@ def test_a_life_by_the_clock_is_forecast_to_the_minute_and_published(store: Stor
     assert told.none_24h < 0.1
     assert told.alternatives[0].probability > 0.7
     assert told.occupied_in[30] < 0.2
+
+
+def test_sleep_that_was_told_is_believed_where_there_is_no_bedroom(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    midnight_us = START_US + DAYS * DAY_US
+    night = look(forecaster, midnight_us + 2 * 60 * MINUTE_US).forecasts[SLEEP]
+    assert night.occupied
+    assert night.median_us == pytest.approx(midnight_us + 390 * MINUTE_US, abs=15 * MINUTE_US)
+    # A sign of life, and the hours in which nobody was ever told to sleep.
+    assert not look(forecaster, midnight_us + 7 * 60 * MINUTE_US).forecasts[SLEEP].occupied
+    assert not look(forecaster, NOON_US).forecasts[SLEEP].occupied
 
 
 def test_the_curve_goes_from_now_over_the_change(store: Store) -> None:

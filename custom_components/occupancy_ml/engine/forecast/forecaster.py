@@ -16,7 +16,7 @@ from ..events import DAY_US, MINUTE_US
 from ..features import WINDOW_US
 from ..home import Home, Role
 from ..localtime import LocalClock
-from ..snapshot import HOME, Alternative, Forecast, ForecastCurve, ForecastReport, RoutineChange, Snapshot
+from ..snapshot import HOME, SLEEP, Alternative, Forecast, ForecastCurve, ForecastReport, RoutineChange, Snapshot
 from ..store import Store
 from ..store.forecasts import ForecastScore
 from .bins import BINS, HORIZONS, STEP, Floats
@@ -83,9 +83,9 @@ class Forecaster:
             return self._told
         context = self._context.values(states, now_us)
         if ended:
-            self._vector = self._watch.see(window_us, vectors, chances, context)
+            self._vector = self._watch.see(window_us, vectors, chances, context, self._usual_sleep(now_us))
         else:
-            self._vector = self._watch.peek(now_us, vectors, chances, context)
+            self._vector = self._watch.peek(now_us, vectors, chances, context, self._usual_sleep(now_us))
         told = self._forecast(now_us, self._vector, snapshot)
         if ended and window_us % MOMENT_US == 0:
             rows = [
@@ -114,6 +114,14 @@ class Forecaster:
         states = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
         states[HOME] = bool(snapshot.home.occupied)
         return any(states[p] != told.occupied for p, told in self._told.items() if p in states)
+
+    def _usual_sleep(self, now_us: int) -> float:
+        """How often they sleep at this time of such a day; 0 where a bedroom tells, or nothing was told yet."""
+        sleep = self.learner.learned[SLEEP]
+        if self.layout.bedrooms or not sleep.ready:
+            return 0.0
+        _, clock, free = clock_of(self._clock, np.array([now_us], dtype=np.int64))
+        return float(sleep.model.climatology.usual(clock, free)[0])
 
     def _forecast(self, now_us: int, vector: Floats, snapshot: Snapshot) -> Told:
         """Make the forecasts of all processes; what they tell, in order of the layout."""

@@ -33,6 +33,9 @@ _CHOSEN = (
 _COLUMNS = [FEATURE_NAMES.index(name) for name in _CHOSEN]
 _EXIT, _PERSONS = FEATURE_NAMES.index("recency_exit_door"), FEATURE_NAMES.index("persons_home")
 _HERE = [FEATURE_NAMES.index(f"count_here_{n}") for n in (5, 15, 60)]
+_QUARTER = _HERE[1]
+# Of those who are home and awake, so many let a quarter of an hour pass without a sign.
+_QUIET_AWAKE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,12 @@ class Watch:
         self._echo: Floats = np.zeros(UNITS)
 
     def see(
-        self, window_end_us: int, vectors: Floats, shown: Floats | None = None, context: Floats | None = None
+        self,
+        window_end_us: int,
+        vectors: Floats,
+        shown: Floats | None = None,
+        context: Floats | None = None,
+        usual_sleep: float = 0.0,
     ) -> Floats:
         """Take in the end of a window; the moment's vector.
 
@@ -137,8 +145,9 @@ class Watch:
             vectors: (R, d) features.
             shown: (R + 1,) P(occupied) as shown of the rooms and the home; what the filter says where left out.
             context: (C,) what the named entities say.
+            usual_sleep: how often they sleep at this time, as far as was told; of use where there is no bedroom.
         """
-        chance = self._chances(vectors, shown)
+        chance = self._chances(vectors, shown, usual_sleep)
         believed = (chance >= 0.5).astype(np.int64)
         if not self.time_us:
             self._since_us[:] = self._before_us[:] = window_end_us
@@ -157,14 +166,19 @@ class Watch:
         return self._vector(window_end_us, vectors, chance, context)
 
     def peek(
-        self, now_us: int, vectors: Floats, shown: Floats | None = None, context: Floats | None = None
+        self,
+        now_us: int,
+        vectors: Floats,
+        shown: Floats | None = None,
+        context: Floats | None = None,
+        usual_sleep: float = 0.0,
     ) -> Floats:
         """The vector of a moment after the last window, as if a window ended. See `see`."""
         other = Watch(self._layout)
         other.restore(self.to_json())
-        return other.see(now_us, vectors, shown, context)
+        return other.see(now_us, vectors, shown, context, usual_sleep)
 
-    def _chances(self, vectors: Floats, shown: Floats | None) -> Floats:
+    def _chances(self, vectors: Floats, shown: Floats | None, usual_sleep: float) -> Floats:
         """(P,) believed P(occupied) of each process."""
         if shown is None:
             rooms = 1 / (1 + np.exp(-vectors[:, _COLUMNS[0]]))
@@ -172,8 +186,14 @@ class Watch:
         else:
             rooms, anyone = shown[:-1], shown[-1]
         bedrooms = list(self._layout.bedrooms)
-        others = np.delete(rooms, bedrooms)
-        rest = rooms[bedrooms].max(initial=0.0) * (1 - others.max(initial=0.0))
+        if bedrooms:
+            others = np.delete(rooms, bedrooms)
+            rest = rooms[bedrooms].max() * (1 - others.max(initial=0.0))
+        else:
+            # No room tells of sleep: what is usual does, while nothing moves (Bayes' rule).
+            silent = not vectors[:, _QUARTER].any()
+            awake = _QUIET_AWAKE * (1 - usual_sleep)
+            rest = anyone * usual_sleep / (usual_sleep + awake) if silent and usual_sleep else 0.0
         chances = np.concatenate([rooms, [anyone, rest]])
         rounded: Floats = chances.astype(np.float16).astype(np.float64)
         return rounded
