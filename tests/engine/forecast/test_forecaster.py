@@ -15,6 +15,7 @@ from custom_components.occupancy_ml.engine.adaptation.retraining import Cause
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
+from custom_components.occupancy_ml.engine.forecast.learning import REPLACED
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.snapshot import (
     HOME,
@@ -255,7 +256,24 @@ def test_a_challenger_survives_a_restart(store: Store) -> None:
     assert again.challenger is not None
     assert again.challenger.kernel.kernel.half_life == 10.0
     assert again.duel == den.duel
+    assert [gate.to_json() for gate in again.its_gates] == [gate.to_json() for gate in den.its_gates]
     assert again.challenger.state()[0] == den.challenger.state()[0]
+
+
+def test_a_challenger_that_takes_over_is_judged_by_its_own_days(store: Store) -> None:
+    """Not by those on which the champion was wrong."""
+    forecaster = Forecaster(store, DEN)
+    den = forecaster.learner.learned["den"]
+    before = den.gates
+    assert len(before[0].to_json()["days"]) >= 10
+    den.challenger, den.duel = den.model.challenger(10.0), [(20.0, 2.0)] * 4
+    for _ in forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US):
+        pass
+    after = forecaster.learner.learned["den"]
+    assert after.challenger is None
+    assert store.forecasts.runs("den")[-1][2] == REPLACED
+    assert [len(gate.to_json()["days"]) for gate in after.gates] == [1, 1]
+    assert not look(forecaster, NOON_US).forecasts["den"].published
 
 
 def test_a_member_that_was_added_learns_in_the_next_night(store: Store) -> None:

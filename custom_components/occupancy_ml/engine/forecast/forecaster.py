@@ -16,12 +16,22 @@ from ..events import DAY_US, MINUTE_US
 from ..features import WINDOW_US
 from ..home import Home, Role
 from ..localtime import LocalClock
-from ..snapshot import HOME, SLEEP, Alternative, Forecast, ForecastCurve, ForecastReport, RoutineChange, Snapshot
+from ..snapshot import (
+    HOME,
+    SLEEP,
+    Alternative,
+    Forecast,
+    ForecastCurve,
+    ForecastReport,
+    RoutineChange,
+    Snapshot,
+)
 from ..store import Store
 from ..store.forecasts import ForecastScore
 from .bins import BINS, HORIZONS, STEP, Floats
 from .context import Context
-from .learning import Learner, certain_of
+from .gate import certain_of
+from .learning import Learner
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .rows import clock_of, rows_now
 from .telling import curve_of, forecasts_of, told_of

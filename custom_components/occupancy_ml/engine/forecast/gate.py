@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .bins import CAP, HORIZONS, LEVELS, STEP, Floats
+from .processes import Bools
 
 BASELINES = ("kaplan_meier", "climatology", "persistence", "nearest_days")
 CERTAIN = 0.03
@@ -40,6 +41,11 @@ def pinball(quantiles: Floats, wait: Floats) -> Floats:
     late = wait[..., None] - np.minimum(quantiles, CAP)
     result: Floats = 2 * np.maximum(levels * late, (levels - 1) * late).mean(axis=-1)
     return result
+
+
+def certain_of(chance: Floats) -> Bools:
+    """(n,) whether the present state is certain enough to tell what comes."""
+    return (chance < CERTAIN) | (chance > 1 - CERTAIN)
 
 
 def error_of_mean(days: Floats) -> Floats:

@@ -23,7 +23,7 @@ from ..store.runs import RunStatus
 from . import tuning
 from .bins import CAP, HORIZONS, LEVELS, Floats, quantiles
 from .combining import Answer
-from .gate import CERTAIN, Gate, pinball
+from .gate import Gate, certain_of, pinball
 from .members import new_model
 from .model import ProcessModel, baseline_cdfs
 from .moments import MOMENT_US, Layout, Moments, Watch
@@ -67,6 +67,7 @@ class Learned:
         refitted_us: when all members were last fitted from scratch.
         tuned_us: when other kernels were last tried; 0 where that is due.
         challenger: fitted with a shorter memory, to take over when it wins.
+        its_gates: what the challenger told since it came, as `gates`.
         duel: by day since it came: loss of the model, loss of the challenger.
     """
 
@@ -78,6 +79,7 @@ class Learned:
     refitted_us: int = 0
     tuned_us: int = 0
     challenger: ProcessModel | None = None
+    its_gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
     duel: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -207,27 +209,28 @@ class Learner:
         yield
         self._judge(process, learned, day, answer, cdfs, guesses)
         yield
+        self._tell_gates(learned.gates, day, answer, cdfs, guesses)
+        yield
         yield from learned.model.learn(day, answer)
         yield
         if learned.challenger is not None:
-            yield from self._challenge(process, learned, day, answer, end_us)
+            theirs = yield from _answered(learned.challenger, day)
+            self._tell_gates(learned.its_gates, day, theirs, cdfs, guesses)
+            yield
+            yield from learned.challenger.learn(day, theirs)
+            self._challenge(process, learned, day, answer, theirs, end_us)
 
     def _judge(
         self, process: str, learned: Learned, day: Rows, answer: Answer, cdfs: Floats, guesses: Floats
     ) -> None:
         """Sums for the report, the gates and the watch for drift."""
-        levels = np.repeat(np.array(LEVELS)[None], len(day), axis=0)
-        base = np.stack([pinball(quantiles(np.nan_to_num(cdf), levels), day.wait) for cdf in cdfs])
+        base = _baseline_losses(cdfs, day)
         later = np.where(day.later >= 0, day.later.astype(np.float64), np.nan)
-        squared = (np.concatenate([answer.occupied[None], guesses]) - later) ** 2
+        squared = (guesses - later) ** 2
         told, published = self._as_told(process, day, answer)
         mine = pinball(told.quantiles, day.wait)
         label = self._clock.at(int(day.time_us[len(day) // 2])).date()
         known = np.isfinite(day.wait) & np.isfinite(mine)
-        certain = certain_of(day.chance)
-        read = answer.quantiles
-        own = pinball(read, day.wait)
-        late = np.where(day.wait < CAP, np.minimum(read[:, len(LEVELS) // 2], CAP) - day.wait, np.nan)
         scores = []
         for side in (0, 1):
             ours = known & (day.state == side)
@@ -242,18 +245,32 @@ class Learner:
                             day.wait[chosen],
                             later[chosen],
                             base[:, chosen],
-                            squared[1:, chosen],
+                            squared[:, chosen],
                         )
                     )
             shown = int((ours & published).sum())
             scores.append(ForecastScore(process, label.isoformat(), side == 0, int(ours.sum()), shown, sums))
-            sure = ours & certain
-            learned.gates[side].learn(
-                label.toordinal(), sums["events"], own[sure], base[:, sure], squared[:, sure], late[sure]
-            )
         self._store.forecasts.write_scores(scores)
         if known.any():
             self._watch_drift(process, learned, label, day, float((mine - base[1])[known].mean()), known)
+
+    def _tell_gates(
+        self, gates: tuple[Gate, Gate], day: Rows, answer: Answer, cdfs: Floats, guesses: Floats
+    ) -> None:
+        """Tell each gate how the forecasts did that it would have let through: by what was believed, where certain."""
+        label = self._clock.at(int(day.time_us[len(day) // 2])).date()
+        base = _baseline_losses(cdfs, day)
+        later = np.where(day.later >= 0, day.later.astype(np.float64), np.nan)
+        squared = (np.concatenate([answer.occupied[None], guesses]) - later) ** 2
+        read = answer.quantiles
+        own = pinball(read, day.wait)
+        late = np.where(day.wait < CAP, np.minimum(read[:, len(LEVELS) // 2], CAP) - day.wait, np.nan)
+        judged = np.isfinite(day.wait) & (day.state >= 0) & certain_of(day.chance)
+        for side, gate in enumerate(gates):
+            ours = judged & (day.believed == bool(side))
+            if ours.any():
+                events = int((day.wait[ours] < MOMENT_US // MINUTE_US).sum())
+                gate.learn(label.toordinal(), events, own[ours], base[:, ours], squared[:, ours], late[ours])
 
     def _as_told(
         self, process: str, day: Rows, answer: Answer
@@ -282,17 +299,15 @@ class Learner:
         self.drifts.append(RoutineChange(process, since.isoformat(), noticed_us, FoundBy.FORECASTS, why=why))
         self.queue.add(process, Cause.ALARM)
         learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
-        learned.duel = []
+        learned.its_gates, learned.duel = (Gate(), Gate()), []
         learned.tuned_us = 0
 
     def _challenge(
-        self, process: str, learned: Learned, day: Rows, answer: Answer, now_us: int
-    ) -> Iterator[None]:
-        """Compare the challenger on the same day; it takes over when it has won often enough."""
+        self, process: str, learned: Learned, day: Rows, answer: Answer, theirs: Answer, now_us: int
+    ) -> None:
+        """Compare the challenger on the same day; it takes over, with its gates, when it has won often enough."""
         challenger = learned.challenger
         assert challenger is not None
-        theirs = yield from _answered(challenger, day)
-        yield from challenger.learn(day, theirs)
         known = np.isfinite(day.wait) & np.isfinite(theirs.cdf[:, 0])
         if not known.any():
             return
@@ -305,6 +320,7 @@ class Learner:
         mine, its = np.array(learned.duel).sum(axis=0)
         if len(learned.duel) >= _CHALLENGED_DAYS and its < mine:
             learned.model, learned.challenger = challenger, None
+            learned.gates = learned.its_gates
             run_id = self._store.forecasts.start_run(process, REPLACED, now_us)
             self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(day))
         elif len(learned.duel) >= _GIVEN_UP_DAYS:
@@ -367,6 +383,7 @@ class Learner:
             return
         header, arrays = learned.challenger.state()
         header["duel"] = [list(pair) for pair in learned.duel]
+        header["gates"] = [gate.to_json() for gate in learned.its_gates]
         payload = pack(_KIND, header, arrays)
         self._store.forecasts.save_model(process, now_us, payload, None, challenger=True)
 
@@ -406,6 +423,8 @@ class Learner:
             learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
             learned.challenger.restore(header, arrays, rows)
             learned.duel = [(mine, its) for mine, its in header["duel"]]
+            for gate, value in zip(learned.its_gates, header["gates"], strict=True):
+                gate.restore(value)
         self.learned[process] = learned
 
 
@@ -418,14 +437,15 @@ def _answered(model: ProcessModel, day: Rows) -> Generator[None, None, Answer]:
     return Answer.joined(parts)
 
 
+def _baseline_losses(cdfs: Floats, day: Rows) -> Floats:
+    """(4, n) losses of the baselines on n moments."""
+    levels = np.repeat(np.array(LEVELS)[None], len(day), axis=0)
+    return np.stack([pinball(quantiles(np.nan_to_num(cdf), levels), day.wait) for cdf in cdfs])
+
+
 def _long_enough(rows: Rows, cut_us: int) -> bool:
     """Whether there is as much before the days that tuning forecasts anew."""
     return int(rows.time_us[0]) <= cut_us - 2 * tuning.DAYS * DAY_US
 
 
-def certain_of(chance: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """(n,) whether the present state is certain enough to tell what comes."""
-    return (chance < CERTAIN) | (chance > 1 - CERTAIN)
-
-
-__all__ = ["HORIZONS", "Learned", "Learner", "Mapping", "certain_of"]
+__all__ = ["HORIZONS", "Learned", "Learner", "Mapping"]
