@@ -28,6 +28,8 @@ from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.replay import load_recording, replay
 from custom_components.occupancy_ml.engine.store import Store
 
+from .forecast_recurrent import compared
+
 _FIRST_DAYS, _REFIT_DAYS = 28, 7
 _LEAST_EVENTS = 30
 
@@ -35,7 +37,7 @@ _LEAST_EVENTS = 30
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="scripts/forecasts", description=__doc__)
-    parser.add_argument("what", choices=["members"])
+    parser.add_argument("what", choices=["members", "recurrent"])
     parser.add_argument("home", type=Path, help="folder with home.json and events.csv")
     parser.add_argument("--process", action="append", help="a room, @home or @sleep; all where left out")
     parser.add_argument(
@@ -50,14 +52,15 @@ def main() -> int:
                 pass
         store = Store.open(path, recording.events[-1].time_us)
         try:
-            _print_members(store, recording.home, given.process)
-            _print_sure(store)
+            _print_compared(store, recording.home, given.process, given.what)
+            if given.what == "members":
+                _print_sure(store)
         finally:
             store.close()
     return 0
 
 
-def _print_members(store: Store, home: Home, wanted: list[str] | None) -> None:
+def _print_compared(store: Store, home: Home, wanted: list[str] | None, what: str) -> None:
     forecaster = Forecaster(store, home)
     clock = LocalClock(home.time_zone)
     span = store.forecasts.moments_span(forecaster.key)
@@ -66,15 +69,19 @@ def _print_members(store: Store, home: Home, wanted: list[str] | None) -> None:
         return
     times, vectors = store.forecasts.moments(span[0], span[1] - DAY_US, forecaster.key)
     moments = Moments.of(forecaster.layout, times, vectors)
-    print(
-        f"CRPS in minutes, days {_FIRST_DAYS} on, each day predicted by what was known a day before; weight in the pool"
+    each = (
+        "each day predicted by what was known a day before; weight in the pool"
+        if what == "members"
+        else "fitted once a week to what was known a day before; processor time of a fit"
     )
+    print(f"CRPS in minutes, days {_FIRST_DAYS} on, {each}")
     for number, process in enumerate(forecaster.layout.processes):
         if wanted and process not in wanted:
             continue
         episodes = store.episodes.read(process, span[0] - DAY_US, span[1] + DAY_US)
         rows = rows_of(forecaster.layout, moments, clock, number, Process.of(episodes))
-        for line in _compared(process, rows):
+        lines = _compared(process, rows) if what == "members" else compared(process, rows, moments.chance)
+        for line in lines:
             print(line, flush=True)
 
 
