@@ -123,7 +123,7 @@ async def test_a_phone_is_asked_once_a_day_and_its_answer_is_a_correction(
     await be_unsure(hass, entry)
     await be_unsure(hass, entry)
     assert len(calls) == 1
-    assert calls[0].data["message"] == "Is somebody in this room now: Kitchen?"
+    assert calls[0].data["message"] == "Kitchen: is somebody there now?"
     yes, no = calls[0].data["data"]["actions"]
     assert (yes["title"], no["title"]) == ("Someone is there", "Nobody is there")
     # A restart does not ask again.
@@ -158,6 +158,30 @@ async def test_home_assistant_itself_can_ask(hass: HomeAssistant, at_noon: Froze
     await be_unsure(hass, entry)
     (asked,) = browser(hass).values()
     assert "[Kitchen](/config/devices/device/" in asked["message"]
+
+
+async def test_an_answered_question_is_taken_back(hass: HomeAssistant, at_noon: FrozenDateTimeFactory) -> None:
+    entry = await asking(hass, "browser")
+    await be_unsure(hass, entry)
+    await press(hass, "someone_is_here")
+    await settle(hass)
+    assert not browser(hass)
+    # Nor does another come that day, however unsure it is again.
+    await be_unsure(hass, entry)
+    assert not browser(hass)
+
+
+async def test_a_phone_forgets_what_was_answered_elsewhere(
+    hass: HomeAssistant, at_noon: FrozenDateTimeFactory
+) -> None:
+    calls = async_mock_service(hass, "notify", "mobile_app_ada")
+    entry = await asking(hass, "mobile_app_ada")
+    await be_unsure(hass, entry)
+    await press(hass, "nobody_is_here")
+    await settle(hass)
+    asked, taken_back = calls
+    assert taken_back.data["message"] == "clear_notification"
+    assert taken_back.data["data"]["tag"] == asked.data["data"]["tag"]
 
 
 async def test_a_phone_that_is_gone_does_no_harm(

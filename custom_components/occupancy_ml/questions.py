@@ -18,7 +18,7 @@ from .const import ASK_IN_BROWSER, CONF_ASK_BY, DOMAIN
 from .coordinator import Coordinator, now_us
 from .engine.events import DAY_US, from_us
 from .engine.questions import Questions
-from .engine.snapshot import Snapshot
+from .engine.snapshot import Snapshot, Source
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ class Asker:
         self._last: date | None = None
         self._last_read = False
         self._asking = False
+        # The room that was asked about, while nobody has answered.
+        self._open: str | None = None
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -64,6 +66,7 @@ class Asker:
     @callback
     def _on_snapshot(self) -> None:
         snapshot: Snapshot = self._coordinator.data
+        self._take_back_when_answered(snapshot)
         local = from_us(snapshot.time_us).astimezone(dt_util.get_default_time_zone())
         room = self._questions.worth_asking(snapshot, local, self._last)
         if room is None or self._asking:
@@ -88,6 +91,7 @@ class Asker:
             self._last = today
             await self._coordinator.run(self._write_last, today)
             await self._async_send(room, asked_us)
+            self._open = room
         except HomeAssistantError as error:
             _LOGGER.warning("A question could not be asked; the next is tomorrow: %s", error)
         finally:
@@ -98,6 +102,30 @@ class Asker:
 
     def _write_last(self, today: date) -> None:
         self._coordinator.engine.store.metadata.set(_LAST_ASKED, today.isoformat())
+
+    @callback
+    def _take_back_when_answered(self, snapshot: Snapshot) -> None:
+        """However it was answered: by the buttons of the room, on another phone, or by `relabel`."""
+        asked = snapshot.rooms.get(self._open or "")
+        if asked is None or asked.source is not Source.CORRECTION:
+            return
+        self._open = None
+        if self._ask_by == ASK_IN_BROWSER:
+            persistent_notification.async_dismiss(self._hass, _TAG)
+            return
+        self._entry.async_create_task(
+            self._hass, self._async_clear(), f"{DOMAIN} question answered", eager_start=False
+        )
+
+    async def _async_clear(self) -> None:
+        try:
+            # What the companion apps understand as: take the notification of this tag away.
+            await self._async_notify({"message": "clear_notification", "data": {"tag": _TAG}})
+        except HomeAssistantError as error:
+            _LOGGER.debug("An answered question could not be taken back: %s", error)
+
+    async def _async_notify(self, data: dict[str, Any]) -> None:
+        await self._hass.services.async_call("notify", str(self._ask_by), data, blocking=True)
 
     async def _async_send(self, room: str, asked_us: int) -> None:
         texts = await async_get_translations(self._hass, self._hass.config.language, "common", [DOMAIN])
@@ -125,15 +153,12 @@ class Asker:
             }
             for answer in _ANSWERS
         ]
-        await self._hass.services.async_call(
-            "notify",
-            str(self._ask_by),
+        await self._async_notify(
             {
                 "title": text("question_title"),
                 "message": text("question", room=name),
                 "data": {"tag": _TAG, "actions": actions},
-            },
-            blocking=True,
+            }
         )
 
     @callback

@@ -229,11 +229,27 @@ def test_reasons_name_what_was_noticed_where_and_when() -> None:
     )
     assert said_of(recency, 0.1, {"hall_2": "Upper hall"}) == "motion in Upper hall 20 s ago"
     assert said_of(recency, 0.1) == "motion in hall 2 20 s ago"
-    assert said_of(recency, 0.8) == "a light switched here 5 min ago, and somebody may still be here"
+    assert said_of(recency, 0.8) == "a light was switched here 5 min ago, and somebody may still be here"
     last = replace(recency, elsewhere_us=400 * second)
-    assert said_of(last, 0.8) == "a light switched here 5 min ago, and nobody has left since"
+    assert said_of(last, 0.8) == "a light was switched here 5 min ago, and nobody has left since"
     door = replace(recency, door_us=5 * second)
     assert said_of(door, 0.1) == "an outer door opened 5 s ago, and nothing moved since"
+
+
+def test_every_reason_says_which_way_it_points() -> None:
+    """A person reads no contributions: the same words for and against would tell nothing."""
+    both = []
+    for sign in (1.0, -1.0):
+        predictor = Predictor(HOME)
+        weights = {name: sign for name in FEATURE_NAMES if group_of(name) not in ("recent", "elsewhere", "door")}
+        predictor.use("kitchen", model(sign, **weights), START_US)
+        ones = {name: 1.0 for name in weights if name != "whereabouts"}
+        kitchen(predictor, START_US, 0.7, QUIET, **ones)
+        predictor.judge("kitchen", sign > 0, 1.0)
+        state = kitchen(predictor, START_US, 0.7, QUIET, **ones)
+        both.append({reason.text for reason in state.reasons if reason.contribution * sign > 0})
+    assert len(both[0]) > 5
+    assert not both[0] & both[1] - {"other small signs"}
 
 
 def test_at_night_a_bedroom_is_said_to_be_slept_in() -> None:

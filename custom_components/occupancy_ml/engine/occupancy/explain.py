@@ -27,12 +27,12 @@ _NEVER_US = 365 * DAY_US
 # What somebody did, by the sensor that noticed.
 _DEEDS = {
     Role.MOTION: "motion",
-    Role.PRESENCE: "somebody noticed",
+    Role.PRESENCE: "presence",
     Role.DOOR: "a door moved",
     Role.OPENING: "something opened or closed",
-    Role.LIGHT: "a light switched",
-    Role.MEDIA: "a player used",
-    Role.APPLIANCE: "an appliance used",
+    Role.LIGHT: "a light was switched",
+    Role.MEDIA: "a player was used",
+    Role.APPLIANCE: "an appliance was used",
 }
 # (where the part speaks for somebody being there, where it speaks against it)
 _PHRASES = {
@@ -44,9 +44,9 @@ _PHRASES = {
         "the rhythm of activity is as when somebody is in",
         "the rhythm of activity is as when nobody is in",
     ),
-    "place": ("what this home taught about such moments", "what this home taught about such moments"),
-    "told": ("what was told since the last night", "what was told since the last night"),
-    "base": ("occupied more often than it looks", "occupied less often than it looks"),
+    "place": ("more likely, as such moments taught", "less likely, as such moments taught"),
+    "told": ("more likely, as learned since last night", "less likely, as learned since last night"),
+    "base": ("occupied more often than such signs suggest", "occupied less often than such signs suggest"),
     "small": ("other small signs", "other small signs"),
 }
 
