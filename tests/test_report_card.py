@@ -97,7 +97,7 @@ async def test_the_action_answers_with_the_home_or_with_one_room(
         ("motion within 5 minutes", "hindsight"), ("time of day", "hindsight"),
     ]  # fmt: skip
     assert "no independent truth" in kitchen["note"]
-    assert told["rooms"]["hall"]["note"] == "Nothing was scored yet."
+    assert told["rooms"]["hall"]["note"] == "Nothing was scored yet. Each night scores the day before."
     one = await evaluate(hass, room="kitchen", days="60")
     assert (one["days"], set(one), set(one["rooms"])) == (60, {"days", "rooms"}, {"kitchen"})
     assert one["rooms"]["kitchen"]["rows"][0]["days"] == 7

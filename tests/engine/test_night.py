@@ -13,6 +13,7 @@ from custom_components.occupancy_ml.engine.adaptation.scores import score_day
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.localtime import LocalClock
+from custom_components.occupancy_ml.engine.occupancy.training import missing_for_training
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.snapshot import Learning, Source
 from custom_components.occupancy_ml.engine.store import Store
@@ -223,6 +224,21 @@ def test_the_gate_says_what_is_missing(tmp_path: Path) -> None:
     assert (state.source, state.unknown_reason) == (Source.PRIOR, report.reason)
     assert state.probability is not None  # until then the prior model serves, and says so
     assert shown[-1].rooms["hall"].source is Source.PRIOR
+    engine.close()
+
+
+def test_a_room_in_which_nobody_stays_does_not_keep_the_home_learning(engine: Engine) -> None:
+    list(engine.night(NIGHT_US))
+    assert engine.tick(NIGHT_US + MINUTE_US).home.learning is Learning.READY
+    for model_is_missing, rows, days, learning in (
+        ("for want of days", 300, 2, Learning.LEARNING),
+        ("since nobody was ever seen there", 2000, 8, Learning.READY),
+    ):
+        engine.predictor.retire("kitchen")
+        why = missing_for_training(rows, days, positives=0.0, negatives=float(rows))
+        assert why is not None, model_is_missing
+        engine.predictor.why_no_model["kitchen"] = why
+        assert engine.tick(NIGHT_US + 2 * MINUTE_US).home.learning is learning, model_is_missing
     engine.close()
 
 

@@ -14,6 +14,7 @@ from .occupancy.explain import Recency
 from .occupancy.predictor import Predictor
 from .occupancy.rules import home_rules
 from .occupancy.switch import switch
+from .occupancy.training import waits_for_days
 from .snapshot import HomeState, Learning, Merit, Movement, RoomState, Snapshot
 from .tracker import Floats, Tracker
 
@@ -104,9 +105,12 @@ class Outlook:
         rooms = tracker.layout.room_ids
         if not rooms or not tracker.home.sensors:
             return Learning.WAITING, "no sensors are watched"
-        without = sum(not predictor.has_model(room_id) for room_id in rooms)
-        if without:
-            return Learning.LEARNING, f"{without} of {len(rooms)} rooms have no model of their own yet"
+        waiting = sum(
+            not predictor.has_model(room_id) and waits_for_days(predictor.why_no_model.get(room_id))
+            for room_id in rooms
+        )
+        if waiting:
+            return Learning.LEARNING, f"{waiting} of {len(rooms)} rooms have no model of their own yet"
         return Learning.READY, None
 
 

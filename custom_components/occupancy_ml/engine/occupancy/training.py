@@ -27,6 +27,7 @@ _HALF_LIFE_DAYS = 42.0
 # The gate: less than this teaches nothing that the next day would not overturn.
 MIN_ROWS = 2 * 288
 MIN_DAYS = 3
+_NEEDS_DAYS = f"needs {MIN_DAYS} days with labels"
 MIN_OF_EACH = 6.0  # rows' worth of occupied and of vacant time
 # Hindsight comes from the filter's own model of the home and leans to it: a model that is about as good there is better
 # in truth.
@@ -120,7 +121,7 @@ def _attempt(
             **span,
         )
 
-    missing = _gate(rows, seen_days, positives, negatives)
+    missing = missing_for_training(rows, seen_days, positives, negatives)
     if missing is not None:
         finish(RunStatus.GATE_NOT_MET, missing)
         return RoomReport(room_id, RunStatus.GATE_NOT_MET, missing, rows=rows, days=seen_days), None
@@ -148,9 +149,25 @@ def _attempt(
     return report, fit.model if better else None
 
 
-def _gate(rows: int, days: int, positives: float, negatives: float) -> str | None:
+def waits_for_days(reason: str | None) -> bool:
+    """Whether a room has no model for want of days alone; None: it was never trained.
+
+    A passage in which nobody ever stays has none for good, and lacks nothing.
+    """
+    return reason is None or reason.startswith(_NEEDS_DAYS)
+
+
+def missing_for_training(rows: int, days: int, positives: float, negatives: float) -> str | None:
+    """What labels still lack to teach anything, None where there are enough.
+
+    Args:
+        rows: labelled rows.
+        days: local days with such rows.
+        positives: rows' worth of occupied time.
+        negatives: rows' worth of vacant time.
+    """
     if rows < MIN_ROWS or days < MIN_DAYS:
-        return f"needs {MIN_DAYS} days with labels, has {days}"
+        return f"{_NEEDS_DAYS}, has {days}"
     if positives < MIN_OF_EACH:
         return "was hardly ever occupied so far"
     if negatives < MIN_OF_EACH:
