@@ -171,6 +171,16 @@ async def test_an_answered_question_is_taken_back(hass: HomeAssistant, at_noon: 
     assert not browser(hass)
 
 
+async def test_a_question_about_now_does_not_stand_all_day(
+    hass: HomeAssistant, at_noon: FrozenDateTimeFactory
+) -> None:
+    entry = await asking(hass, "browser")
+    await be_unsure(hass, entry, minutes=50)
+    assert browser(hass)
+    await be_unsure(hass, entry, minutes=20)
+    assert not browser(hass)
+
+
 async def test_a_phone_forgets_what_was_answered_elsewhere(
     hass: HomeAssistant, at_noon: FrozenDateTimeFactory
 ) -> None:

@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import ASK_IN_BROWSER, CONF_ASK_BY, DOMAIN
 from .coordinator import Coordinator, now_us
-from .engine.events import DAY_US, from_us
+from .engine.events import DAY_US, MINUTE_US, from_us
 from .engine.questions import Questions
 from .engine.snapshot import Snapshot, Source
 
@@ -28,6 +28,8 @@ EVENT_ANSWER = "mobile_app_notification_action"
 _ACTION = f"{DOMAIN}|{{room}}|{{asked_us}}|{{answer}}"
 _ANSWERS = {"occupied": True, "vacant": False}
 _TAG = f"{DOMAIN}_question"
+# For so long a question about "now" is still one.
+_FRESH_US = 60 * MINUTE_US
 # In the store: the local day of the last question.
 _LAST_ASKED = "last_asked"
 
@@ -46,8 +48,8 @@ class Asker:
         self._last: date | None = None
         self._last_read = False
         self._asking = False
-        # The room that was asked about, while nobody has answered.
-        self._open: str | None = None
+        # What was asked and not answered yet: the room, and when.
+        self._open: tuple[str, int] | None = None
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -66,7 +68,7 @@ class Asker:
     @callback
     def _on_snapshot(self) -> None:
         snapshot: Snapshot = self._coordinator.data
-        self._take_back_when_answered(snapshot)
+        self._take_back(snapshot)
         local = from_us(snapshot.time_us).astimezone(dt_util.get_default_time_zone())
         room = self._questions.worth_asking(snapshot, local, self._last)
         if room is None or self._asking:
@@ -91,7 +93,7 @@ class Asker:
             self._last = today
             await self._coordinator.run(self._write_last, today)
             await self._async_send(room, asked_us)
-            self._open = room
+            self._open = room, asked_us
         except HomeAssistantError as error:
             _LOGGER.warning("A question could not be asked; the next is tomorrow: %s", error)
         finally:
@@ -104,10 +106,16 @@ class Asker:
         self._coordinator.engine.store.metadata.set(_LAST_ASKED, today.isoformat())
 
     @callback
-    def _take_back_when_answered(self, snapshot: Snapshot) -> None:
-        """However it was answered: by the buttons of the room, on another phone, or by `relabel`."""
-        asked = snapshot.rooms.get(self._open or "")
-        if asked is None or asked.source is not Source.CORRECTION:
+    def _take_back(self, snapshot: Snapshot) -> None:
+        """When it was answered, by the buttons of the room, on another phone or by `relabel`; and when it is old."""
+        if self._open is None:
+            return
+        room, asked_us = self._open
+        told = snapshot.rooms.get(room)
+        answered = told is None or told.source is Source.CORRECTION
+        # A phone answers for the moment at which it was asked, the buttons of a room for the present.
+        stale = self._ask_by == ASK_IN_BROWSER and snapshot.time_us - asked_us > _FRESH_US
+        if not (answered or stale):
             return
         self._open = None
         if self._ask_by == ASK_IN_BROWSER:
