@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 import itertools
 from itertools import pairwise
+import json
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +232,27 @@ def test_what_waits_is_fitted_in_the_next_night(store: Store, cause: Cause) -> N
     assert shares == sorted(shares)
     assert store.forecasts.runs("den")[-1][1:3] == ("completed", cause.name.lower())
     assert "den" not in forecaster.learner.queue
+
+
+def test_a_model_knows_the_run_it_comes_from(store: Store) -> None:
+    night_us = START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US
+    fitted = store.forecasts.models()["den"].run_id
+    forecaster = Forecaster(store, DEN)
+    den = forecaster.learner.learned["den"]
+    assert den.run_id == fitted is not None
+    den.challenger, den.duel = den.model.challenger(10.0), [(1e6, 18.0)] * 4
+    for _ in forecaster.night(night_us):
+        pass
+    assert forecaster.learner.learned["den"].challenger is None
+    run_id = store.forecasts.models()["den"].run_id
+    with store.reader() as connection:
+        (cause, told), *_ = connection.execute(
+            "SELECT cause, metrics FROM forecast_runs WHERE id = ?", (run_id,)
+        ).fetchall()
+    won = json.loads(told)
+    assert (cause, won["days"]) == (REPLACED, 5)
+    assert won["loss"] < won["replaced"]
+    assert Forecaster(store, DEN).learner.learned["den"].run_id == run_id
 
 
 def test_a_night_that_is_stopped_is_taken_up_again(store: Store) -> None:

@@ -66,6 +66,7 @@ class Learned:
         fitted_us: rows before this were learned from; 0 while nothing is.
         refitted_us: when all members were last fitted from scratch.
         tuned_us: when other kernels were last tried; 0 where that is due.
+        run_id: the run that fitted the model in service from scratch, or put it there.
         challenger: fitted with a shorter memory, to take over when it wins.
         its_gates: what the challenger told since it came, as `gates`.
         duel: by day since it came: loss of the model, loss of the challenger.
@@ -78,6 +79,7 @@ class Learned:
     fitted_us: int = 0
     refitted_us: int = 0
     tuned_us: int = 0
+    run_id: int | None = None
     challenger: ProcessModel | None = None
     its_gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
     duel: list[tuple[float, float]] = field(default_factory=list)
@@ -189,6 +191,7 @@ class Learner:
             yield from learned.model.fit(past)
             learned.refitted_us = now_us
             self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(past))
+            learned.run_id = run_id
         else:
             yield from learned.model.update(past, learned.fitted_us)
         if learned.challenger is not None:
@@ -317,12 +320,14 @@ class Learner:
                 float(pinball(theirs.quantiles[known], day.wait[known]).mean()),
             )
         )
-        mine, its = np.array(learned.duel).sum(axis=0)
+        mine, its = np.array(learned.duel).mean(axis=0).tolist()
         if len(learned.duel) >= _CHALLENGED_DAYS and its < mine:
             learned.model, learned.challenger = challenger, None
             learned.gates = learned.its_gates
             run_id = self._store.forecasts.start_run(process, REPLACED, now_us)
-            self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(day))
+            won = {"days": len(learned.duel), "loss": its, "replaced": mine}
+            self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(day), metrics=won)
+            learned.run_id = run_id
         elif len(learned.duel) >= _GIVEN_UP_DAYS:
             learned.challenger = None
 
@@ -377,7 +382,7 @@ class Learner:
             "tuned_us": learned.tuned_us,
             "key": self._key,
         }
-        self._store.forecasts.save_model(process, now_us, pack(_KIND, header, arrays), None)
+        self._store.forecasts.save_model(process, now_us, pack(_KIND, header, arrays), learned.run_id)
         if learned.challenger is None:
             self._store.forecasts.drop_challenger(process)
             return
@@ -396,6 +401,7 @@ class Learner:
             try:
                 against = challengers.get(process)
                 self._restore(process, stored.payload, None if against is None else against.payload)
+                self.learned[process].run_id = stored.run_id
             except (PayloadError, KeyError, TypeError, ValueError) as error:
                 _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
                 self.learned[process] = self._nothing()

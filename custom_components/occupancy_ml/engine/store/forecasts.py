@@ -44,11 +44,12 @@ class ForecastScore:
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """What was fitted of a process."""
+    """What was fitted of a process, and the run that fitted it where one is known."""
 
     process: str
     created_us: int
     payload: bytes
+    run_id: int | None
 
 
 class Forecasts:
@@ -222,11 +223,11 @@ class Forecasts:
     def models(self, *, challenger: bool = False) -> dict[str, StoredModel]:
         """The models in service, or the challengers, by process."""
         rows = self._database.all(
-            "SELECT r.room_id, a.created_us, a.payload FROM forecast_artifacts a JOIN rooms r ON r.id = a.room"
-            " WHERE a.in_service = ?",
+            "SELECT r.room_id, a.created_us, a.payload, a.run_id FROM forecast_artifacts a"
+            " JOIN rooms r ON r.id = a.room WHERE a.in_service = ?",
             (int(not challenger),),
         )
-        return {process: StoredModel(process, created_us, payload) for process, created_us, payload in rows}
+        return {stored.process: stored for stored in (StoredModel(*row) for row in rows)}
 
     def drop_challenger(self, process: str) -> None:
         """The challenger has lost, or serves now."""
