@@ -296,7 +296,13 @@ async def test_the_options_name_what_tells_of_the_day(hass: HomeAssistant, entry
     assert page is not None
     fields = next(field for marker, field in page.schema.items() if marker == "context")
     kinds = {str(marker): selector for marker, selector in fields.schema.schema.items()}
-    assert {"sun", "weather"} <= set(kinds["weather"].config["filter"][0]["domain"])
+    for kind, domain in (
+        ("weather", "weather"),
+        ("weather", "sun"),
+        ("calendar", "calendar"),
+        ("calendar", "sensor"),
+    ):
+        assert domain in kinds[kind].config["filter"][0]["domain"]
     taken = {**filled, "context": {"weather": ["sensor.kitchen_temperature"]}}
     result = await flows.async_configure(result["flow_id"], taken)
     assert result["errors"] == {"base": "entity_in_room"}

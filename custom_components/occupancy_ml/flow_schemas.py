@@ -103,7 +103,7 @@ _DOMAINS: Mapping[Role, Sequence[str]] = {
 # What helps to tell what comes next, by kind, and the domains in which it is found.
 CONTEXT_FIELDS: Mapping[str, Sequence[str]] = {
     "next_alarm": ("sensor", "input_datetime"),
-    "calendar": ("calendar",),
+    "calendar": ("calendar", "sensor"),
     "weather": ("weather", "sun", "sensor"),
     "travel": ("sensor",),
 }
