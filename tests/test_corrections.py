@@ -160,7 +160,9 @@ async def test_home_assistant_itself_can_ask(hass: HomeAssistant, at_noon: Froze
     assert "[Kitchen](/config/devices/device/" in asked["message"]
 
 
-async def test_an_answered_question_is_taken_back(hass: HomeAssistant, at_noon: FrozenDateTimeFactory) -> None:
+async def test_an_answered_question_is_taken_back(
+    hass: HomeAssistant, at_noon: FrozenDateTimeFactory
+) -> None:
     entry = await asking(hass, "browser")
     await be_unsure(hass, entry)
     await press(hass, "someone_is_here")

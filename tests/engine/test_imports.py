@@ -38,7 +38,7 @@ MAY_USE = {
     "adaptation": {*GROUND, "features", "occupancy", "store"},
     "forecast": {*GROUND, "features", "store", "adaptation"},
     "timeline": {"events", "features"},
-    "monitoring": {"events", "localtime", "store"},
+    "monitoring": {"events", "localtime", "snapshot", "store"},
     "export": {"events", "home", "features", "store"},
     "routine_changes": {*GROUND, "changepoint", "store"},
     "pets": {*GROUND, "senses"},

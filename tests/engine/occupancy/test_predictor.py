@@ -241,8 +241,10 @@ def test_every_reason_says_which_way_it_points() -> None:
     both = []
     for sign in (1.0, -1.0):
         predictor = Predictor(HOME)
-        weights = {name: sign for name in FEATURE_NAMES if group_of(name) not in ("recent", "elsewhere", "door")}
-        predictor.use("kitchen", model(sign, **weights), START_US)
+        weights = {
+            name: sign for name in FEATURE_NAMES if group_of(name) not in ("recent", "elsewhere", "door")
+        }
+        predictor.use("kitchen", model(sign, None, **weights), START_US)
         ones = {name: 1.0 for name in weights if name != "whereabouts"}
         kitchen(predictor, START_US, 0.7, QUIET, **ones)
         predictor.judge("kitchen", sign > 0, 1.0)

@@ -289,7 +289,9 @@ def _card(
         "days": days,
         "truth": truth,
         "independent": truth in ("reference", "correction"),
-        "note": "Nothing was scored yet. Each night scores the day before." if truth is None else _NOTES[truth],
+        "note": "Nothing was scored yet. Each night scores the day before."
+        if truth is None
+        else _NOTES[truth],
         "best_baseline": None if best is None else name_of(best),
         "better_by": None if truth is None or best is None else _gain(truths[truth][best]),
         "shows_baseline": None if serving is None else serving["reason"],

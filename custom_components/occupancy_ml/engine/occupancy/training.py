@@ -19,6 +19,7 @@ from .logistic import Floats
 from .model import Fit, RoomModel, fit_room
 from .predictor import WHEREABOUTS
 from .rhythm import HALF_HOURS
+from .sampling import sampling_weights
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -101,7 +102,11 @@ def _attempt(
     targets = np.array([label.target for label in labels])[chosen[paired]] if rows else np.zeros(0)
     weights = np.array([label.weight for label in labels])[chosen[paired]] if rows else np.zeros(0)
     told = np.array([label.source is not LabelSource.HINDSIGHT for label in labels], dtype=bool)
+    corrected = np.array([label.source is LabelSource.CORRECTION for label in labels], dtype=bool)[
+        chosen[paired]
+    ]
     days, half_hours = clock.days_and_half_hours(ends)
+    weights = weights * sampling_weights(targets, weights, corrected)
     weights = weights * 0.5 ** ((now_us - ends) / DAY_US / _HALF_LIFE_DAYS)
     seen_days = len(np.unique(days))
     positives, negatives = float(targets.sum()), float((1 - targets).sum())
