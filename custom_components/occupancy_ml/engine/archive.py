@@ -80,6 +80,8 @@ class Archive:
             # Opened in the middle of a window: what was shown at its begin stands as it is.
             self._shown_us = window_us
         over = [told for told in self._told if snapshot.time_us >= told.end_us]
+        if not (over or self._rows) and self._forget_after_us is None and window_us == self._shown_us:
+            return
         with self._store.transaction():
             if self._forget_after_us is not None:
                 self._store.features.delete_from(self._forget_after_us, FEATURE_SET_VERSION)

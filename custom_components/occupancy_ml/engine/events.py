@@ -64,11 +64,16 @@ class Event:
     @property
     def value(self) -> float | None:
         """The state as a finite number, None where it is none."""
-        try:
-            number = float(self.state)
-        except ValueError:
-            return None
-        return number if math.isfinite(number) else None
+        return number_of(self.state)
+
+
+def number_of(state: str) -> float | None:
+    """A state as a finite number, None where it is none."""
+    try:
+        number = float(state)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def to_us(moment: datetime) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import MICROSECONDS, MINUTE_US, NO_STATE, Cause, Event
+from .events import MICROSECONDS, MINUTE_US, NO_STATE, Cause, Event, number_of
 from .home import Home, Role, Sensor
 
 DOOR = -1
@@ -228,7 +228,7 @@ class Senses:
     def value(self, entity_id: str) -> float | None:
         """The entity's number, None where it has none now."""
         state = None if entity_id in self.ignored else self._states.get(entity_id)
-        return None if state is None else Event(0, entity_id, state).value
+        return None if state is None else number_of(state)
 
     def to_json(self) -> dict[str, Any]:
         """The whole state, for a restart."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 import math
 from typing import Any
@@ -134,9 +134,14 @@ class Windows:
 
     def activity(self, minutes: int) -> NDArray[np.int64]:
         """(R,) how often somebody acted within the last minutes, the running one included."""
-        back = (self._minute - np.arange(minutes)) % len(self._ring)
-        total: NDArray[np.int64] = self._ring[back].sum(axis=0)
+        total: NDArray[np.int64] = self._activities((minutes,))[0]
         return total
+
+    def _activities(self, spans: Sequence[int]) -> NDArray[np.int64]:
+        """(len(spans), R) the same for several spans of minutes."""
+        back = (self._minute - np.arange(max(spans))) % len(self._ring)
+        totals: NDArray[np.int64] = self._ring[back].cumsum(axis=0)[np.array(spans) - 1]
+        return totals
 
     def since_us(self, now_us: int) -> NDArray[np.int64]:
         """(R,) microseconds since somebody acted in each room; very large where never."""
@@ -173,7 +178,7 @@ class Windows:
         out = np.zeros((self._size, len(FEATURE_NAMES)))
         put = _Columns(out)
         put["whereabouts"] = whereabouts
-        put["motion_on"] = np.isin(np.arange(self._size), self._senses.motion_rooms(now_us))
+        put["motion_on"][self._senses.motion_rooms(now_us)] = 1.0
         levels = self._senses.presence_levels(now_us)
         np.add.at(put["presence_on"], self._presence_rooms, (levels == 1).astype(np.float64))
         since = _recency(self.since_us(now_us))
@@ -183,10 +188,9 @@ class Windows:
         put["recency_next_door"] = 1 - _nearness(moves) @ (1 - since)
         put["latest_here"] = since < elsewhere
         put["recency_exit_door"] = _recency(np.array([self.since_door_us(now_us)]))[0]
-        for minutes in _COUNTS:
-            here = self.activity(minutes)
-            put[f"count_here_{minutes}"] = np.log1p(here)
-            put[f"count_elsewhere_{minutes}"] = np.log1p(here.sum() - here)
+        here = self._activities(_COUNTS)
+        elsewhere = here.sum(axis=1, keepdims=True) - here
+        out[:, _COUNTS_HERE], out[:, _COUNTS_ELSEWHERE] = np.log1p(here).T, np.log1p(elsewhere).T
         days = "day_off" if self._senses.is_day_off(local) else "workday"
         turn = 2 * math.pi * (local.hour + local.minute / 60) / 24
         for hours in (24, 12):
@@ -248,6 +252,8 @@ class Windows:
 
 
 _COLUMN = {name: number for number, name in enumerate(FEATURE_NAMES)}
+_COUNTS_HERE = [_COLUMN[f"count_here_{minutes}"] for minutes in _COUNTS]
+_COUNTS_ELSEWHERE = [_COLUMN[f"count_elsewhere_{minutes}"] for minutes in _COUNTS]
 _DAY_OFF = [_COLUMN["sin_24h_day_off"], _COLUMN["cos_24h_day_off"]]
 
 

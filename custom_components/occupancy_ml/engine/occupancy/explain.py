@@ -99,9 +99,8 @@ def reasons(parts: Mapping[str, float], recency: Recency, now_us: int) -> tuple[
     small = sum(value for value in parts.values() if abs(value) < _LEAST)
     for group, value in (*parts.items(), ("small", small)):
         if abs(value) >= _LEAST or (group == "small" and small):
-            reason = _reason(group, value, recency, now_us)
             # What two parts say in the same words is one reason.
-            words = (reason.text, reason.time_us, reason.room_id)
+            words = _words(group, value > 0, recency, now_us)
             told[words] = told.get(words, 0.0) + value
     found = [Reason(text, value, time_us, room_id) for (text, time_us, room_id), value in told.items()]
     return tuple(sorted(found, key=lambda reason: -abs(reason.contribution)))
@@ -114,44 +113,46 @@ def said(occupied: bool, since_us: int, contribution: float) -> Reason:
     )
 
 
-def _reason(group: str, value: float, recency: Recency, now_us: int) -> Reason:
-    likely = value > 0
-
-    def told(text: str, since_us: int | None = None, room_id: str | None = None) -> Reason:
-        return Reason(text, value, None if since_us is None else now_us - since_us, room_id)
-
+def _words(group: str, likely: bool, recency: Recency, now_us: int) -> tuple[str, int | None, str | None]:
+    """(text, when, room) of a part, by whether it speaks for somebody being there."""
+    if group in _PHRASES and not (group == "clock" and likely and recency.bedtime):
+        return _PHRASES[group][0 if likely else 1], None, None
+    if group == "clock":
+        return "usually asleep now", None, None
     here, elsewhere, door = recency.here_us, recency.elsewhere_us, recency.door_us
-    deed = _deed(recency.here_by)
-    deed_elsewhere = f"{_deed(recency.elsewhere_by)} in {{room}} {{when}}"
-    if group == "recent":
-        return told("nothing was ever seen here") if here > _NEVER_US else told(f"{deed} here {{when}}", here)
     if group == "elsewhere":
         if elsewhere > _NEVER_US:
-            return told("nothing was seen in other rooms")
-        return told(deed_elsewhere, elsewhere, recency.elsewhere)
+            return "nothing was seen in other rooms", None, None
+        return _seen_elsewhere(recency, now_us)
     if group == "door":
         if door > _NEVER_US:
-            return told("no outer door opened lately")
-        return told("an outer door opened {when}", door)
-    if group == "clock" and likely and recency.bedtime:
-        return told("usually asleep now")
-    if group != "filter":
-        return told(_PHRASES[group][0 if likely else 1])
+            return "no outer door opened lately", None, None
+        return "an outer door opened {when}", now_us - door, None
+    deed = _deed(recency.here_by)
+    if group == "recent":
+        if here > _NEVER_US:
+            return "nothing was ever seen here", None, None
+        return f"{deed} here {{when}}", now_us - here, None
     if likely and recency.motion_on:
-        return told("motion here now")
+        return "motion here now", None, None
     if likely and recency.presence_on:
-        return told("a presence sensor here is on")
+        return "a presence sensor here is on", None, None
     if here > _NEVER_US:
-        return told("somebody may be here unseen" if likely else "nothing was ever seen here")
+        return "somebody may be here unseen" if likely else "nothing was ever seen here", None, None
     if likely and here <= elsewhere:
-        return told(f"{deed} here {{when}}, and nobody has left since", here)
+        return f"{deed} here {{when}}, and nobody has left since", now_us - here, None
     if likely:
-        return told(f"{deed} here {{when}}, and somebody may still be here", here)
+        return f"{deed} here {{when}}, and somebody may still be here", now_us - here, None
     if door < min(here, elsewhere):
-        return told("an outer door opened {when}, and nothing moved since", door)
+        return "an outer door opened {when}, and nothing moved since", now_us - door, None
     if elsewhere < here:
-        return told(deed_elsewhere, elsewhere, recency.elsewhere)
-    return told(f"{deed} here {{when}}, and nobody seems to have stayed", here)
+        return _seen_elsewhere(recency, now_us)
+    return f"{deed} here {{when}}, and nobody seems to have stayed", now_us - here, None
+
+
+def _seen_elsewhere(recency: Recency, now_us: int) -> tuple[str, int | None, str | None]:
+    text = f"{_deed(recency.elsewhere_by)} in {{room}} {{when}}"
+    return text, now_us - recency.elsewhere_us, recency.elsewhere
 
 
 def _deed(role: Role | None) -> str:

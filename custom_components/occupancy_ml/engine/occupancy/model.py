@@ -67,9 +67,9 @@ class RoomModel:
 
         With the offset they add up to the predicted log-odds exactly.
         """
-        parts = self._standard(np.append(features, self.rhythm[slot])) * self.coefficients
-        score = np.array([offset + self.intercept + parts.sum()])
-        return parts, self.intercept, float(self.calibration.apply(score)[0] - score[0])
+        parts = self._standard(np.concatenate([features, self.rhythm[slot : slot + 1]])) * self.coefficients
+        score = offset + self.intercept + parts.sum()
+        return parts, self.intercept, float(self.calibration.apply(score) - score)
 
     def _standard(self, features: Floats) -> Floats:
         """(..., d + 1) in standard deviations from the mean, 0 where not known."""

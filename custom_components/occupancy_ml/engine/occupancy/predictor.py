@@ -27,7 +27,9 @@ WHEREABOUTS = FEATURE_NAMES.index("whereabouts")
 """The column of the features that is the offset of every model."""
 
 # The last part is the room's rhythm, which the model brings along.
-_GROUPS = (*(group_of(name) for name in FEATURE_NAMES), "clock")
+_GROUP_OF_PART = (*(group_of(name) for name in FEATURE_NAMES), "clock")
+_GROUPS = tuple(dict.fromkeys(_GROUP_OF_PART))
+_NUMBERS = np.array([_GROUPS.index(group) for group in _GROUP_OF_PART])
 # What one correction moves online calibration, in effective labels. People correct what is wrong: that is no fair
 # sample of all moments.
 _CORRECTION_WEIGHT = 0.25
@@ -151,23 +153,24 @@ class Predictor:
         """
         local = self._clock.at(now_us)
         half_hour = local.hour * 2 + local.minute // 30
+        slots = [slot_of(half_hour, day_off) for day_off in is_day_off(vectors).tolist()]
         return {
             room.room_id: self._room(
-                room.room_id, now_us, half_hour, vectors[number], recencies[room.room_id]
+                room.room_id, now_us, half_hour, slots[number], vectors[number], recencies[room.room_id]
             )
             for number, room in enumerate(self.home.rooms)
         }
 
-    def _room(self, room_id: str, now_us: int, half_hour: int, vector: Floats, recency: Recency) -> RoomState:
+    def _room(
+        self, room_id: str, now_us: int, half_hour: int, slot: int, vector: Floats, recency: Recency
+    ) -> RoomState:
         offset = float(vector[WHEREABOUTS])
         groups: dict[str, float] = {"filter": offset}
         trained_us: int | None = None
         if room_id in self._models:
             model, trained_us = self._models[room_id]
-            slot = slot_of(half_hour, bool(is_day_off(vector)))
             parts, constant, calibration = model.contributions(vector, offset, slot)
-            for group, part in zip(_GROUPS, parts.tolist(), strict=True):
-                groups[group] = groups.get(group, 0.0) + part
+            groups |= zip(_GROUPS, np.bincount(_NUMBERS, parts).tolist(), strict=True)
             groups["base"] = constant + calibration
         self._scores[room_id] = score = sum(groups.values())
         if room_id in self._online:
