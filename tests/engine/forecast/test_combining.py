@@ -141,6 +141,22 @@ def test_what_gains_on_the_mean_by_chance_alone_is_not_published() -> None:
     assert opened < 20
 
 
+def test_what_wavers_is_not_opened_and_shut_from_night_to_night() -> None:
+    rng = np.random.default_rng(4)
+    spells = []
+    for _ in range(20):
+        gate, states = Gate(), []
+        for number in range(120):
+            base = np.full((4, 20), 30.0)
+            own = base[0] - rng.normal(1.0, 12.0)
+            gate.learn(number, 3, own, base, np.full((5, 20, len(HORIZONS)), 0.2), np.zeros(20))
+            states.append(gate.open)
+        changes = np.flatnonzero(np.diff(states))
+        spells += np.diff(changes).tolist()
+    assert len(spells) > 5
+    assert min(spells) >= 3
+
+
 @pytest.mark.parametrize("alike", [0.0, 0.5, 1.0])
 def test_the_error_of_a_mean_allows_for_days_alike_their_neighbours(alike: float) -> None:
     noise = np.random.default_rng(11).normal(0.0, 10.0, (29, 4000))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bins import BINS, HORIZONS, LEVELS, STEP, Floats, quantiles, residuals
+from .gate import certain_of
 from .intervals import Conformal
 from .processes import Bools, Ints
 from .rows import Rows
@@ -102,7 +103,8 @@ class Pool:
             return
         self.stack.learn(residuals(answer.members, np.repeat(rows.wait[None], len(answer.members), 0)))
         yield
-        known = np.isfinite(answer.pooled[:, 0])
+        # Levels are of what is told, and nothing is where the present is uncertain.
+        known = np.isfinite(answer.pooled[:, 0]) & certain_of(rows.chance)
         self.conformal.learn(answer.pooled[known], rows.wait[known])
         yield
         for column, stack in enumerate(self.later):
