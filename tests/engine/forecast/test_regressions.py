@@ -11,12 +11,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from custom_components.occupancy_ml.engine.forecast import ridge
-from custom_components.occupancy_ml.engine.forecast.baselines import Member, frequencies
-from custom_components.occupancy_ml.engine.forecast.bins import BINS, cdf_of, crps
+from custom_components.occupancy_ml.engine.forecast.bins import BINS, cdf_of, crps, frequencies
 from custom_components.occupancy_ml.engine.forecast.boosted_trees import BoostedTrees
 from custom_components.occupancy_ml.engine.forecast.boosting import Boosting
 from custom_components.occupancy_ml.engine.forecast.gaussian_process import GaussianProcess
 from custom_components.occupancy_ml.engine.forecast.logistic_hazard import LogisticHazard
+from custom_components.occupancy_ml.engine.forecast.member import Member
 from custom_components.occupancy_ml.engine.forecast.periods import EDGES, PERIODS, spread
 from custom_components.occupancy_ml.engine.forecast.recurrent import Recurrent
 from tests.engine.forecast.made import history, rows

@@ -9,14 +9,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from custom_components.occupancy_ml.engine.forecast.baselines import Climatology, KaplanMeier, nearest_days
 from custom_components.occupancy_ml.engine.forecast.bins import BINS, CAP, crps
+from custom_components.occupancy_ml.engine.forecast.climatology import Climatology
+from custom_components.occupancy_ml.engine.forecast.kaplan_meier import KaplanMeier
 from custom_components.occupancy_ml.engine.forecast.kernel_semi_markov import (
     BY_CLOCK,
     Kernel,
     KernelSemiMarkov,
 )
 from custom_components.occupancy_ml.engine.forecast.model import baseline_cdfs
+from custom_components.occupancy_ml.engine.forecast.nearest_days import nearest_days
 from tests.engine.forecast.made import history, rows
 
 RNG = np.random.default_rng(5)

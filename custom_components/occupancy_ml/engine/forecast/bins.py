@@ -52,6 +52,13 @@ def quantiles(cdf: Floats, levels: Floats) -> Floats:
     return np.where(after > BINS, np.inf, np.where(after == 0, 0.0, minutes))
 
 
+def frequencies(wait: Floats) -> Floats:
+    """(BINS,) share of waits that were over by the end of each bin."""
+    result: Floats = np.searchsorted(np.sort(wait), EDGES[1:], side="right") / len(wait)
+    result[-1] = (wait < EDGES[-1]).mean()
+    return result
+
+
 def at(cdf: Floats, minutes: Floats) -> Floats:
     """(n, k) P(the change has come by so many minutes), linear within a bin; minutes (n, k), cut at 24 hours."""
     full = np.concatenate([np.zeros((len(cdf), 1)), cdf], axis=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from .baselines import Member
 from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .logistic_hazard import LogisticHazard
+from .member import Member
 from .model import ProcessModel
 from .recurrent import Recurrent
 

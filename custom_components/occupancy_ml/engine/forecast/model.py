@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .baselines import Climatology, KaplanMeier, Member, nearest_days
 from .bins import BINS, HORIZONS, Floats, cdf_of
+from .climatology import Climatology
 from .combining import Answer, Pool, Said, combined
+from .kaplan_meier import KaplanMeier
 from .kernel_semi_markov import BY_CLOCK, Kernel, KernelSemiMarkov
+from .member import Member
+from .nearest_days import nearest_days
 from .processes import Bools
 from .rows import Rows
 
