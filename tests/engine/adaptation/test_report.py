@@ -112,6 +112,19 @@ def test_an_hour_of_a_reference_is_too_little_to_go_by(store: Store) -> None:
     assert card(store)["truth"] == "hindsight"
 
 
+@pytest.mark.parametrize(("moments", "told"), [(1, False), (100, False), (144, True)])
+def test_a_few_corrections_are_too_little_to_judge_a_home_by(store: Store, moments: int, told: bool) -> None:
+    day = (TODAY - timedelta(days=1)).isoformat()
+    for model, error in (("shown", 0.9), ("last_room", 0.2), ("prior", 0.3)):
+        sums = (moments * error, 2 * moments * error)
+        store.scores.write([DailyScore("kitchen", day, model, "correction", moments, *sums, 360, 360)])
+    assert (card(store)["truth"] is not None) == told
+    assert len(card(store)["rows"]) == 3
+    assert ("too little" in card(store)["note"]) != told
+    assert ("kitchen" in merits(store.database.all, ["kitchen"], TODAY)) == told
+    assert (quality(store.database.all, ["kitchen"], TODAY) is not None) == told
+
+
 def test_it_needs_nothing_but_the_daily_sums(store: Store) -> None:
     fill(store, 20)
     before = [card(store, days) for days in (14, 60)]

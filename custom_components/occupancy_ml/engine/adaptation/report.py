@@ -30,6 +30,8 @@ MERIT_DAYS = 14
 
 # A day of moments: with less, a source says too little of a room to be the one to go by.
 _ENOUGH = 288
+# Half a day of moments, all days taken together: one correction on the first day made it "900 % worse than the time of day".
+_LEAST = 144
 _MOMENTS_A_DAY = 288
 
 _SUMS = """
@@ -54,6 +56,8 @@ FROM rooms r CROSS JOIN daily_reliability b ON b.room = r.id AND b.day >= ? AND 
 WHERE r.room_id IN (SELECT value FROM json_each(?))
 """
 _NAMES = {SHOWN: "what was shown", MODEL: "the model"}
+_NOTHING = "Nothing was scored yet. Each night scores the day before."
+_LITTLE = "Less than half a day was scored so far: too little to go by. Each night scores the day before."
 _NOTES = {
     "reference": "Scored against the room's reference entity.",
     "correction": (
@@ -203,12 +207,16 @@ def quality(read: Read, room_ids: Iterable[str], today: date) -> float | None:
 
 
 def truth_of(truths: Mapping[str, Mapping[str, Sums]]) -> str | None:
-    """The source to go by: the most independent one that tells of a day or more, else the one that tells most."""
+    """The source to go by: the most independent one that tells of a day or more, else the one that tells most.
+
+    None where none tells of half a day.
+    """
     told = {truth: models[SHOWN].n for truth, models in truths.items() if SHOWN in models}
     for source in TRUTHS:
         if told.get(source, 0) >= _ENOUGH:
             return source.value
-    return max(told, key=lambda truth: told[truth], default=None)
+    most = max(told, key=lambda truth: told[truth], default=None)
+    return None if most is None or told[most] < _LEAST else most
 
 
 def best_baseline(sums: Mapping[str, Sums]) -> str | None:
@@ -289,9 +297,7 @@ def _card(
         "days": days,
         "truth": truth,
         "independent": truth in ("reference", "correction"),
-        "note": "Nothing was scored yet. Each night scores the day before."
-        if truth is None
-        else _NOTES[truth],
+        "note": (_LITTLE if rows else _NOTHING) if truth is None else _NOTES[truth],
         "best_baseline": None if best is None else name_of(best),
         "better_by": None if truth is None or best is None else _gain(truths[truth][best]),
         "shows_baseline": None if serving is None else serving["reason"],
