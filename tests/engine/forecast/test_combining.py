@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from custom_components.occupancy_ml.engine.forecast.bins import (
     quantiles,
     residuals,
 )
+from custom_components.occupancy_ml.engine.forecast.combining import Answer, Pool
 from custom_components.occupancy_ml.engine.forecast.gate import Gate, error_of_mean, pinball
 from custom_components.occupancy_ml.engine.forecast.intervals import Conformal
 from custom_components.occupancy_ml.engine.forecast.stacking import Stack, simplex_weights
+from tests.engine.forecast.made import history, rows
 
 RNG = np.random.default_rng(9)
 
@@ -86,6 +90,25 @@ def test_what_is_told_stays_a_distribution() -> None:
         told = conformal.told(cdf_of(np.full((1, BINS), 0.01)))
         assert (np.diff(told) >= 0).all()
         assert ((told >= 0) & (told <= 1)).all()
+
+
+def test_levels_are_learned_from_moments_at_which_something_is_told() -> None:
+    """Uncertain ones, in which all came at once, do not make the others' intervals any different."""
+    process = history(8, lambda day: [480, 1080])
+    known = rows(process, 6)
+    known = known.take(known.state == 1)
+    unsure = np.arange(len(known)) % 2 == 0
+    mixed = replace(known, chance=np.where(unsure, 0.6, 0.99), wait=np.where(unsure, 5.0, known.wait))
+    learned = []
+    for each in (mixed, mixed.take(~unsure)):
+        pool, n = Pool(1), len(each)
+        cdf = cdf_of(np.full((n, BINS), 0.02))
+        later = np.full((4, n, len(HORIZONS)), 0.5)
+        for _ in pool.learn(each, Answer(cdf[None], cdf, cdf, later, later[0])):
+            pass
+        learned.append(pool.conformal.levels.tolist())
+    assert learned[0] == learned[1]
+    assert learned[0] != pytest.approx(list(LEVELS), abs=0.01)
 
 
 def test_pinball_is_the_mean_quantile_loss() -> None:
