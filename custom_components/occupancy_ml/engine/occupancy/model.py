@@ -14,7 +14,7 @@ import numpy as np
 
 from ..numeric import expit
 from .calibration import Calibration
-from .logistic import Floats, fit_logistic
+from .logistic import Floats, fit_in_slices
 from .rhythm import HALF_HOURS, Ints, rhythm, rhythm_of_days_before
 
 ROW_WEIGHT = 1 / 6
@@ -54,7 +54,7 @@ class RoomModel:
     def score(self, features: Floats, offset: Floats, slots: Ints) -> Floats:
         """(n,) log-odds before calibration of features (n, d), offsets (n,) and slots (n,) of `rhythm`."""
         all_of_them = np.column_stack([features, self.rhythm[slots]])
-        result: Floats = offset + self.intercept + self._standard(all_of_them) @ self.coefficients
+        result: Floats = offset + self.intercept + _product(self._standard(all_of_them), self.coefficients)
         return result
 
     def predict(self, features: Floats, offset: Floats, slots: Ints) -> Floats:
@@ -153,7 +153,7 @@ def fit_room(
         test, train = folds == fold, folds != fold
         if not train.any():
             train = test
-        model = _fit(
+        model = yield from _fit(
             features[train],
             offset[train],
             targets[train],
@@ -168,9 +168,10 @@ def fit_room(
         prior[test] = _share(targets[train], worth[train], half_hours[train])[half_hours[test]]
         yield
     calibration = Calibration.fit(held_out, targets, worth)
-    model = _fit(features, offset, targets, worth, days, slots, calibration, shared)
     yield
-    chance = expit(_calibrated_by_others(held_out, targets, worth, folds))
+    model = yield from _fit(features, offset, targets, worth, days, slots, calibration, shared)
+    yield
+    chance = expit((yield from _calibrated_by_others(held_out, targets, worth, folds)))
     return Fit(
         model,
         log_loss(chance, targets, weights),
@@ -180,13 +181,16 @@ def fit_room(
     )
 
 
-def _calibrated_by_others(score: Floats, targets: Floats, worth: Floats, folds: Ints) -> Floats:
+def _calibrated_by_others(
+    score: Floats, targets: Floats, worth: Floats, folds: Ints
+) -> Generator[None, None, Floats]:
     """(n,) calibrated log-odds of held-out scores; the map of a fold never saw its rows."""
     out = score.copy()
     for fold in np.unique(folds):
         test = folds == fold
         if not test.all():
             out[test] = Calibration.fit(score[~test], targets[~test], worth[~test]).apply(score[test])
+            yield
     return out
 
 
@@ -205,7 +209,7 @@ def _fit(
     slots: Ints,
     calibration: Calibration,
     shared: Floats | None,
-) -> RoomModel:
+) -> Generator[None, None, RoomModel]:
     usual = rhythm_of_days_before(targets, worth, slots, days)
     features = np.column_stack([features, usual])
     known = ~np.isnan(features)
@@ -218,17 +222,24 @@ def _fit(
     scale[-1] /= _RHYTHM_DEVIATION
     standard = apart / scale * moved
     centre = np.zeros(features.shape[1]) if shared is None else shared * moved
-    fit = fit_logistic(
+    yield
+    fit = yield from fit_in_slices(
         standard,
         targets,
         worth,
         penalty=_PENALTY,
-        offset=offset + standard @ centre,
+        offset=offset + _product(standard, centre),
         intercept_penalty=1.0,
     )
     coefficients = centre + fit.coefficients * moved
     table = rhythm(targets, worth, slots)
     return RoomModel(mean, scale, coefficients, fit.intercept, calibration, table)
+
+
+def _product(rows: Floats, vector: Floats) -> Floats:
+    """(n,) of (n, d) and (d,), in the calling thread: see docs/decisions.md, 56."""
+    result: Floats = np.einsum("nd,d->n", rows, vector)
+    return result
 
 
 def _share(targets: Floats, worth: Floats, half_hours: Ints) -> Floats:
