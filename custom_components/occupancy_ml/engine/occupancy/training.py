@@ -93,9 +93,11 @@ def _attempt(
     store: Store, clock: LocalClock, room_id: str, now_us: int, run_id: int, shared: Floats | None
 ) -> Generator[None, None, tuple[RoomReport, RoomModel | None]]:
     table = store.features.read(room_id, now_us - _LOOK_BACK_US, now_us + 1, FEATURE_SET_VERSION)
+    yield
     labels = store.labels.read(now_us - _LOOK_BACK_US, now_us, room_id, known_by_us=now_us)
     yield
     chosen = pair(table.window_start_us, table.window_end_us, room_id, labels)
+    yield
     paired = chosen >= 0
     rows = int(paired.sum())
     ends = table.window_end_us[paired]
