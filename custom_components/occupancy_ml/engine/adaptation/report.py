@@ -30,7 +30,8 @@ MERIT_DAYS = 14
 
 # A day of moments: with less, a source says too little of a room to be the one to go by.
 _ENOUGH = 288
-# Half a day of moments, all days taken together: one correction on the first day made it "900 % worse than the time of day".
+# Half a day of moments, all days taken together: one correction on the first day made a home "900 % worse" than
+# the time of day.
 _LEAST = 144
 _MOMENTS_A_DAY = 288
 
