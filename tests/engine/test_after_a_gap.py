@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS
 from custom_components.occupancy_ml.engine.tracker import Tracker
+from custom_components.occupancy_ml.engine.whereabouts import Hindsight
 from tests.engine.living import START_US, at, at_rest, flat, pulse
 
 HOUR = 3600
@@ -37,3 +40,55 @@ def test_the_bedroom_is_believed_at_night_and_not_at_noon() -> None:
     noon.skip(START_US + 4 * DAY_US + 3 * HOUR * MICROSECONDS)  # 12:00
     assert night.belief()[0][BEDROOM] > 0.6
     assert noon.belief()[0][BEDROOM] < 0.3
+
+
+def _night_in_bed(gap_from: int = 0, gap_to: int = 0) -> Tracker:
+    """Two evenings in the kitchen, two nights in bed; between two hours nobody listened."""
+    home = flat()
+    tracker = Tracker(home, START_US)
+    events = at_rest(home, START_US)
+    for day in range(2):
+        for n in (*range(0, 12 * HOUR, 300), *range(21 * HOUR, 24 * HOUR, 300)):
+            events += pulse(day * 24 * HOUR + n + 60, ("kitchen", "hall")[n // 300 % 2], 20)
+        events += pulse(day * 24 * HOUR + 12 * HOUR, "bedroom")
+    begin_us, end_us = (START_US + hour * HOUR * MICROSECONDS for hour in (gap_from, gap_to))
+    for event in sorted(events, key=lambda e: e.time_us):
+        if begin_us < event.time_us < end_us:
+            continue
+        if tracker.time_us <= begin_us < end_us <= event.time_us:
+            list(tracker.advance(begin_us))
+            tracker.skip(end_us)
+        list(tracker.advance(event.time_us))
+        tracker.take(event)
+    list(tracker.advance(START_US + 2 * DAY_US))
+    return tracker
+
+
+def _hindsight(tracker: Tracker) -> Hindsight:
+    work = tracker.look_back()
+    while True:
+        try:
+            next(work)
+        except StopIteration as ended:
+            found: Hindsight = ended.value
+            return found
+
+
+def test_hindsight_of_the_time_before_outlives_a_restart_of_an_hour() -> None:
+    """Home Assistant was away from 3:00 to 4:00: who went to bed before is still known to have slept."""
+    found, whole = _hindsight(_night_in_bed(18, 19)), _hindsight(_night_in_bed())
+    assert found.lengths.sum() == whole.lengths.sum()
+    for hour in (3.5, 15, 18.5, 30):
+        minute = START_US // 60_000_000 + int(60 * hour)
+        chances = [each.occupied[np.searchsorted(each.minutes, minute)] for each in (found, whole)]
+        np.testing.assert_allclose(*chances, atol=0.15)
+    # Silence that nobody could hear teaches no rates.
+    assert found.counts.fires[..., 0].sum() < whole.counts.fires[..., 0].sum()
+
+
+def test_after_a_day_without_ears_hindsight_begins_anew_and_the_state_survives_being_saved() -> None:
+    tracker = _night_in_bed(13, 37)
+    assert _hindsight(tracker).minutes[0] * 60_000_000 > START_US + 36 * HOUR * MICROSECONDS
+    bridged = _night_in_bed(18, 19)
+    again = Tracker.from_payload(flat(), bridged.to_payload())
+    np.testing.assert_array_equal(_hindsight(again).occupied, _hindsight(bridged).occupied)

@@ -50,6 +50,9 @@ _FADE_MINUTES = 120.0
 _LEAST_FOR_LEARNING = 600  # minutes
 _REFILTERED_MINUTES = 1440  # what was heard a day ago no longer moves the filter
 _JUST_US = 2 * MINUTE_US
+# Hindsight reaches over so long a time in which nobody listened. Over a longer one what was before tells nothing of
+# what comes after.
+_BRIDGED_MINUTES = 360
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +154,16 @@ class Tracker:
             return
         # What was heard before it is over; what woke us is not.
         since = self.windows.since_us(now_us)
+        if passed <= _BRIDGED_MINUTES:
+            self._minutes.extend(self.observer.unheard(now_us // MINUTE_US))
+        else:
+            self._minutes.clear()  # smoothing needs consecutive minutes
         self.observer.skip(now_us // MINUTE_US, np.flatnonzero(since < _JUST_US).tolist())
         self.windows.advance(self.observer.minute)
         self.health.skip(now_us)
         kept = float(np.exp(-passed / _FADE_MINUTES))
         fresh = initial_belief(self.layout, self.clock.hour(now_us), self._rhythm)
         self.filter.after_a_gap(kept, fresh)
-        self._minutes.clear()  # smoothing needs consecutive minutes
 
     def belief(self) -> tuple[Floats, float]:
         """((R,) P(somebody is in the room), P(somebody is home)) now, the running minute included."""

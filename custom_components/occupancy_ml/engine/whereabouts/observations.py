@@ -74,6 +74,12 @@ class Observer:
                 self.hear(room, held=True)
             yield over
 
+    def unheard(self, until: int) -> list[Minute]:
+        """The minutes up to, and without, a later one, had nobody listened from the running one on."""
+        contexts = np.full(2 * self._rooms, DEAF)
+        levels = np.full(len(self._senses.presence) + 1, -1, dtype=np.int8)
+        return [Minute(minute, (), contexts, levels, watched=False) for minute in range(self.minute, until)]
+
     def skip(self, minute: int, acted: Collection[int]) -> None:
         """Go on to a later minute when nobody listened in between; only the rooms in `acted` fired just now."""
         fires = [(n, context) for n, context in self._fires if n != DOOR and n % self._rooms in acted]
