@@ -43,7 +43,7 @@ def quantiles(cdf: Floats, levels: Floats) -> Floats:
     """
     full = np.concatenate([np.zeros((len(cdf), 1)), cdf], axis=1)
     # The first edge at which the distribution reaches the level.
-    after = (full[:, None, :] < levels[:, :, None]).sum(axis=2)
+    after = np.count_nonzero(full[:, None, :] < levels[:, :, None], axis=2)
     inside = np.minimum(after, BINS)
     rows = np.arange(len(cdf))[:, None]
     high, low = full[rows, inside], full[rows, np.maximum(inside - 1, 0)]

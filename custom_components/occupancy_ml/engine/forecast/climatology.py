@@ -56,17 +56,21 @@ class Climatology:
     def cdf(self, rows: Rows) -> tuple[Floats, Floats]:
         """(n, BINS) distributions and (n, len(HORIZONS)) P(occupied then)."""
         out, later = np.full((len(rows), BINS), np.nan), np.full((len(rows), len(HORIZONS)), np.nan)
-        if self._rows is None:
-            return out, later
-        slots = _slot(rows)
         for n in range(len(rows)):
-            side = 96 * int(rows.believed[n])
-            same = slice(self._begins[side + slots[n]], self._begins[side + slots[n] + 1])
-            if same.stop - same.start < _LEAST:
-                same = slice(self._begins[side], self._begins[side + 96])
-            if same.stop - same.start >= _LEAST:
-                out[n], later[n] = self._came(self._rows, same)
+            self.put(rows, n, out[n], later[n])
         return out, later
+
+    def put(self, rows: Rows, number: int, out: Floats, later: Floats) -> None:
+        """Put what is said of one row, see `cdf`, where it is wanted."""
+        if self._rows is None:
+            return
+        side = 96 * int(rows.believed[number])
+        slot = side + int(rows.clock[number] // 30) + 48 * bool(rows.free[number])
+        same = slice(self._begins[slot], self._begins[slot + 1])
+        if same.stop - same.start < _LEAST:
+            same = slice(self._begins[side], self._begins[side + 96])
+        if same.stop - same.start >= _LEAST:
+            out[:], later[:] = self._came(self._rows, same)
 
     def _came(self, rows: Rows, same: slice) -> tuple[Floats, Floats]:
         """(BINS,) distribution and (len(HORIZONS),) P(occupied then) of some of the rows."""

@@ -206,25 +206,28 @@ class KernelSemiMarkov:
         out, later = np.full((len(rows), BINS), np.nan), np.full((len(rows), len(HORIZONS)), np.nan)
         mass = np.zeros(len(rows))
         for n in range(len(rows)):
-            found = self.weights(rows, n)
-            if found is None or not len(found[2]):
-                continue
-            ours, near, weights = found
-            wait = ours.wait[near]
-            share = np.minimum(wait / self.kernel.anchor, 1.0)
-            moved = wait + share * (ours.clock[near] - rows.clock[n])
-            # What comes beyond the 24 hours stays there.
-            bins = np.clip(moved / STEP, 0, BINS)
-            bins[wait >= CAP] = BINS
-            counts = np.bincount(bins.astype(np.int64), weights, BINS + 1)
-            total = counts.sum()
-            out[n] = np.cumsum(counts[:-1]) / max(total, 1e-300)
-            if ahead:
-                then = ours.later[near]
-                known = then >= 0
-                later[n] = (weights @ (then > 0)) / np.maximum(weights @ known, 1e-30)
-            mass[n] = total
+            mass[n] = self.put(rows, n, out[n], later[n] if ahead else None)
         return out, later, mass
+
+    def put(self, rows: Rows, number: int, out: Floats, later: Floats | None = None) -> float:
+        """Put what is said of one row, see `cdf`, where it is wanted; on how many moments it rests."""
+        found = self.weights(rows, number)
+        if found is None or not len(found[2]):
+            return 0.0
+        ours, near, weights = found
+        wait = ours.wait[near]
+        share = np.minimum(wait / self.kernel.anchor, 1.0)
+        moved = wait + share * (ours.clock[near] - rows.clock[number])
+        # What comes beyond the 24 hours stays there.
+        bins = np.minimum(np.maximum(moved / STEP, 0), BINS).astype(np.int64)
+        bins[wait >= CAP] = BINS
+        counts = np.bincount(bins, weights, BINS + 1)
+        total = float(counts.sum())
+        np.divide(counts[:-1].cumsum(), max(total, 1e-300), out=out)
+        if later is not None:
+            then = ours.later[near]
+            later[:] = (weights @ (then > 0)) / np.maximum(weights @ (then >= 0), 1e-30)
+        return total
 
     def hazard(self, rows: Rows) -> Floats:
         """(n, BINS) hazards."""

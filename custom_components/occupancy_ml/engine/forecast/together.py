@@ -38,13 +38,12 @@ def _said(
     members = np.full((count, len(rows), BINS), np.nan)
     near, usual = np.full((2, len(rows), len(HORIZONS)), np.nan)
     for n, model in enumerate(models):
-        row = rows.take(slice(n, n + 1))
-        members[0, n], near[n], _ = (part[0] for part in model.kernel.cdf(row))
-        members[1, n], usual[n] = (part[0] for part in model.climatology.cdf(row))
+        model.kernel.put(rows, n, members[0, n], near[n])
+        model.climatology.put(rows, n, members[1, n], usual[n])
         if asked[n, 2]:
-            members[2, n] = model.meier.cdf(row)[0]
+            members[2, n] = model.meier.cdf(rows.take(slice(n, n + 1)))[0]
         if asked[n, 3]:
-            members[3, n] = model.by_clock.cdf(row, ahead=False)[0][0]
+            model.by_clock.put(rows, n, members[3, n])
     # Tables answer as all members do, by hazards.
     members[2:TABLES] = cdf_of(hazard_of(members[2:TABLES]))
     for number in range(TABLES, count):
