@@ -13,8 +13,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.engine.store import Job
-from custom_components.occupancy_ml.learning import night_due
 from custom_components.occupancy_ml.marks import Marks
+from custom_components.occupancy_ml.night_hour import night_due
 from tests.a_home import coordinator_of, make_entry, pass_time, set_up, settle
 from tests.house import build_house
 

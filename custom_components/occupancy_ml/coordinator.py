@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 from pathlib import Path
@@ -24,6 +24,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import issues, marks
+from .breather import Breather
 from .const import DOMAIN
 from .engine.events import to_us
 from .engine.home import Home
@@ -32,9 +33,10 @@ from .engine.snapshot import Learning, Snapshot
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
 from .engine.store.hold import FileHold
 from .home_builder import policy_of, retention_of
-from .ingest import EventBuffer, LiveEvents, RawChange, convert
+from .ingest import EventBuffer, IngestCounts, LiveEvents, RawChange, convert
 from .log_lines import log_line
 from .metrics import Metrics
+from .work import Work
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,50 +50,6 @@ _OVERTAKEN_US = 60_000_000
 
 # A backup or another reader may lock the file for some seconds; a minute of it is a person's business.
 FAILING_AFTER = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Long work in progress, shown in place of the engine's own learning status.
-
-    Attributes:
-        learning: what to show, None to leave the engine's.
-        progress: share done in [0, 1].
-        reason: what is going on, None for nothing to add.
-    """
-
-    learning: Learning | None
-    progress: float | None
-    reason: str | None = None
-
-
-@dataclass(slots=True)
-class IngestCounts:
-    """What became of all live events since set-up."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-
-
-class Breather:
-    """Lets the event loop in during long work of the engine, called as often as it likes.
-
-    A thread that computes hands the interpreter over only every 5 ms, and then not for sure; one that sleeps
-    hands it over at once.
-    """
-
-    EVERY_S = 0.0015
-    PAUSE_S = 0.0003
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-
-    def __call__(self) -> None:
-        """Sleep for a moment when the last time is long enough ago."""
-        if time.perf_counter() - self._last >= self.EVERY_S:
-            time.sleep(self.PAUSE_S)
-            self._last = time.perf_counter()
 
 
 def now_us() -> int:
@@ -403,23 +361,14 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 self.async_set_updated_data(self._with_work(self._raw))
 
     def _with_work(self, snapshot: Snapshot) -> Snapshot:
-        home = snapshot.home
         if self.is_failing:
             home = replace(
-                home,
+                snapshot.home,
                 learning=Learning.DEGRADED,
                 learning_reason="Events cannot be stored at the moment; they are kept in memory.",
             )
-        elif (work := self._work) is not None:
-            home = replace(
-                home,
-                learning=work.learning or home.learning,
-                learning_reason=work.reason or home.learning_reason,
-                progress=work.progress,
-            )
-        else:
-            return snapshot
-        return replace(snapshot, home=home)
+            return replace(snapshot, home=home)
+        return snapshot if self._work is None else self._work.shown_in(snapshot)
 
     # Trouble with the store, and with entities
 

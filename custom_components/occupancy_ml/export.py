@@ -10,8 +10,9 @@ from homeassistant.core import HomeAssistant, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.json import JsonValueType
 
+from .breather import Breather
 from .const import DOMAIN
-from .coordinator import Breather, Coordinator, now_us
+from .coordinator import Coordinator, now_us
 from .engine.events import from_us
 from .engine.export import ExportKind, ExportStep, export
 from .engine.store import StoreError

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -119,6 +120,15 @@ def convert(raw: RawChange) -> Event:
         ),
         declared_attributes(state.entity_id, state.attributes),
     )
+
+
+@dataclass(slots=True)
+class IngestCounts:
+    """What became of all live events since set-up."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
 
 
 class EventBuffer:

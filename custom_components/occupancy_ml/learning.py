@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import datetime
 from functools import partial
 import logging
 from typing import Any
@@ -22,21 +22,17 @@ from homeassistant.util import dt as dt_util
 
 from . import history, issues, marks as marks_module
 from .const import CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR, DOMAIN, SIGNAL_NIGHT_OVER
-from .coordinator import BATCH, Coordinator, Work, now_us
+from .coordinator import BATCH, Coordinator, now_us
 from .engine.events import Event, from_us
 from .engine.pipeline import IngestResult, Step, TrainingReport
 from .engine.snapshot import Learning
 from .engine.store import RunStatus, StoreError
 from .log_lines import log_line
 from .marks import Marks
+from .night_hour import night_due
+from .work import Work
 
 _LOGGER = logging.getLogger(__name__)
-
-# A night that could not start at its hour (a restart, another training) still may within this time.
-_NIGHT_GRACE = timedelta(hours=3)
-
-# After this without a night it runs at any hour: a computer that sleeps at night must learn too.
-_NIGHT_OVERDUE = timedelta(hours=36)
 
 # Shares of the first set-up in its progress: reading, replaying, training.
 _READ_SHARE, _REPLAY_SHARE = 0.4, 0.4
@@ -61,27 +57,6 @@ _STEPS = {
 # What a restart misses is a handful of events that no minute of now depends on; they are stored, that is all.
 # More means that Home Assistant ran without us, and the hours in between are worth replaying.
 _WORTH_A_REPLAY = 50
-
-
-def night_due(now: datetime, zone: tzinfo, hour: int, last: datetime | None) -> bool:
-    """Whether the nightly work should start.
-
-    An hour that the clock skips counts as the moment of the skip; one that it repeats counts once.
-
-    Args:
-        now: aware.
-        zone: the home's time zone.
-        hour: local hour at which the night begins.
-        last: when the work last ended, aware; None where it never ran.
-    """
-    local = now.astimezone(zone)
-    # A skipped wall-clock time, read with the offset from before the skip, is the moment after it.
-    planned = datetime.combine(local.date(), time(hour), zone).astimezone(dt_util.UTC)
-    if planned > now:
-        planned = datetime.combine(local.date() - timedelta(days=1), time(hour), zone).astimezone(dt_util.UTC)
-    if last is not None and last >= planned:
-        return False
-    return now - planned < _NIGHT_GRACE or (last is not None and now - last > _NIGHT_OVERDUE)
 
 
 class Learner:
