@@ -124,9 +124,10 @@ def combined(said: Said, pools: Sequence[Pool], which: Ints) -> Answer:
     n, members = len(said.chance), said.members
     pooled = pooled_by(np.array([pool.stack.weights for pool in pools])[which], members)
     told = np.empty((n, BINS))
-    for number in np.unique(which).tolist():
-        ours = which == number
-        told[ours] = pools[number].conformal.told(pooled[ours])
+    for number, pool in enumerate(pools):
+        ours = np.flatnonzero(which == number)
+        if len(ours):
+            told[ours] = pool.conformal.told(pooled[ours])
     left = 1 - pooled[:, _AHEAD]
     now = np.repeat(said.chance[:, None], len(HORIZONS), axis=1)
     # Who stayed is as now; who changed is as usual then.
@@ -134,7 +135,7 @@ def combined(said: Said, pools: Sequence[Pool], which: Ints) -> Answer:
     changed = np.where(said.believed[:, None], left + changed, changed)
     later = np.stack([said.near, said.usual, now, changed])
     known = np.isfinite(later)
-    shares = np.array([[stack.weights for stack in pool.later] for pool in pools])[which]
-    weights = shares.transpose(2, 0, 1) * known
+    shares = np.concatenate([stack.weights for pool in pools for stack in pool.later])
+    weights = shares.reshape(len(pools), len(HORIZONS), -1)[which].transpose(2, 0, 1) * known
     occupied = (weights * np.where(known, later, 0.0)).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)
     return Answer(members, pooled, told, later, occupied)
