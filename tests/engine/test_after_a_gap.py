@@ -80,8 +80,8 @@ def test_hindsight_of_the_time_before_outlives_a_restart_of_an_hour() -> None:
     assert found.lengths.sum() == whole.lengths.sum()
     for hour in (3.5, 15, 18.5, 30):
         minute = START_US // 60_000_000 + int(60 * hour)
-        chances = [each.occupied[np.searchsorted(each.minutes, minute)] for each in (found, whole)]
-        np.testing.assert_allclose(*chances, atol=0.15)
+        with_gap, without = (each.occupied[np.searchsorted(each.minutes, minute)] for each in (found, whole))
+        np.testing.assert_allclose(with_gap, without, atol=0.15)
     # Silence that nobody could hear teaches no rates.
     assert found.counts.fires[..., 0].sum() < whole.counts.fires[..., 0].sum()
 
