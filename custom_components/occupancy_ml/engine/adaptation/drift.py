@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 REFERENCE_DAYS = 14
 """The first days, and those after an alarm, say what is usual."""
-SLACK = 0.5
-"""What a day may deviate, in standard deviations, without counting."""
+SLACK = 0.75
+"""What a day may deviate, in standard deviations, without counting: those are known from two weeks only."""
 LIMIT = 6.0
 """The sum at which a change is told."""
 
 # A single day counts so many standard deviations at most: one odd day is no new routine.
 _MOST = 3.0
+# With fewer changes in the reference its losses say too little of a routine.
+_LEAST_EVENTS = 14
 _BINS = 10
 _RECENT_DAYS = 7
 _MOVED = 0.25
@@ -35,7 +37,8 @@ class Drift:
     """The watch over one process."""
 
     def __init__(self) -> None:
-        self._reference: list[float] = []
+        self._reference: deque[float] = deque(maxlen=REFERENCE_DAYS)
+        self._events: deque[int] = deque(maxlen=REFERENCE_DAYS)
         self._up = self._down = 0.0
         self._up_since: date | None = None
         self._down_since: date | None = None
@@ -43,20 +46,24 @@ class Drift:
         self._features: deque[list[float]] = deque(maxlen=REFERENCE_DAYS + _RECENT_DAYS)
         self.explained: list[tuple[int, float]] = []
 
-    def learn(self, day: date, excess: float, features: NDArray[np.float64]) -> date | None:
-        """Take in a day.
+    def learn(self, day: date, excess: float, events: int, features: NDArray[np.float64]) -> date | None:
+        """Take in a day. One on which nothing changed (they are away) says nothing of when changes come.
 
         Args:
             day: local date.
             excess: mean loss of the model less that of the prior.
+            events: changes that came.
             features: (n, F) of its moments.
 
         Returns:
             Since when there seems to be a change, where one is noticed; the watch begins anew then.
         """
+        if not events:
+            return None
         self._features.append(np.asarray(features, dtype=np.float64).mean(axis=0).tolist())
-        if len(self._reference) < REFERENCE_DAYS:
+        if len(self._reference) < REFERENCE_DAYS or sum(self._events) < _LEAST_EVENTS:
             self._reference.append(excess)
+            self._events.append(events)
             return None
         usual = np.array(self._reference)
         spread = max(float(usual.std(ddof=1)), 1e-6)
@@ -67,7 +74,9 @@ class Drift:
             return None
         since = self._up_since if self._up >= self._down else self._down_since
         self.explained = self._moved()
-        self._reference, self._up, self._down = [], 0.0, 0.0
+        self._reference.clear()
+        self._events.clear()
+        self._up = self._down = 0.0
         self._up_since = self._down_since = None
         return since or day
 
@@ -87,7 +96,8 @@ class Drift:
     def to_json(self) -> dict[str, Any]:
         """The whole state."""
         return {
-            "reference": self._reference,
+            "reference": list(self._reference),
+            "events": list(self._events),
             "sums": [self._up, self._down],
             "since": [None if d is None else d.isoformat() for d in (self._up_since, self._down_since)],
             "features": list(self._features),
@@ -95,7 +105,8 @@ class Drift:
 
     def restore(self, value: dict[str, Any]) -> None:
         """Take over what `to_json` gave."""
-        self._reference = list(value["reference"])
+        self._reference = deque(value["reference"], maxlen=REFERENCE_DAYS)
+        self._events = deque(value["events"], maxlen=REFERENCE_DAYS)
         self._up, self._down = value["sums"]
         self._up_since, self._down_since = (
             None if d is None else date.fromisoformat(d) for d in value["since"]

@@ -272,8 +272,14 @@ class Learner:
         for side, gate in enumerate(gates):
             ours = judged & (day.believed == bool(side))
             if ours.any():
-                events = int((day.wait[ours] < MOMENT_US // MINUTE_US).sum())
-                gate.learn(label.toordinal(), events, own[ours], base[:, ours], squared[:, ours], late[ours])
+                gate.learn(
+                    label.toordinal(),
+                    _changes_in(day.wait[ours]),
+                    own[ours],
+                    base[:, ours],
+                    squared[:, ours],
+                    late[ours],
+                )
 
     def _as_told(
         self, process: str, day: Rows, answer: Answer
@@ -294,7 +300,7 @@ class Learner:
         self, process: str, learned: Learned, day: date, rows: Rows, excess: float, known: Any
     ) -> None:
         """The daily mean of the model's loss less climatology's: CUSUM, and what moved."""
-        since = learned.drift.learn(day, excess, rows.features)
+        since = learned.drift.learn(day, excess, _changes_in(rows.wait[known]), rows.features)
         if since is None:
             return
         why = words_of(learned.drift.explain(self._layout.feature_names))
@@ -447,6 +453,11 @@ def _baseline_losses(cdfs: Floats, day: Rows) -> Floats:
     """(4, n) losses of the baselines on n moments."""
     levels = np.repeat(np.array(LEVELS)[None], len(day), axis=0)
     return np.stack([pinball(quantiles(np.nan_to_num(cdf), levels), day.wait) for cdf in cdfs])
+
+
+def _changes_in(wait: Floats) -> int:
+    """How many changes came, by the minutes to wait for them at each moment."""
+    return int((wait < MOMENT_US // MINUTE_US).sum())
 
 
 def _long_enough(rows: Rows, cut_us: int) -> bool:
