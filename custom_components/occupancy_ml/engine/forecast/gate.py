@@ -23,10 +23,8 @@ CERTAIN = 0.03
 _DAYS = 28
 _LEAST_DAYS = 10
 _LEAST_EVENTS = 8
-# Opened where the gain of a day is above 0 by so many standard errors of its mean (90 %, one-sided).
-_ERRORS = 1.28
-# Opened and shut only where so many nights in a row agree.
-_NIGHTS = 3
+# Opened where the gain of a day is above 0 by so many standard errors of its mean (80 %, one-sided).
+_ERRORS = 0.84
 # Shut where stated times are early or late on the mean by more than this share of their mean error, and by more
 # than the grid can tell apart.
 _BIAS = 0.3
@@ -67,10 +65,8 @@ class Gate:
         self._days: deque[list[float]] = deque(maxlen=_DAYS)
         # By day: for each horizon moments and sums of squared errors of the model and of each baseline.
         self._ahead: deque[Floats] = deque(maxlen=_DAYS)
-        self._against = 0
-        """For how many nights in a row the days have spoken against what it is, open or shut."""
         self.open = False
-        self.reason: str | None = f"fewer than {_LEAST_DAYS} days were scored"
+        self.reason: str | None = "fewer than 10 days were scored"
         self.horizons: tuple[int, ...] = ()
 
     def learn(
@@ -98,45 +94,39 @@ class Gate:
 
     def _decide(self) -> None:
         days = np.array(self._days, dtype=np.float64).reshape(-1, 11)
-        reason = self._found(days)
-        self._against = self._against + 1 if self.open != (reason is None) else 0
-        if self._against >= _NIGHTS:
-            self.open, self._against = not self.open, 0
-        self.reason = (
-            None if self.open else reason or f"it has not beaten every baseline for {_NIGHTS} nights yet"
-        )
-        self.horizons = ()
-        if self.open:
-            ahead = np.array(self._ahead).sum(axis=0)
-            self.horizons = tuple(
-                minutes
-                for column, minutes in enumerate(HORIZONS)
-                if ahead[0, column] and ahead[1, column] < ahead[2:, column].min()
-            )
-
-    def _found(self, days: Floats) -> str | None:
-        """What speaks against publishing; None where nothing does."""
         if len(days) < _LEAST_DAYS:
-            return f"fewer than {_LEAST_DAYS} days were scored"
+            self._shut(f"fewer than {_LEAST_DAYS} days were scored")
+            return
         if days[:, 2].sum() < _LEAST_EVENTS:
-            return f"it changed fewer than {_LEAST_EVENTS} times in the days that were scored"
+            self._shut(f"it changed fewer than {_LEAST_EVENTS} times in the days that were scored")
+            return
         gain = days[:, 4:8] - days[:, 3:4]
         sure = gain.mean(axis=0) / np.maximum(error_of_mean(gain), 1e-9)
         worst = int(sure.argmin())
         # What is open stays open as long as it gains at all.
         if sure[worst] <= (0.0 if self.open else _ERRORS):
-            return f"it does not surely beat the baseline {BASELINES[worst].replace('_', ' ')}"
+            self._shut(f"it does not surely beat the baseline {BASELINES[worst].replace('_', ' ')}")
+            return
         came, late, size = days[:, 8:].sum(axis=0)
         if abs(late) > max(_BIAS * size, STEP * came):
-            return f"its times were {'late' if late > 0 else 'early'} on the mean"
-        return None
+            self._shut(f"its times were {'late' if late > 0 else 'early'} on the mean")
+            return
+        self.open, self.reason = True, None
+        ahead = np.array(self._ahead).sum(axis=0)
+        self.horizons = tuple(
+            minutes
+            for column, minutes in enumerate(HORIZONS)
+            if ahead[0, column] and ahead[1, column] < ahead[2:, column].min()
+        )
+
+    def _shut(self, reason: str) -> None:
+        self.open, self.reason, self.horizons = False, reason, ()
 
     def to_json(self) -> dict[str, Any]:
         """The whole state."""
         return {
             "days": [list(map(float, day)) for day in self._days],
             "ahead": [a.tolist() for a in self._ahead],
-            "against": self._against,
             "open": self.open,
             "reason": self.reason,
             "horizons": list(self.horizons),
@@ -152,5 +142,4 @@ class Gate:
             raise ValueError("the days are of another form")
         self._days = deque(value["days"], maxlen=_DAYS)
         self._ahead = deque((np.array(a) for a in value["ahead"]), maxlen=_DAYS)
-        self._against = value.get("against", 0)
         self.open, self.reason, self.horizons = value["open"], value["reason"], tuple(value["horizons"])
