@@ -55,6 +55,17 @@ def ours(hass: HomeAssistant) -> set[str]:
     return {e.entity_id for e in er.async_get(hass).entities.values() if e.platform == DOMAIN}
 
 
+FORECASTS = (
+    "forecast_skill",
+    "forecasts_within_their_interval",
+    "forecast_error",
+    "forecast_bias",
+    "forecasts_within_15_minutes",
+    "forecasts_within_20_minutes",
+    "forecast_crps",
+    "forecast_brier_score",
+    "forecast_trainings",
+)
 OF_A_ROOM = (
     ("binary_sensor", ("",)),
     ("button", ("_nobody_is_here", "_someone_is_here")),
@@ -74,8 +85,7 @@ OF_A_ROOM = (
             "_labelled_days",
             "_last_features",
             "_model_in_service_since",
-            "_forecast_skill",
-            "_forecasts_within_their_interval",
+            *(f"_{key}" for key in FORECASTS),
         ),
     ),
 )
@@ -105,6 +115,7 @@ OF_THE_HOME = (
             "prediction_latency_median",
             "feature_latency",
             "feature_latency_median",
+            *FORECASTS,
         ),
     ),
 )
