@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 import logging
@@ -21,9 +21,10 @@ from ..store import Store
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
 from . import tuning
-from .bins import CAP, HORIZONS, LEVELS, Floats, quantiles
+from .bins import Floats
 from .combining import Answer
-from .gate import Gate, certain_of, pinball
+from .gate import Gate, pinball
+from .judging import Past, changes_in, tell_gates
 from .members import new_model
 from .model import ProcessModel, baseline_cdfs
 from .moments import MOMENT_US, Layout, Moments, Watch
@@ -206,80 +207,60 @@ class Learner:
         if not len(day):
             return
         answer = yield from _answered(learned.model, day)
-        past = rows.take(rows.time_us < start_us - DAY_US)
+        before = rows.take(rows.time_us < start_us - DAY_US)
         yield
-        cdfs, guesses = yield from baseline_cdfs(past, day)
+        cdfs, guesses = yield from baseline_cdfs(before, day)
         yield
-        self._judge(process, learned, day, answer, cdfs, guesses)
+        past = Past.of(day, cdfs, guesses)
         yield
-        self._tell_gates(learned.gates, day, answer, cdfs, guesses)
+        self._judge(process, learned, past, answer)
+        yield
+        ordinal = self._date_of(day).toordinal()
+        tell_gates(learned.gates, ordinal, past, answer)
         yield
         yield from learned.model.learn(day, answer)
         yield
         if learned.challenger is not None:
             theirs = yield from _answered(learned.challenger, day)
-            self._tell_gates(learned.its_gates, day, theirs, cdfs, guesses)
+            tell_gates(learned.its_gates, ordinal, past, theirs)
             yield
             yield from learned.challenger.learn(day, theirs)
             self._challenge(process, learned, day, answer, theirs, end_us)
 
-    def _judge(
-        self, process: str, learned: Learned, day: Rows, answer: Answer, cdfs: Floats, guesses: Floats
-    ) -> None:
-        """Sums for the report, the gates and the watch for drift."""
-        base = _baseline_losses(cdfs, day)
-        later = np.where(day.later >= 0, day.later.astype(np.float64), np.nan)
-        squared = (guesses - later) ** 2
+    def _date_of(self, day: Rows) -> date:
+        return self._clock.at(int(day.time_us[len(day) // 2])).date()
+
+    def _judge(self, process: str, learned: Learned, past: Past, answer: Answer) -> None:
+        """Sums for the report, and the watch for drift."""
+        day = past.rows
         told, published = self._as_told(process, day, answer)
         mine = pinball(told.quantiles, day.wait)
-        label = self._clock.at(int(day.time_us[len(day) // 2])).date()
+        label = self._date_of(day)
         known = np.isfinite(day.wait) & np.isfinite(mine)
         scores = []
         for side in (0, 1):
             ours = known & (day.state == side)
             if not ours.any():
                 continue
-            sums: dict[str, Any] = {"events": int((day.wait[ours] < MOMENT_US // MINUTE_US).sum())}
+            sums: dict[str, Any] = {"events": changes_in(day.wait[ours])}
             for name, chosen in (("all", ours), ("published", ours & published)):
                 if chosen.any():
                     sums[name] = packed(
                         sums_of(
                             told.take(chosen),
                             day.wait[chosen],
-                            later[chosen],
-                            base[:, chosen],
-                            squared[:, chosen],
+                            past.later[chosen],
+                            past.losses[:, chosen],
+                            past.squared[:, chosen],
                         )
                     )
             shown = int((ours & published).sum())
             scores.append(ForecastScore(process, label.isoformat(), side == 0, int(ours.sum()), shown, sums))
         self._store.forecasts.write_scores(scores)
         if known.any():
-            self._watch_drift(process, learned, label, day, float((mine - base[1])[known].mean()), known)
-
-    def _tell_gates(
-        self, gates: tuple[Gate, Gate], day: Rows, answer: Answer, cdfs: Floats, guesses: Floats
-    ) -> None:
-        """Tell each gate how the forecasts did that it would have let through: by what was believed, where certain."""
-        label = self._clock.at(int(day.time_us[len(day) // 2])).date()
-        base = _baseline_losses(cdfs, day)
-        later = np.where(day.later >= 0, day.later.astype(np.float64), np.nan)
-        squared = (np.concatenate([answer.occupied[None], guesses]) - later) ** 2
-        read = answer.quantiles
-        own = pinball(read, day.wait)
-        late = np.where(day.wait < CAP, np.minimum(read[:, len(LEVELS) // 2], CAP) - day.wait, np.nan)
-        judged = np.isfinite(day.wait) & (day.state >= 0) & certain_of(day.chance)
-        for side, gate in enumerate(gates):
-            ours = judged & (day.believed == bool(side))
-            if ours.any():
-                gate.learn(
-                    label.toordinal(),
-                    _changes_in(day.wait[ours]),
-                    own[ours],
-                    base[:, ours],
-                    squared[:, ours],
-                    late[ours],
-                )
+            self._watch_drift(
+                process, learned, label, day, float((mine - past.losses[1])[known].mean()), known
+            )
 
     def _as_told(
         self, process: str, day: Rows, answer: Answer
@@ -300,7 +281,7 @@ class Learner:
         self, process: str, learned: Learned, day: date, rows: Rows, excess: float, known: Any
     ) -> None:
         """The daily mean of the model's loss less climatology's: CUSUM, and what moved."""
-        since = learned.drift.learn(day, excess, _changes_in(rows.wait[known]), rows.features)
+        since = learned.drift.learn(day, excess, changes_in(rows.wait[known]), rows.features)
         if since is None:
             return
         why = words_of(learned.drift.explain(self._layout.feature_names))
@@ -449,20 +430,6 @@ def _answered(model: ProcessModel, day: Rows) -> Generator[None, None, Answer]:
     return Answer.joined(parts)
 
 
-def _baseline_losses(cdfs: Floats, day: Rows) -> Floats:
-    """(4, n) losses of the baselines on n moments."""
-    levels = np.repeat(np.array(LEVELS)[None], len(day), axis=0)
-    return np.stack([pinball(quantiles(np.nan_to_num(cdf), levels), day.wait) for cdf in cdfs])
-
-
-def _changes_in(wait: Floats) -> int:
-    """How many changes came, by the minutes to wait for them at each moment."""
-    return int((wait < MOMENT_US // MINUTE_US).sum())
-
-
 def _long_enough(rows: Rows, cut_us: int) -> bool:
     """Whether there is as much before the days that tuning forecasts anew."""
     return int(rows.time_us[0]) <= cut_us - 2 * tuning.DAYS * DAY_US
-
-
-__all__ = ["HORIZONS", "Learned", "Learner", "Mapping"]
