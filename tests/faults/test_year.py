@@ -22,6 +22,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.const import DOMAIN
+from custom_components.occupancy_ml.engine.whereabouts import Minute
 from tests.a_home import coordinator_of, database, pass_time, set_up, settle
 from tests.faults.conftest import Note
 from tests.house import SENSORS, build_house
@@ -152,6 +153,8 @@ def unlogged() -> Iterator[None]:
 async def settled_objects(loop: asyncio.AbstractEventLoop) -> tuple[int, int]:
     """How many objects live, and how many of them are of our own types, without what the loop has yet to throw away.
 
+    The minutes that hindsight remembers, a week of them, are left out of the second.
+
     It keeps cancelled timers until there are a hundred, and each keeps what stood in its context: entities of many
     restarts ago. That comes and goes in weeks of days played, so it is made to throw them away now.
     """
@@ -160,7 +163,8 @@ async def settled_objects(loop: asyncio.AbstractEventLoop) -> tuple[int, int]:
     await asyncio.sleep(0)
     gc.collect()
     found = gc.get_objects()
-    return len(found), sum(type(each).__module__.startswith("custom_components.") for each in found)
+    ours = (each for each in found if type(each).__module__.startswith("custom_components."))
+    return len(found), sum(not isinstance(each, Minute) for each in ours)
 
 
 async def test_a_year_with_a_fault_a_day(
@@ -170,10 +174,11 @@ async def test_a_year_with_a_fault_a_day(
     unlogged: None,
     note: Note,
 ) -> None:
+    # Before the house is there: a state of a time to come looks like a clock that went back, at every restart.
+    freezer.move_to("2026-01-05 00:00:00+00:00")
     build_house(hass)
     # Debugging notes the stack at every timer and task: half of the time played.
     hass.loop.set_debug(False)
-    freezer.move_to("2026-01-05 00:00:00+00:00")
     year = Year(hass, freezer, await set_up(hass))
     objects = []
     for number in range(DAYS):
