@@ -197,9 +197,16 @@ class Year:
         store, first_us = self.store, self._first_us + which * DAY_US + by_us
         with store.transaction():
             for room_id, labels in self._labels.items():
+                # A week is repeated: what reached over the end of its day is cut there.
                 moved = [
-                    replace(x, start_us=x.start_us + by_us, end_us=x.end_us + by_us, known_at_us=now_us)
+                    replace(
+                        x,
+                        start_us=max(x.start_us + by_us, first_us),
+                        end_us=min(x.end_us + by_us, now_us),
+                        known_at_us=now_us,
+                    )
                     for x in labels[which]
+                    if x.start_us + by_us < now_us and x.end_us + by_us > first_us
                 ]
                 store.labels.replace_hindsight([room_id], first_us, now_us, moved)
             for room_id, episodes in self._episodes.items():
