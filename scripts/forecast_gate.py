@@ -11,8 +11,9 @@ import argparse
 
 import numpy as np
 
+from custom_components.occupancy_ml.engine.forecast.baselines import BASELINES
 from custom_components.occupancy_ml.engine.forecast.bins import HORIZONS
-from custom_components.occupancy_ml.engine.forecast.gate import BASELINES, Gate
+from custom_components.occupancy_ml.engine.forecast.gate import Gate
 
 _MEANS = (-0.1, 0.0, 0.1, 0.2, 0.3, 0.4)
 _BEFORE = _AFTER = 28

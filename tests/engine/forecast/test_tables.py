@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from custom_components.occupancy_ml.engine.forecast.bins import BINS, CAP, crps
+from custom_components.occupancy_ml.engine.forecast.bins import crps
 from custom_components.occupancy_ml.engine.forecast.climatology import Climatology
 from custom_components.occupancy_ml.engine.forecast.kaplan_meier import KaplanMeier
 from custom_components.occupancy_ml.engine.forecast.kernel_semi_markov import (
@@ -17,8 +15,6 @@ from custom_components.occupancy_ml.engine.forecast.kernel_semi_markov import (
     Kernel,
     KernelSemiMarkov,
 )
-from custom_components.occupancy_ml.engine.forecast.model import baseline_cdfs
-from custom_components.occupancy_ml.engine.forecast.nearest_days import nearest_days
 from tests.engine.forecast.made import history, rows
 
 RNG = np.random.default_rng(5)
@@ -109,35 +105,3 @@ def test_nothing_learned_is_nothing_said() -> None:
     for member in (KernelSemiMarkov(), Climatology(), KaplanMeier()):
         member.fit(known.take(known.day < 0))
         assert np.isnan(member.hazard(known)).all()
-
-
-def test_the_nearest_days_are_those_that_went_alike() -> None:
-    # Odd days: out all day. Even days: back at noon.
-    process = history(24, lambda day: [480, 720] if day % 2 == 0 else [480, 1200])
-    known = rows(process, 24)
-    past = known.take(known.day < known.day[0] + 20)
-    asked = known.take((known.day == known.day[0] + 20) & (known.clock >= 800))
-    cdf, later = nearest_days(past, asked)
-    first = asked.wait[0]
-    assert np.isfinite(first)
-    assert cdf[0, int(min(first, CAP - 5) / 5) + 1] == pytest.approx(1.0)
-    assert later[0, 2] == asked.later[0, 2]
-
-
-def whole(work: Generator[None, None, tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            found: tuple[np.ndarray, np.ndarray] = stop.value
-            return found
-
-
-def test_baselines_are_told_the_true_state() -> None:
-    known = rows(AT_RANDOM, 20)
-    past, asked = known.take(known.day < known.day[0] + 15), known.take(known.day == known.day[0] + 17)
-    wrong = replace(asked, believed=~asked.believed)
-    one, other = whole(baseline_cdfs(past, asked)), whole(baseline_cdfs(past, wrong))
-    assert np.array_equal(one[0], other[0])
-    assert np.array_equal(one[1], other[1])
-    assert one[0].shape == (4, len(asked), BINS)

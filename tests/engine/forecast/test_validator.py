@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from custom_components.occupancy_ml.engine.forecast.baselines import BASELINES
 from custom_components.occupancy_ml.engine.forecast.bins import BINS, CAP, EDGES, HORIZONS, LEVELS
-from custom_components.occupancy_ml.engine.forecast.gate import BASELINES
 from custom_components.occupancy_ml.engine.forecast.telling import told_of
 from custom_components.occupancy_ml.engine.forecast.validator import Told, added, packed, report_of, sums_of
 from custom_components.occupancy_ml.engine.store.forecasts import ForecastScore

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from .baselines import BASELINES
 from .bins import CAP, HORIZONS, LEVELS, STEP, Floats
 from .processes import Bools
 
-BASELINES = ("kaplan_meier", "climatology", "persistence", "nearest_days")
 CERTAIN = 0.03
 """A forecast is not published while P(occupied) is further than this from 0 and from 1."""
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from ..events import MINUTE_US
-from .bins import CAP, LEVELS, Floats, quantiles
+from .bins import CAP, LEVELS, Floats
 from .combining import Answer
 from .gate import Gate, certain_of, pinball
 from .moments import MOMENT_US
@@ -32,10 +32,9 @@ class Past:
     squared: Floats
 
     @classmethod
-    def of(cls, rows: Rows, cdfs: Floats, guesses: Floats) -> Self:
-        """From what the baselines say of a day: (4, n, BINS) distributions and (4, n, len(HORIZONS)) chances."""
-        levels = np.repeat(np.array(LEVELS)[None], len(rows), axis=0)
-        losses = np.stack([pinball(quantiles(np.nan_to_num(cdf), levels), rows.wait) for cdf in cdfs])
+    def of(cls, rows: Rows, said: Floats, guesses: Floats) -> Self:
+        """From what the baselines say of a day: (4, n, len(LEVELS)) minutes and (4, n, len(HORIZONS)) chances."""
+        losses = np.stack([pinball(minutes, rows.wait) for minutes in said])
         later = np.where(rows.later >= 0, rows.later.astype(np.float64), np.nan)
         return cls(rows, later, losses, (guesses - later) ** 2)
 

@@ -21,12 +21,13 @@ from ..store import Store
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
 from . import tuning
+from .baselines import baselines
 from .bins import Floats
 from .combining import Answer
 from .gate import Gate, pinball
 from .judging import Past, changes_in, tell_gates
 from .members import new_model
-from .model import ProcessModel, baseline_cdfs
+from .model import ProcessModel
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools, Ints, Process
 from .rows import Rows, clock_of, rows_of
@@ -209,9 +210,9 @@ class Learner:
         answer = yield from _answered(learned.model, day)
         before = rows.take(rows.time_us < start_us - DAY_US)
         yield
-        cdfs, guesses = yield from baseline_cdfs(before, day)
+        said, guesses = yield from baselines(before, day)
         yield
-        past = Past.of(day, cdfs, guesses)
+        past = Past.of(day, said, guesses)
         yield
         self._judge(process, learned, past, answer)
         yield

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .bins import BINS, HORIZONS, Floats, cdf_of
+from .bins import BINS, cdf_of
 from .climatology import Climatology
 from .combining import Answer, Pool, Said, combined
 from .kaplan_meier import KaplanMeier
 from .kernel_semi_markov import BY_CLOCK, Kernel, KernelSemiMarkov
 from .member import Member
-from .nearest_days import nearest_days
 from .processes import Bools
 from .rows import Rows
 
@@ -125,32 +124,3 @@ class ProcessModel:
         for member in self.members[TABLES:]:
             first = f"{member.name}."
             member.use({name.removeprefix(first): v for name, v in arrays.items() if name.startswith(first)})
-
-
-def oracle(rows: Rows) -> Rows:
-    """The rows as somebody would see them who knows the state by hindsight."""
-    return replace(rows, believed=rows.state == 1, elapsed=np.nan_to_num(rows.held))
-
-
-def baseline_cdfs(past: Rows, rows: Rows) -> Generator[None, None, tuple[Floats, Floats]]:
-    """The baselines, told the true state; learned from rows of the past.
-
-    Yields:
-        Nothing, after each. Returns (4, n, BINS) distributions and (4, n, len(HORIZONS)) P(occupied then).
-    """
-    seen, known = oracle(past), oracle(rows)
-    meier, climate = KaplanMeier(), Climatology()
-    meier.fit(seen)
-    climate.fit(seen)
-    yield
-    # Who lasts longer than any before lasts on.
-    lasting = np.nan_to_num(meier.cdf(known))
-    yield
-    usual, then = climate.cdf(known)
-    yield
-    near, near_then = nearest_days(seen, known)
-    # Without five such days the usual ones are the nearest.
-    near = np.where(np.isfinite(near), near, usual)
-    near_then = np.where(np.isfinite(near_then), near_then, then)
-    now = (rows.state == 1)[:, None] * np.ones(len(HORIZONS))
-    return np.stack([lasting, usual, np.zeros_like(usual), near]), np.stack([now, then, now, near_then])

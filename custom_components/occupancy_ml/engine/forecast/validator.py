@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..snapshot import ForecastReport
 from ..store.forecasts import ForecastScore
+from .baselines import BASELINES
 from .bins import CAP, HORIZONS, LEVELS, Floats
-from .gate import BASELINES, pinball
+from .gate import pinball
 
 type Sums = dict[str, float | list[float]]
 
