@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 REMEMBERED_MINUTES = 7 * 1440
 """Smoothing looks back so far: what happened a week ago no longer changes."""
 
-WHEREABOUTS_VERSION = 4
+WHEREABOUTS_VERSION = 5
 """To be raised when the filter's parameters or what a minute holds change: the state is then made anew."""
 
 _KIND = "tracker"

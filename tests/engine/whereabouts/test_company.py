@@ -159,7 +159,7 @@ def test_rooms_on_their_own_against_every_way_they_can_be() -> None:
                 after[s] *= fire[2, state, 0]
             else:
                 after[s] *= (1 - fire[context, state, channel]) / (1 - fire[context, 0, channel])
-        on = parameters.level[0, int(s[1] > 0)]
+        on = parameters.level[0, s[1]]
         after[s] *= on**0.2
     total = sum(after.values())
     silence = Emissions(layout, parameters).silence(minute)

@@ -50,7 +50,7 @@ def some_parameters(layout: Layout, seed: int) -> Parameters:
         Counts(
             rng.gamma(1, 20, (rooms, rooms)),
             rng.gamma(1, 2000, (CONTEXTS, 3, 2 * rooms, 2)),
-            rng.gamma(1, 50, (len(layout.presence_rooms), 2, 2)),
+            rng.gamma(1, 50, (len(layout.presence_rooms), 3, 2)),
         ),
     )
 
@@ -134,9 +134,12 @@ def silence(layout: Layout, parameters: Parameters, minute: Minute) -> Floats:
                     chance *= (1 - still) / (1 - nobody)
         for number, room in enumerate(layout.presence_rooms):
             if minute.levels[number] >= 0:
-                taken = any(in_room(place, room, rooms) for place in places)
-                on = parameters.level[number, int(taken)]
-                chance *= (on if minute.levels[number] else 1 - on) ** weight
+                empty, still, active = parameters.level[number]
+                off = 1 - empty
+                for place in places:
+                    if in_room(place, room, rooms):
+                        off *= (1 - (active if place == room else still)) / (1 - empty)
+                chance *= (1 - off if minute.levels[number] else off) ** weight
         if minute.levels[-1] >= 0:
             chains = sum(place != 2 * rooms for place in places)
             chance *= PERSONS[minute.levels[-1]][chains] ** weight

@@ -15,6 +15,7 @@ from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKin
 from custom_components.occupancy_ml.engine.tracker import Tracker
 from custom_components.occupancy_ml.engine.whereabouts import DEAF, Layout, Parameters
 from custom_components.occupancy_ml.engine.whereabouts.filter import Filter
+from custom_components.occupancy_ml.engine.whereabouts.model import Counts
 from tests.engine.living import START_US, at, at_rest, flat, pulse
 
 HALL, KITCHEN, BEDROOM = 0, 1, 2
@@ -114,6 +115,48 @@ def test_a_sleeper_stays_through_a_silent_night(door: bool, hours: int, toss_min
     found = chances(lived(home, events, until_s))
     assert found[BEDROOM] > 0.5
     assert found[BEDROOM] > 10 * max(found[HALL], found[KITCHEN])
+
+
+def test_who_gets_dressed_beside_a_bed_mat_is_there() -> None:
+    home = flat()
+    layout = Layout.of(home)
+    prior = Parameters.prior(layout)
+    nights = np.zeros((1, 3, 2))
+    nights[0, :, 1], nights[0, :, 0] = [0, 5000, 40], [9000, 20, 60]
+    counts = Counts(np.zeros_like(prior.moves), np.zeros((*prior.fire.shape, 2)), nights)
+    tracker = Tracker(home, START_US - 10 * MINUTE_US)
+    tracker.filter.use(Parameters.learned(layout, counts))
+    events = [*pulse(-200, "kitchen"), *pulse(-10, "hall", 8), at(0, "binary_sensor.bedroom_motion", "on")]
+    for event in [*at_rest(home, tracker.time_us - 1), at(-599, "binary_sensor.bed", "off"), *events]:
+        list(tracker.advance(event.time_us))
+        tracker.take(event)
+    for minute in (2, 4, 6):
+        list(tracker.advance(START_US + minute * MINUTE_US))
+        assert chances(tracker)[BEDROOM] > 0.8
+
+
+def test_a_presence_sensor_is_learned_for_who_moves_and_for_who_is_still() -> None:
+    layout = Layout.of(flat())
+    prior = Parameters.prior(layout)
+    # Radar that loses who lies still, and a mat that tells of nobody else.
+    for still, active in ((0.4, 0.95), (0.99, 0.3)):
+        minutes = np.array(
+            [[[9900, 100], [1000 * (1 - still), 1000 * still], [1000 * (1 - active), 1000 * active]]]
+        )
+        counts = Counts(np.zeros_like(prior.moves), np.zeros((*prior.fire.shape, 2)), minutes)
+        assert Parameters.learned(layout, counts).level[0] == pytest.approx([0.01, still, active], abs=0.01)
+
+
+def test_somebody_there_never_switches_a_presence_sensor_off() -> None:
+    layout = Layout.of(flat())
+    prior = Parameters.prior(layout)
+    counts = Counts(
+        np.zeros_like(prior.moves),
+        np.zeros((*prior.fire.shape, 2)),
+        np.array([[[100.0, 900.0], [900.0, 100.0], [900.0, 100.0]]]),
+    )
+    level = Parameters.learned(layout, counts).level[0]
+    assert level[0] == level[1] == level[2] > 0.8
 
 
 def test_a_bed_mat_that_is_on_holds_the_bedroom() -> None:

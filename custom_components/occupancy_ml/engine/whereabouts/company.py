@@ -49,9 +49,7 @@ class Company:
         fire = np.clip(parameters.fire, 1e-9, None).transpose(2, 0, 1)  # (2 R, C, 3)
         # A sensor that is held fires as one that just did.
         self._fire = np.concatenate([fire, fire[:, -1:]], axis=1)
-        on = parameters.level[:, [0, 1, 1]] ** LEVEL_WEIGHT
-        off = (1 - parameters.level[:, [0, 1, 1]]) ** LEVEL_WEIGHT
-        self._levels = np.stack([off, on], axis=1)  # (K, 2, 3)
+        self._levels = np.stack([1 - parameters.level, parameters.level], axis=1) ** LEVEL_WEIGHT  # (K, 2, 3)
         self._steps = {night: self._step(night) for night in (False, True)}
 
     def step(

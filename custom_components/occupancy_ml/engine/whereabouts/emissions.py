@@ -79,14 +79,17 @@ class Emissions:
 
     def _fire(self, channel: int, context: int) -> Floats:
         nobody, still, active = self._parameters.fire[context, :, channel]
-        room = channel % self._rooms
         if active == 0.0:  # a channel without sensors cannot fire
             return np.ones((2 * self._rooms + 1, 2 * self._rooms + 1))
+        return 1.0 - self._silent_for(channel % self._rooms, nobody, still, active)
+
+    def _silent_for(self, room: int, nobody: float, still: float, active: float) -> Floats:
+        """(S, S) P(a sensor of a room says nothing): whatever any of them makes it say, it says."""
         silent = np.ones(2 * self._rooms + 1)
         silent[room] = (1 - active) / (1 - nobody)
         silent[self._rooms + room] = (1 - still) / (1 - nobody)
-        fired: Floats = 1.0 - (1.0 - nobody) * np.outer(silent, silent)
-        return fired
+        result: Floats = (1.0 - nobody) * np.outer(silent, silent)
+        return result
 
     def _level(self, levels: NDArray[np.int8]) -> Floats:
         size = 2 * self._rooms + 1
@@ -94,13 +97,8 @@ class Emissions:
         for number, room in enumerate(self._layout.presence_rooms):
             if levels[number] < 0:
                 continue
-            empty, taken = self._parameters.level[number]
-            if not levels[number]:
-                empty, taken = 1 - empty, 1 - taken
-            elsewhere = np.ones(size)
-            elsewhere[room] = elsewhere[self._rooms + room] = 0.0
-            nobody = np.outer(elsewhere, elsewhere)
-            out *= nobody * empty**LEVEL_WEIGHT + (1 - nobody) * taken**LEVEL_WEIGHT
+            off = self._silent_for(room, *self._parameters.level[number].tolist())
+            out *= (1 - off if levels[number] else off) ** LEVEL_WEIGHT
         if levels[-1] >= 0:
             none, one, both = PERSONS[levels[-1]] ** LEVEL_WEIGHT
             out[:-1, :-1] *= both

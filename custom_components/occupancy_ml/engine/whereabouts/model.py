@@ -49,8 +49,9 @@ _FIRE_PRIOR_MINUTES = np.array(
 # How many moves of evidence the even spread over the other rooms is worth.
 _MOVE_PRIOR = 2.0
 
-# P(a presence sensor is on), by whether its room is occupied (columns: no, yes).
-_PRESENCE_PRIOR = np.array([0.03, 0.85])
+# P(a presence sensor is on), by who is in its room (columns: nobody, somebody still, somebody active): a bed mat does
+# not tell of who gets dressed beside it, radar may lose who lies still.
+_PRESENCE_PRIOR = np.array([0.03, 0.85, 0.85])
 _PRESENCE_PRIOR_MINUTES = 10.0
 
 
@@ -114,7 +115,7 @@ class Counts:
     Attributes:
         moves: (R, R) moves between rooms.
         fires: (C, 3, 2 R, 2) minutes by context, who was there, channel, and whether a sensor fired.
-        levels: (K, 2, 2) minutes by presence sensor, whether its room was occupied, and whether it was on.
+        levels: (K, 3, 2) minutes by presence sensor, who was in its room, and whether it was on.
     """
 
     moves: Floats
@@ -129,7 +130,7 @@ class Parameters:
     Attributes:
         moves: (R, R) where somebody goes who leaves a room; rows sum to one.
         fire: (C, 3, 2 R) P(a channel fires within a minute) by context, who is there, and channel.
-        level: (K, 2) P(a presence sensor is on) by whether its room is occupied.
+        level: (K, 3) P(a presence sensor is on) by who is in its room.
     """
 
     moves: Floats
@@ -145,7 +146,7 @@ class Parameters:
             Counts(
                 np.zeros((rooms, rooms)),
                 np.zeros((CONTEXTS, 3, 2 * rooms, 2)),
-                np.zeros((len(layout.presence_rooms), 2, 2)),
+                np.zeros((len(layout.presence_rooms), 3, 2)),
             ),
         )
 
@@ -166,6 +167,8 @@ class Parameters:
         level = (counts.levels[:, :, 1] + _PRESENCE_PRIOR_MINUTES * _PRESENCE_PRIOR) / (
             counts.levels.sum(axis=-1) + _PRESENCE_PRIOR_MINUTES
         )
+        # Somebody there never switches it off.
+        level[:, 1:] = np.maximum(level[:, 1:], level[:, :1])
         return cls(moves, fire, np.clip(level, 0.002, 0.998))
 
     def to_json(self) -> dict[str, Any]:
@@ -175,5 +178,5 @@ class Parameters:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `to_json` gave."""
-        level = np.array(value["level"], dtype=np.float64).reshape(-1, 2)
+        level = np.array(value["level"], dtype=np.float64).reshape(-1, 3)
         return cls(np.array(value["moves"]), np.array(value["fire"]), level)

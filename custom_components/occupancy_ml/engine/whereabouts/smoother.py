@@ -269,12 +269,9 @@ def _tally(
             for hand in (0, 1):
                 own = slice(hand * rooms, (hand + 1) * rooms)
                 fires[context, :, own, heard] = (shares * chosen[:, own]).sum(axis=1)
-    levels = np.zeros((len(layout.presence_rooms), 2, 2))
+    levels = np.zeros((len(layout.presence_rooms), 3, 2))
     if layout.presence_rooms:
         on = np.array([minutes[index].levels[:-1] for index, _ in plan])  # (n, K)
-        there = occupied[:, list(layout.presence_rooms)] * lengths[:, None]
-        absent = lengths[:, None] - there
         for state in (0, 1):
-            levels[:, 0, state] = (absent * (on == state)).sum(axis=0)
-            levels[:, 1, state] = (there * (on == state)).sum(axis=0)
+            levels[:, :, state] = (shares[:, :, list(layout.presence_rooms)] * (on == state)).sum(axis=1).T
     return fires, levels
