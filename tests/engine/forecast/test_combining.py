@@ -54,6 +54,19 @@ def test_held_strongly_weights_are_equal() -> None:
     assert simplex_weights(gram, 0.0).argmax() == 0
 
 
+def test_days_away_do_not_say_who_is_right_about_the_others() -> None:
+    rng = np.random.default_rng(3)
+    stack = Stack(2)
+    for number in range(28):
+        usual = np.stack([rng.normal(0, 0.1, (96, BINS)), rng.normal(0, 0.2, (96, BINS))])
+        away = np.stack([np.full((96, BINS), 0.95), np.full((96, BINS), 0.6)])
+        stack.learn(away if number in (10, 11, 12) else usual)
+        if number == 9:
+            before = stack.weights
+    assert before[0] > 0.6
+    assert stack.weights[0] > 0.6
+
+
 def test_the_better_member_earns_weight_and_a_silent_one_is_passed_over() -> None:
     stack = Stack(3)
     waits = RNG.exponential(100, (30, 60))

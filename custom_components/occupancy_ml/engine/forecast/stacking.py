@@ -15,6 +15,8 @@ from .bins import Floats
 
 # After so many days a day counts half.
 _HALF_LIFE = 21.0
+# A day counts for at most so many usual ones: a week away must not say who is right about the others.
+_MOST_OF_A_DAY = 2.0
 # How strongly weights are held towards equal ones, as days of evidence.
 _SHRINK_DAYS = 3.0
 _ROUNDS = 120
@@ -42,7 +44,11 @@ class Stack:
         self._days *= keep
         if known.any():
             flat = residuals[:, known].reshape(len(residuals), -1)
-            self._gram += flat @ flat.T / flat.shape[1]
+            day = flat @ flat.T / flat.shape[1]
+            if self._days:
+                most = _MOST_OF_A_DAY * float(np.trace(self._gram)) / self._days
+                day *= min(1.0, most / max(float(np.trace(day)), 1e-12))
+            self._gram += day
             self._days += 1.0
             self.weights = simplex_weights(self._gram, _SHRINK_DAYS / self._days)
 
