@@ -1,13 +1,14 @@
 """The one crossing between the event loop and the engine.
 
-Every call of the engine runs in an executor job, one at a time. Long work (learning, replaying) comes as
-iterators of short slices and takes its turn slice by slice, so that events and minutes pass in between.
+Every call of the engine runs in an executor job, one at a time and on one thread. Long work (learning, replaying)
+comes as iterators of short slices and takes its turn slice by slice, so that events and minutes pass in between.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -74,6 +75,8 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self._engine: Engine | None = None
         self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
         self._lock = asyncio.Lock()
+        # A thread of its own: the allocator keeps apart, and keeps, what each thread had at its most.
+        self._executor: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix=DOMAIN)
         self._cycle_lock = asyncio.Lock()
         self._cycle_requested = False
         self._stopping = False
@@ -142,16 +145,25 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         """Store what is buffered and close the engine. Safe to repeat."""
         self.async_stop_listening()
         self.buffer.release()
-        async with self._cycle_lock:
-            if (engine := self._engine) is None:
-                return
-            await self._async_store_buffer()
-            for old, new in self._renames:
-                await self._async_try(self._rename, old, new)
-            await self._async_try(engine.close)
-            self._engine = None
+        try:
+            async with self._cycle_lock:
+                if (engine := self._engine) is None:
+                    return
+                await self._async_store_buffer()
+                for old, new in self._renames:
+                    await self._async_try(self._rename, old, new)
+                await self._async_try(engine.close)
+                self._engine = None
+        finally:
+            await self._async_end_thread()
         if self.buffer:
             _LOGGER.warning("%d events could not be stored before closing", len(self.buffer))
+
+    async def _async_end_thread(self) -> None:
+        """End the engine's thread; what is called later hears on one of Home Assistant's that nothing is loaded."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            await self.hass.async_add_executor_job(executor.shutdown)
 
     async def _async_try(self, job: Callable[..., None], *args: Any) -> None:
         """Run a step of closing; one that fails must not keep the others from running."""
@@ -193,7 +205,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         A job that has begun cannot be stopped: where the caller is cancelled, the turn still ends with the job.
         """
         async with self._lock:
-            future = self.hass.async_add_executor_job(job, *args)
+            future = self.hass.loop.run_in_executor(self._executor, job, *args)
             try:
                 return await asyncio.shield(future)
             except asyncio.CancelledError:
