@@ -257,7 +257,7 @@ _COUNTS_ELSEWHERE = [_COLUMN[f"count_elsewhere_{minutes}"] for minutes in _COUNT
 _DAY_OFF = [_COLUMN["sin_24h_day_off"], _COLUMN["cos_24h_day_off"]]
 
 
-def is_day_off(vectors: Floats) -> NDArray[np.bool_]:
+def is_day_off(vectors: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(...,) whether feature vectors (..., d) are of a day off: of the two waves of a day one is never zero."""
     result: NDArray[np.bool_] = np.any(vectors[..., _DAY_OFF] != 0, axis=-1)
     return result

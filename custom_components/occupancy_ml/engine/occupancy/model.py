@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..numeric import expit
 from .calibration import Calibration
@@ -51,7 +52,7 @@ class RoomModel:
     calibration: Calibration
     rhythm: Floats
 
-    def score(self, features: Floats, offset: Floats, slots: Ints) -> Floats:
+    def score(self, features: NDArray[np.floating], offset: Floats, slots: Ints) -> Floats:
         """(n,) log-odds before calibration of features (n, d), offsets (n,) and slots (n,) of `rhythm`."""
         all_of_them = np.column_stack([features, self.rhythm[slots]])
         result: Floats = offset + self.intercept + _product(self._standard(all_of_them), self.coefficients)
@@ -121,7 +122,7 @@ class Fit:
 
 
 def fit_room(
-    features: Floats,
+    features: NDArray[np.floating],
     offset: Floats,
     targets: Floats,
     weights: Floats,
@@ -132,7 +133,7 @@ def fit_room(
     """Fit a room, with cross-validation over blocks of days.
 
     Args:
-        features: (n, d), nan where not known.
+        features: (n, d) in any precision, nan where not known.
         offset: (n,) log-odds of the whereabouts filter.
         targets: (n,) in [0, 1].
         weights: (n,) of the labels.
@@ -201,7 +202,7 @@ def log_loss(chance: Floats, targets: Floats, weights: Floats | Sequence[float])
 
 
 def _fit(
-    features: Floats,
+    features: NDArray[np.floating],
     offset: Floats,
     targets: Floats,
     worth: Floats,
@@ -210,18 +211,23 @@ def _fit(
     calibration: Calibration,
     shared: Floats | None,
 ) -> Generator[None, None, RoomModel]:
-    usual = rhythm_of_days_before(targets, worth, slots, days)
-    features = np.column_stack([features, usual])
-    known = ~np.isnan(features)
-    seen = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, features, 0.0).sum(axis=0) / seen
-    apart = np.where(known, features - mean, 0.0)
-    deviation = np.sqrt((apart**2).sum(axis=0) / seen)
+    standard = np.column_stack([features, rhythm_of_days_before(targets, worth, slots, days)])
+    unknown = np.isnan(standard)
+    seen = np.maximum(len(standard) - unknown.sum(axis=0), 1)
+    np.copyto(standard, 0.0, where=unknown)
+    mean = standard.sum(axis=0) / seen
+    yield
+    # In place: these are the largest arrays of a night.
+    standard -= mean
+    np.copyto(standard, 0.0, where=unknown)
+    deviation = np.sqrt((standard**2).sum(axis=0) / seen)
+    yield
     moved = deviation > 1e-6
     scale = np.where(moved, deviation, 1.0)
     scale[-1] /= _RHYTHM_DEVIATION
-    standard = apart / scale * moved
-    centre = np.zeros(features.shape[1]) if shared is None else shared * moved
+    standard /= scale
+    standard *= moved
+    centre = np.zeros(standard.shape[1]) if shared is None else shared * moved
     yield
     fit = yield from fit_in_slices(
         standard,

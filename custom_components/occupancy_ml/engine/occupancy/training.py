@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import logging
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..events import DAY_US
 from ..features import FEATURE_SET_VERSION, is_day_off
@@ -24,6 +25,7 @@ from .sampling import sampling_weights
 _LOGGER = logging.getLogger(__name__)
 
 _LOOK_BACK_US = 84 * DAY_US
+_PART_US = 7 * DAY_US
 _HALF_LIFE_DAYS = 42.0
 # The gate: less than this teaches nothing that the next day would not overturn.
 MIN_ROWS = 2 * 288
@@ -89,27 +91,73 @@ def train_room(
         return RoomReport(room_id, RunStatus.FAILED, reason), None
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The labelled rows of a room, by time.
+
+    Attributes:
+        ends_us: (n,) int64, where their windows end.
+        features: (n, d) in single precision, as they are stored.
+        targets: (n,) of their labels.
+        weights: (n,) likewise.
+        told: (n,) whether somebody or something said so, other than hindsight.
+        corrected: (n,) whether a person did.
+    """
+
+    ends_us: NDArray[np.int64]
+    features: NDArray[np.float32]
+    targets: Floats
+    weights: Floats
+    told: NDArray[np.bool_]
+    corrected: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ends_us)
+
+
+def _labelled(store: Store, room_id: str, now_us: int) -> Generator[None, None, _Rows]:
+    """What a room is trained with, read some days at a time: weeks of rows as objects would take tens of megabytes.
+
+    Yields:
+        Nothing, after each of them.
+    """
+    parts: list[_Rows] = []
+    first_us = now_us - _LOOK_BACK_US
+    while first_us < now_us:
+        # Windows lie on either side of such a bound, none across it.
+        end_us = (first_us // _PART_US + 1) * _PART_US
+        end_us = end_us if end_us <= now_us else now_us + 1
+        table = store.features.read(room_id, first_us, end_us, FEATURE_SET_VERSION)
+        yield
+        labels = store.labels.read(first_us, min(end_us, now_us), room_id, known_by_us=now_us)
+        chosen = pair(table.window_start_us, table.window_end_us, room_id, labels)
+        paired = chosen >= 0
+        ours = [labels[number] for number in chosen[paired].tolist()]
+        parts.append(
+            _Rows(
+                table.window_end_us[paired],
+                table.vectors[paired],
+                np.array([label.target for label in ours], dtype=np.float64),
+                np.array([label.weight for label in ours], dtype=np.float64),
+                np.array([label.source is not LabelSource.HINDSIGHT for label in ours], dtype=np.bool_),
+                np.array([label.source is LabelSource.CORRECTION for label in ours], dtype=np.bool_),
+            )
+        )
+        yield
+        first_us = end_us
+    parts = [part for part in parts if len(part)] or parts[:1]
+    return _Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Rows.__slots__))
+
+
 def _attempt(
     store: Store, clock: LocalClock, room_id: str, now_us: int, run_id: int, shared: Floats | None
 ) -> Generator[None, None, tuple[RoomReport, RoomModel | None]]:
-    table = store.features.read(room_id, now_us - _LOOK_BACK_US, now_us + 1, FEATURE_SET_VERSION)
-    yield
-    labels = store.labels.read(now_us - _LOOK_BACK_US, now_us, room_id, known_by_us=now_us)
-    yield
-    chosen = pair(table.window_start_us, table.window_end_us, room_id, labels)
-    yield
-    paired = chosen >= 0
-    rows = int(paired.sum())
-    ends = table.window_end_us[paired]
-    targets = np.array([label.target for label in labels])[chosen[paired]] if rows else np.zeros(0)
-    weights = np.array([label.weight for label in labels])[chosen[paired]] if rows else np.zeros(0)
-    told = np.array([label.source is not LabelSource.HINDSIGHT for label in labels], dtype=bool)
-    corrected = np.array([label.source is LabelSource.CORRECTION for label in labels], dtype=bool)[
-        chosen[paired]
-    ]
+    found = yield from _labelled(store, room_id, now_us)
+    rows, ends, targets = len(found), found.ends_us, found.targets
     days, half_hours = clock.days_and_half_hours(ends)
-    weights = weights * sampling_weights(targets, weights, corrected)
+    weights = found.weights * sampling_weights(targets, found.weights, found.corrected)
     weights = weights * 0.5 ** ((now_us - ends) / DAY_US / _HALF_LIFE_DAYS)
+    yield
     seen_days = len(np.unique(days))
     positives, negatives = float(targets.sum()), float((1 - targets).sum())
     span = {"data_start_us": int(ends[0]), "data_end_us": int(ends[-1])} if rows else {}
@@ -132,15 +180,15 @@ def _attempt(
     if missing is not None:
         finish(RunStatus.GATE_NOT_MET, missing)
         return RoomReport(room_id, RunStatus.GATE_NOT_MET, missing, rows=rows, days=seen_days), None
-    features = table.vectors[paired].astype(np.float64)
-    slots = half_hours + HALF_HOURS * is_day_off(features)
-    fit: Fit = yield from fit_room(features, features[:, WHEREABOUTS], targets, weights, days, slots, shared)
+    slots = half_hours + HALF_HOURS * is_day_off(found.features)
+    offset = found.features[:, WHEREABOUTS].astype(np.float64)
+    fit: Fit = yield from fit_room(found.features, offset, targets, weights, days, slots, shared)
     metrics = {
         "log_loss": fit.log_loss,
         "brier": fit.brier,
         "filter_log_loss": fit.filter_log_loss,
         "prior_log_loss": fit.prior_log_loss,
-        "told_share": float(told[chosen[paired]].mean()),
+        "told_share": float(found.told.mean()),
     }
     better = fit.log_loss < _LENIENCE * fit.filter_log_loss
     reason = None if better else "the model was not better than the general one on days it had not seen"

@@ -52,11 +52,13 @@ def pair(
     ]
     # The weakest first: each writes over those before it.
     fitting.sort(key=lambda index: _strength(labels[index]))
-    for index in fitting:
-        label = labels[index]
-        first, last = np.searchsorted(window_end_us, (label.start_us, label.end_us), side="right")
-        rows = slice(first, last)
-        chosen[rows] = np.where(window_start_us[rows] >= label.start_us, index, chosen[rows])
+    starts = np.array([labels[index].start_us for index in fitting], dtype=np.int64)
+    ends = np.array([labels[index].end_us for index in fitting], dtype=np.int64)
+    bounds = np.searchsorted(window_end_us, (starts, ends), side="right")
+    for index, start_us, first, last in zip(fitting, starts.tolist(), *bounds.tolist(), strict=True):
+        if first < last:
+            rows = slice(first, last)
+            chosen[rows] = np.where(window_start_us[rows] >= start_us, index, chosen[rows])
     return chosen
 
 
