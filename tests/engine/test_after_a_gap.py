@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS
+from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.tracker import Tracker
 from custom_components.occupancy_ml.engine.whereabouts import Hindsight
 from tests.engine.living import START_US, at, at_rest, flat, pulse
@@ -65,13 +66,9 @@ def _night_in_bed(gap_from: int = 0, gap_to: int = 0) -> Tracker:
 
 
 def _hindsight(tracker: Tracker) -> Hindsight:
-    work = tracker.look_back()
-    while True:
-        try:
-            next(work)
-        except StopIteration as ended:
-            found: Hindsight = ended.value
-            return found
+    found = finished(tracker.look_back())
+    assert found is not None
+    return found
 
 
 def test_hindsight_of_the_time_before_outlives_a_restart_of_an_hour() -> None:

@@ -19,6 +19,7 @@ from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.occupancy.training import train_room
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.store import pair
 from custom_components.occupancy_ml.engine.store.labels import Label, LabelSource
 from tests.engine.living import Marked, live, play, same_rows
@@ -193,11 +194,8 @@ def test_training_at_a_moment_is_the_same_whatever_was_learned_later(tmp_path: P
 
     def model(room_id: str) -> object:
         work = train_room(engine.store, clock, room_id, moment_us, "request")
-        while True:
-            try:
-                next(work)
-            except StopIteration as stop:
-                return None if stop.value[1] is None else stop.value[1].to_json()
+        _, found = finished(work)
+        return None if found is None else found.to_json()
 
     rooms = [room.room_id for room in simulated.home.rooms]
     # A correction that reaches on: rows of its rest are not there yet, and must not count once they are.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from .labels.hindsight import hindsight_labels
 from .occupancy.predictor import Predictor
 from .occupancy.training import RoomReport, train_room
 from .payload import pack
+from .slices import told_as
 from .snapshot import HOME
 from .store import Store
 from .store.errors import StoreError
@@ -128,24 +129,20 @@ class Night:
         since_us = self.now_us - REMEMBERED_MINUTES * MINUTE_US
         room_ids = self.tracker.layout.room_ids
         look_back = self.tracker.look_back(told_by_minute(self.store, room_ids, since_us, self.now_us))
-        found = yield from _shares(look_back, 0.8)
+        found = yield from told_as(look_back, lambda share: 0.8 * share)
         if found is not None and len(found.minutes):
             first_us = int(found.minutes[0] - found.lengths[0] + 1) * 60_000_000
             last_us = int(found.minutes[-1] + 1) * 60_000_000
-            labels = hindsight_labels(found, room_ids, first_us, last_us, self.now_us)
-            for room_id in room_ids:
-                self.store.labels.replace_hindsight(
-                    [room_id], first_us, last_us, [label for label in labels if label.room_id == room_id]
-                )
+            # The home is one more room to hindsight: its report card has no other truth.
+            chances = dict(zip(room_ids, found.occupied.T, strict=True)) | {HOME: found.home}
+            for room_id, chance in chances.items():
+                alone = replace(found, occupied=chance[:, None])
+                labels = hindsight_labels(alone, [room_id], first_us, last_us, self.now_us)
+                yield 0.85
+                self.store.labels.replace_hindsight([room_id], first_us, last_us, labels)
                 yield 0.85
             for _ in keep_episodes(self.store, self.tracker.layout, found):
                 yield 0.85
-            # The home is one more room to hindsight: its report card has no other truth.
-            whole = replace(found, occupied=found.home[:, None])
-            self.store.labels.replace_hindsight(
-                [HOME], first_us, last_us, hindsight_labels(whole, [HOME], first_us, last_us, self.now_us)
-            )
-            yield 0.85
         yield from self._direct_labels()
 
     def _direct_labels(self) -> Iterator[float]:
@@ -178,22 +175,26 @@ class Night:
     def _training(self) -> Iterator[float]:
         """Every room in turn."""
         for number, room_id in enumerate(self.rooms):
-            shared = self.predictor.shared_coefficients(room_id)
-            work = train_room(self.store, self.tracker.clock, room_id, self.now_us, self.cause, shared)
-            report, model = yield from _marked(work, number / len(self.rooms))
-            self.reports[room_id] = report
-            if model is not None:
-                self.predictor.use(room_id, model, self.now_us)
-            else:
-                if report.status is RunStatus.COMPLETED:
-                    self.predictor.retire(room_id)
-                self.predictor.why_no_model[room_id] = report.reason or "nothing was learned yet"
+            yield from self._train(room_id, number / len(self.rooms))
             yield (number + 1) / len(self.rooms)
         reports = [self.reports[room_id] for room_id in self.rooms]
         failures = [report.reason for report in reports if report.status is RunStatus.FAILED]
         if failures:
             raise RuntimeError(f"{len(failures)} of {len(reports)} rooms: {failures[0]}")
         self.store.metadata.set_us("last_clr_train_at", self.now_us)
+
+    def _train(self, room_id: str, done: float) -> Iterator[float]:
+        """One room, which goes back to the filter where its model is no better."""
+        shared = self.predictor.shared_coefficients(room_id)
+        work = train_room(self.store, self.tracker.clock, room_id, self.now_us, self.cause, shared)
+        report, model = yield from told_as(work, lambda _: done)
+        self.reports[room_id] = report
+        if model is not None:
+            self.predictor.use(room_id, model, self.now_us)
+        else:
+            if report.status is RunStatus.COMPLETED:
+                self.predictor.retire(room_id)
+            self.predictor.why_no_model[room_id] = report.reason or "nothing was learned yet"
 
     def _changepoints(self) -> Iterator[float]:
         """Record the posteriors of all streams."""
@@ -249,23 +250,3 @@ class Night:
             yield 0.5
         self.store.checkpoint()
         yield 1.0
-
-
-def _shares[T](work: Generator[float, None, T], scale: float) -> Generator[float, None, T]:
-    while True:
-        try:
-            share = next(work)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        yield scale * share
-
-
-def _marked[T](work: Generator[None, None, T], share: float) -> Generator[float, None, T]:
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        yield share

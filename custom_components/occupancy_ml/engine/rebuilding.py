@@ -10,6 +10,7 @@ from .features import FEATURE_SET_VERSION, WINDOW_US
 from .home import Home
 from .labels.corrections import told_by_minute
 from .labels.episodes import keep_episodes
+from .slices import finished, told_as
 from .snapshot import HOME, SLEEP
 from .store import Store
 from .tracker import REMEMBERED_MINUTES, FeatureRow, Tracker
@@ -20,12 +21,7 @@ AHEAD_US = 2 * MINUTE_US
 _LOOK_BACK_US = 84 * DAY_US
 _EVENTS_A_SLICE = 200
 _ROWS_A_WRITE = 288
-_MINUTES_A_SLICE = 120
-
-
-def drain(steps: Generator[None, None, list[FeatureRow]], rows: list[FeatureRow]) -> Iterator[None]:
-    """Run a tracker's `advance`, collecting what it returns."""
-    rows += yield from steps
+_SLICE_US = 120 * MINUTE_US
 
 
 def catch_up(
@@ -42,8 +38,7 @@ def catch_up(
     # A little of what came before is read again: the tracker knows which of it is news.
     for batch in store.events.read(saved_us - AHEAD_US, now_us + 1, entity_ids):
         for event in batch:
-            for _ in drain(tracker.advance(event.time_us), rows):
-                breathe()
+            rows += finished(tracker.advance(event.time_us), breathe)
             tracker.take(event)
     archive.keep_rows(tracker.layout.room_ids, rows)
 
@@ -86,12 +81,20 @@ def rebuilt(
     def share() -> float:
         return min(max((tracker.time_us - start_us) / max(present_us() - start_us, 1), 0.0), 0.99)
 
+    def advance(time_us: int) -> Iterator[float]:
+        """Go on to a later moment, pausing every so many minutes."""
+        while (bound_us := (tracker.time_us // _SLICE_US + 1) * _SLICE_US) < time_us:
+            rows.extend(finished(tracker.advance(bound_us), breathe))
+            yield share()
+        rows.extend(finished(tracker.advance(time_us), breathe))
+
+    def breathed() -> float:
+        breathe()
+        return share()
+
     for batch in _until_present(store, entity_ids, start_us, present_us):
         for event in batch:
-            for _ in drain(tracker.advance(event.time_us), rows):
-                breathe()
-                if tracker.observer.minute % _MINUTES_A_SLICE == 0:
-                    yield share()
+            yield from advance(event.time_us)
             tracker.take(event)
         if tracker.time_us - learned_us >= DAY_US:
             learned_us = tracker.time_us
@@ -99,14 +102,7 @@ def rebuilt(
             look_back = tracker.look_back(
                 told_by_minute(store, tracker.layout.room_ids, since_us, learned_us)
             )
-            while True:
-                try:
-                    next(look_back)
-                except StopIteration as ended:
-                    found = ended.value
-                    break
-                breathe()
-                yield share()
+            found = yield from told_as(look_back, lambda _: breathed())
             if found is not None and len(found.minutes):
                 for _ in keep_episodes(store, tracker.layout, found, known):
                     yield share()
@@ -115,8 +111,7 @@ def rebuilt(
             rows.clear()
         breathe()
         yield share()
-    for _ in drain(tracker.advance(present_us()), rows):
-        breathe()
+    rows += finished(tracker.advance(present_us()), breathe)
     archive.keep_rows(tracker.layout.room_ids, rows)
     return tracker
 

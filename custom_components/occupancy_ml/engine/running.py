@@ -18,9 +18,10 @@ from .occupancy.model import RoomModel
 from .occupancy.predictor import Predictor
 from .outlook import Outlook
 from .payload import PayloadError
-from .rebuilding import catch_up, drain
+from .rebuilding import catch_up
 from .routines import Routines
 from .routines.suggestions import Suggester
+from .slices import finished
 from .store import Store
 from .tracker import FeatureRow, Tracker
 
@@ -136,10 +137,7 @@ class Running:
         self._checkpoint_us = self._now_us
 
     def _advance(self, time_us: int) -> list[FeatureRow]:
-        rows: list[FeatureRow] = []
-        for _ in drain(self.tracker.advance(time_us), rows):
-            self._breathe()
-        return rows
+        return finished(self.tracker.advance(time_us), self._breathe)
 
     def _measure(self, now_us: int) -> None:
         today = self.clock.at(now_us).date()

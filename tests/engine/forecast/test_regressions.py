@@ -19,6 +19,7 @@ from custom_components.occupancy_ml.engine.forecast.logistic_hazard import Logis
 from custom_components.occupancy_ml.engine.forecast.member import Member
 from custom_components.occupancy_ml.engine.forecast.periods import EDGES, PERIODS, spread
 from custom_components.occupancy_ml.engine.forecast.recurrent import Recurrent
+from custom_components.occupancy_ml.engine.slices import finished
 from tests.engine.forecast.made import history, rows
 
 RNG = np.random.default_rng(2)
@@ -31,13 +32,7 @@ def cases(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(values: np.ndarray, target: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-    work = ridge.fit(values, target, np.ones(len(target)), penalty)
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            found: np.ndarray = stop.value
-            return found
+    return finished(ridge.fit(values, target, np.ones(len(target)), penalty))
 
 
 def test_newton_finds_what_scikit_learn_finds() -> None:

@@ -9,17 +9,14 @@ import numpy as np
 from custom_components.occupancy_ml.engine.events import DAY_US
 from custom_components.occupancy_ml.engine.forecast.kernel_semi_markov import Kernel
 from custom_components.occupancy_ml.engine.forecast.tuning import candidates, tuned
+from custom_components.occupancy_ml.engine.slices import finished, told_as
 from tests.engine.forecast.made import history, rows
 
 
 def result(work: Generator[None, None, Kernel]) -> tuple[Kernel, int]:
-    slices = 0
-    while True:
-        try:
-            next(work)
-        except StopIteration as ended:
-            return ended.value, slices
-        slices += 1
+    slices: list[None] = []
+    kernel = finished(told_as(work, slices.append))
+    return kernel, len(slices)
 
 
 def test_after_a_change_of_the_day_another_kernel_wins() -> None:

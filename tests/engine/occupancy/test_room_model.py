@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 import json
 
 import numpy as np
@@ -10,20 +9,12 @@ from numpy.typing import NDArray
 import pytest
 from scipy.special import expit, logit
 
-from custom_components.occupancy_ml.engine.occupancy.model import Fit, RoomModel, fit_room, log_loss
+from custom_components.occupancy_ml.engine.occupancy.model import RoomModel, fit_room, log_loss
 from custom_components.occupancy_ml.engine.occupancy.rhythm import rhythm_of_days_before
+from custom_components.occupancy_ml.engine.slices import finished
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-def finish(work: Generator[None, None, Fit]) -> Fit:
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            fit: Fit = stop.value
-            return fit
 
 
 def room(
@@ -41,7 +32,7 @@ def room(
 
 
 def test_a_useful_feature_is_found_and_the_filter_beaten() -> None:
-    fit = finish(fit_room(*room()))
+    fit = finished(fit_room(*room()))
     assert fit.log_loss < fit.filter_log_loss - 0.05
     assert fit.log_loss < fit.prior_log_loss
     strongest = np.argmax(np.abs(fit.model.coefficients))
@@ -52,7 +43,7 @@ def test_a_useful_feature_is_found_and_the_filter_beaten() -> None:
 
 def test_held_out_days_do_not_flatter() -> None:
     """With nothing to learn, what is measured is about what fresh days then show."""
-    fit = finish(fit_room(*room(1, days=30, useful=0.0)))
+    fit = finished(fit_room(*room(1, days=30, useful=0.0)))
     features, offset, targets, weights, _, slots = room(2, days=60, useful=0.0)
     fresh = log_loss(fit.model.predict(features, offset, slots), targets, weights)
     assert fit.log_loss == pytest.approx(fresh, abs=0.03)
@@ -64,7 +55,7 @@ def test_a_day_is_not_learned_from_its_own_rows() -> None:
     days = np.repeat(np.arange(16), 96)
     secret = rng.integers(0, 2, 16)[days].astype(np.float64)
     marker = rng.normal(size=(16, 8))[days]
-    fit = finish(
+    fit = finished(
         fit_room(
             marker, np.zeros(len(days)), secret, np.full(len(days), 6.0), days, np.zeros(len(days), np.int64)
         )
@@ -80,7 +71,7 @@ def test_a_day_is_not_learned_from_its_own_rows() -> None:
 def test_the_parts_add_up_to_the_logit(row: int) -> None:
     features, offset, targets, weights, days, slots = room()
     features[::3, 1] = np.nan
-    model = finish(fit_room(features, offset, targets, weights, days, slots)).model
+    model = finished(fit_room(features, offset, targets, weights, days, slots)).model
     parts, constant, calibration = model.contributions(features[row], float(offset[row]), int(slots[row]))
     total = offset[row] + parts.sum() + constant + calibration
     one = slice(row, row + 1)
@@ -92,7 +83,7 @@ def test_the_parts_add_up_to_the_logit(row: int) -> None:
 
 def test_artifacts_survive_json_with_every_bit() -> None:
     features, offset, targets, weights, days, slots = room()
-    model = finish(fit_room(features, offset, targets, weights, days, slots)).model
+    model = finished(fit_room(features, offset, targets, weights, days, slots)).model
     again = RoomModel.from_json(json.loads(json.dumps(model.to_json())))
     assert again.to_json() == model.to_json()
     assert np.array_equal(again.predict(features, offset, slots), model.predict(features, offset, slots))
@@ -104,7 +95,7 @@ def test_what_is_not_known_counts_as_usual() -> None:
     never = np.full((len(features), 1), np.nan)
     features = np.hstack([features, never])
     features[::2, 0] = np.nan
-    fit = finish(fit_room(features, offset, targets, weights, days, slots))
+    fit = finished(fit_room(features, offset, targets, weights, days, slots))
     assert fit.model.coefficients[0] > 0.5
     assert fit.model.coefficients[5] == 0.0
     row = features[1].copy()
@@ -123,7 +114,7 @@ def test_the_rhythm_of_a_room_is_learned_from_earlier_days() -> None:
     truth = (slots >= 16) & (slots < 24)
     targets = np.where(rng.random(len(days)) < 0.05, ~truth, truth).astype(np.float64)
     zeros, weights = np.zeros(len(days)), np.full(len(days), 3.0)
-    fit = finish(fit_room(zeros[:, None], zeros, targets, weights, days, slots))
+    fit = finished(fit_room(zeros[:, None], zeros, targets, weights, days, slots))
     chance = fit.model.predict(np.zeros((3, 1)), np.zeros(3), np.array([20, 40, 68]))
     # Weighed with care (docs/decisions.md, 37), and yet twice as likely then as at other hours and on days off.
     assert chance[0] > 2 * max(chance[1:])
@@ -138,11 +129,11 @@ def test_the_rhythm_of_a_room_is_learned_from_earlier_days() -> None:
 
 
 def test_the_same_rows_give_the_same_bits() -> None:
-    assert finish(fit_room(*room())).model.to_json() == finish(fit_room(*room())).model.to_json()
+    assert finished(fit_room(*room())).model.to_json() == finished(fit_room(*room())).model.to_json()
 
 
 def test_one_day_alone_can_be_fitted() -> None:
-    fit = finish(fit_room(*room(days=1)))
+    fit = finished(fit_room(*room(days=1)))
     assert np.isfinite([fit.log_loss, fit.brier, fit.filter_log_loss, fit.prior_log_loss]).all()
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
+from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.whereabouts import (
     Company,
-    Hindsight,
     Layout,
     Minute,
     Mixture,
@@ -93,12 +93,7 @@ def test_hindsight_knows_of_the_company_too() -> None:
     parameters = Parameters.prior(layout)
     found = {}
     for company in (None, Company(layout, parameters)):
-        work = smooth(layout, parameters, minutes, [20] * len(minutes), company)
-        try:
-            while True:
-                next(work)
-        except StopIteration as stop:
-            told: Hindsight = stop.value
+        told = finished(smooth(layout, parameters, minutes, [20] * len(minutes), company))
         found[company is not None] = told.occupied[:90][told.minutes[:90] < 90]
     busy = [LIVING, KITCHEN, BATHROOM]
     assert found[True][72:90, busy].min() > 0.75

@@ -12,6 +12,7 @@ import pytest
 
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.senses import DOOR
+from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.whereabouts import Hindsight, Layout, Minute, Parameters, smooth
 from custom_components.occupancy_ml.engine.whereabouts.emissions import LEVEL_WEIGHT
 from custom_components.occupancy_ml.engine.whereabouts.filter import Filter, initial_belief
@@ -221,13 +222,7 @@ def hindsight(
     hour: int = 12,
     told: Mapping[int, Sequence[tuple[int, bool]]] | None = None,
 ) -> Hindsight:
-    work = smooth(layout, parameters, minutes, [hour] * len(minutes), told=told)
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            found: Hindsight = stop.value
-            return found
+    return finished(smooth(layout, parameters, minutes, [hour] * len(minutes), told=told))
 
 
 @pytest.mark.parametrize("seed", range(3))

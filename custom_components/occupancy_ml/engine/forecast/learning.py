@@ -333,11 +333,11 @@ class Learner:
             return
         watch = Watch(self._layout)
         for first_us in range(start_us, end_us, DAY_US):
-            tables = [
-                self._store.features.read(room, first_us, min(first_us + DAY_US, end_us), FEATURE_SET_VERSION)
-                for room in self._layout.processes[:-2]
-            ]
-            yield (first_us - start_us) / (end_us - start_us)
+            tables = []
+            for room in self._layout.processes[:-2]:
+                last_us = min(first_us + DAY_US, end_us)
+                tables.append(self._store.features.read(room, first_us, last_us, FEATURE_SET_VERSION))
+                yield (first_us - start_us) / (end_us - start_us)
             times = tables[0].window_end_us
             index = [{int(t): n for n, t in enumerate(table.window_end_us)} for table in tables]
             kept: list[tuple[int, Floats]] = []

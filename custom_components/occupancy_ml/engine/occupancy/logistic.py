@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numeric import expit
+from ..slices import finished
 
 Floats = NDArray[np.float64]
 
@@ -49,12 +50,7 @@ def fit_logistic(
     work = fit_in_slices(
         features, targets, weights, penalty=penalty, offset=offset, intercept_penalty=intercept_penalty
     )
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            fit: LogisticFit = stop.value
-            return fit
+    return finished(work)
 
 
 def fit_in_slices(

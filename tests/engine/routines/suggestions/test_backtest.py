@@ -22,6 +22,7 @@ from custom_components.occupancy_ml.engine.routines.suggestions.proposal import 
     Proposal,
     RoomBecomes,
 )
+from custom_components.occupancy_ml.engine.slices import finished, told_as
 from custom_components.occupancy_ml.engine.store import Prediction, Store
 from tests.engine.routines.suggestions.planted import (
     ADA,
@@ -46,12 +47,10 @@ def past_of(store: Store, *proposals: Proposal, persons: Iterable[str] = (ADA,))
     entity_ids = {entity_id for proposal in proposals for entity_id in proposal.entity_ids}
     rooms = {p.trigger.room_id for p in proposals if isinstance(p.trigger, RoomBecomes)}
     work = read_past(store, local(0, 0), NOW_US, entity_ids, rooms, persons)
-    while True:
-        try:
-            assert 0.0 <= next(work) <= 1.0
-        except StopIteration as stop:
-            past: Past = stop.value
-            return past
+    shares: list[float] = []
+    past = finished(told_as(work, shares.append))
+    assert all(0.0 <= share <= 1.0 for share in shares)
+    return past
 
 
 def play(store: Store, proposal: Proposal) -> Backtest:

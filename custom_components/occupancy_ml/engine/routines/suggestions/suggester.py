@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ...events import DAY_US
 from ...home import Home, Role
 from ...localtime import LocalClock
+from ...slices import told_as
 from ...store import Store
 from ...store.suggestions import Feedback, Suggestion, SuggestionStatus
 from ..patterns import Pattern
@@ -146,13 +147,7 @@ class Suggester:
             {p.trigger.room_id for p in proposals if isinstance(p.trigger, RoomBecomes)},
             [sensor.entity_id for sensor in self._home.sensors if sensor.role is Role.PERSON],
         )
-        while True:
-            try:
-                share = next(work)
-            except StopIteration as stop:
-                past: Past = stop.value
-                return past
-            yield 0.05 + 0.55 * share
+        return (yield from told_as(work, lambda share: 0.05 + 0.55 * share))
 
     def _choose(self, plan: _Plan, past: Past) -> tuple[Proposal, Backtest] | None:
         """The candidate with the most right firings of those above the bar, the simplest where they are alike."""
