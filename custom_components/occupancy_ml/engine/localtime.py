@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import MICROSECONDS, from_us, to_us
+from .events import DAY_US, MICROSECONDS, from_us, to_us
 
-# Offsets change on a quarter of an hour at the finest, anywhere in the world.
+# Offsets change on a quarter of an hour at the finest, anywhere in the world, and at most once in a day.
 _QUARTER_US = 15 * 60 * MICROSECONDS
+_MOST_DAYS = 4_000
 
 
 class LocalClock:
@@ -23,7 +24,8 @@ class LocalClock:
 
     def __init__(self, time_zone: str) -> None:
         self.zone = ZoneInfo(time_zone)
-        self._offsets: dict[int, int] = {}
+        # By day since 1970 UTC, None where it changes within.
+        self._offsets: dict[int, int | None] = {}
 
     def at(self, time_us: int) -> datetime:
         """The local datetime of a moment."""
@@ -50,11 +52,15 @@ class LocalClock:
         return to_us(datetime.combine(day, time(), self.zone).astimezone(UTC))
 
     def _offset_us(self, time_us: int) -> int:
-        quarter = time_us // _QUARTER_US
-        offset = self._offsets.get(quarter)
-        if offset is None:
-            if len(self._offsets) > 50_000:
+        day = time_us // DAY_US
+        if day not in self._offsets:
+            if len(self._offsets) >= _MOST_DAYS:
                 self._offsets.clear()
-            offset = (self.at(quarter * _QUARTER_US).utcoffset() or timedelta()) // timedelta(microseconds=1)
-            self._offsets[quarter] = offset
-        return offset
+            first, last = self._read_us(day * DAY_US), self._read_us((day + 1) * DAY_US)
+            self._offsets[day] = first if first == last else None
+        offset = self._offsets[day]
+        return self._read_us(time_us) if offset is None else offset
+
+    def _read_us(self, time_us: int) -> int:
+        """The offset, from the zone."""
+        return (self.at(time_us).utcoffset() or timedelta()) // timedelta(microseconds=1)

@@ -132,7 +132,7 @@ class Tracker:
             hour = self.clock.hour(minute.minute * MINUTE_US)
             self.filter.step(minute, hour)
             self.pets.advance(hour, self.filter.anyone_home(), self.senses.persons_home())
-            self._minutes.append(minute)
+            self._remember(minute)
             end_us = (minute.minute + 1) * MINUTE_US
             ended = end_us % WINDOW_US == 0
             activity = self.windows.activity(WINDOW_US // MINUTE_US) if ended else None
@@ -146,6 +146,9 @@ class Tracker:
                 rows.append(FeatureRow(end_us, activity, self.vectors(end_us)))
             yield
         return rows
+
+    def _remember(self, minute: Minute) -> None:
+        self._minutes.append(minute.sharing(self._minutes[-1]) if self._minutes else minute)
 
     def skip(self, now_us: int) -> None:
         """Go on to a later moment when nobody listened in between."""
@@ -264,8 +267,9 @@ class Tracker:
             "first_minute": minutes[0].minute if minutes else 0,
         }
         fires = [(n, channel, context) for n, m in enumerate(minutes) for channel, context in m.fires]
-        levels = np.array([m.levels for m in minutes], dtype=np.int64).reshape(-1, sensors)
-        contexts = np.array([m.contexts for m in minutes], dtype=np.int64).reshape(len(minutes), 2 * rooms)
+        levels = np.frombuffer(b"".join(m.levels for m in minutes), np.int8).reshape(-1, sensors)
+        contexts = np.frombuffer(b"".join(m.contexts for m in minutes), np.int8)
+        contexts = contexts.reshape(len(minutes), 2 * rooms)
         arrays = {
             "belief": self.filter.pair.belief,
             "company": self.filter.company.rooms,
@@ -323,10 +327,10 @@ class Tracker:
         levels = arrays["on"].astype(np.int8) - (~(arrays["on"] | arrays["off"])).astype(np.int8)
         levels[arrays["several"], -1] = 2
         first = header["first_minute"]
-        recent = arrays["contexts_low"].astype(np.int64) + 2 * arrays["contexts_high"]
+        recent = arrays["contexts_low"].astype(np.int8) + 2 * arrays["contexts_high"].astype(np.int8)
         recent[arrays["deaf"]] = DEAF
         for number, contexts in enumerate(recent):
-            tracker._minutes.append(
+            tracker._remember(
                 Minute(
                     first + number,
                     tuple(fires.get(number, ())),

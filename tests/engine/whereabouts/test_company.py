@@ -131,7 +131,7 @@ def test_rooms_on_their_own_against_every_way_they_can_be() -> None:
     parameters = Parameters.prior(layout)
     company = Company(layout, parameters)
     company.chance = before = 0.3
-    minute = Minute(0, ((0, 2),), np.array([2, 1, 0, 3]), np.array([1, -1], dtype=np.int8))
+    minute = Minute(0, ((0, 2),), np.array([2, 1, 0, 3], dtype=np.int8), np.array([1, -1], dtype=np.int8))
     states = list(itertools.product(range(3), repeat=2))
     prior = {s: math.prod(float(company.rooms[room, s[room]]) for room in (0, 1)) for s in states}
     settle, rise, move = habits(layout, False)

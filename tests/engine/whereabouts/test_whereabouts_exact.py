@@ -70,7 +70,7 @@ def some_minutes(layout: Layout, count: int, seed: int) -> list[Minute]:
         if number % 7 == 3:
             fires += [(room, 2) for room in range(rooms)]
         levels = np.append(rng.integers(-1, 2, sensors), rng.integers(-1, 3)).astype(np.int8)
-        contexts = rng.integers(0, CONTEXTS, 2 * rooms)
+        contexts = rng.integers(0, CONTEXTS, 2 * rooms).astype(np.int8)
         contexts[rng.random(2 * rooms) < 0.1] = DEAF
         found.append(Minute(1000 + number, tuple(fires), contexts, levels, bool(rng.random() < 0.8)))
     return found
@@ -307,7 +307,7 @@ def test_a_silence_in_strides_is_the_same_as_minute_by_minute() -> None:
     """Steps of several minutes take the likelihood of all of them at their end: near, not equal."""
     layout = tiny(3, presence=False)
     parameters = Parameters.prior(layout)
-    quiet = np.zeros(6, dtype=np.int64)
+    quiet = np.zeros(6, dtype=np.int8)
     unknown = np.array([-1], dtype=np.int8)
     minutes = [Minute(n, ((1, 0),) if n == 20 else (), quiet, unknown) for n in range(61)]
     found = hindsight(layout, parameters, minutes)
@@ -377,7 +377,7 @@ def test_learning_explains_a_home_better_each_time() -> None:
         if rng.random() < 0.03:
             place = int(rng.integers(3))
         rates = np.where(np.arange(3) == place, [0.1, 0.5, 0.5], [0.0005, 0.03, 0.0005])
-        contexts = np.zeros(6, dtype=np.int64)
+        contexts = np.zeros(6, dtype=np.int8)
         contexts[:3] = (number - last[:, None] <= [15, 5, 1]).sum(axis=1)
         rooms = np.flatnonzero(rng.random(3) < rates).tolist()
         fires = tuple((room, int(contexts[room])) for room in rooms)

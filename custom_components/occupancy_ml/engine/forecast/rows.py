@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,15 +52,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.time_us)
-
-    def slim(self) -> Rows:
-        """The same without features and in narrow types: for tables, which are kept in memory."""
-        narrow = {
-            name: getattr(self, name).astype(np.float32)
-            for name in ("clock", "chance", "elapsed", "wait", "held")
-        }
-        ints = {name: getattr(self, name).astype(np.int32) for name in ("day", "place")}
-        return replace(self, **narrow, **ints, features=np.empty((len(self), 0), np.float32))
 
     def take(self, chosen: NDArray[np.bool_] | Ints | slice) -> Rows:
         """Some of the rows; nothing is copied for a slice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,17 @@ class Minute:
 
     minute: int
     fires: tuple[tuple[int, int], ...]
-    contexts: NDArray[np.int64]
+    contexts: NDArray[np.int8]
     levels: NDArray[np.int8]
     watched: bool = True
+
+    def sharing(self, before: Minute) -> Minute:
+        """The same, with the arrays of the minute before where they are alike: most minutes are, and a week is kept."""
+        return replace(
+            self,
+            contexts=before.contexts if np.array_equal(self.contexts, before.contexts) else self.contexts,
+            levels=before.levels if np.array_equal(self.levels, before.levels) else self.levels,
+        )
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -76,7 +84,7 @@ class Observer:
 
     def unheard(self, until: int) -> list[Minute]:
         """The minutes up to, and without, a later one, had nobody listened from the running one on."""
-        contexts = np.full(2 * self._rooms, DEAF)
+        contexts = np.full(2 * self._rooms, DEAF, dtype=np.int8)
         levels = np.full(len(self._senses.presence) + 1, -1, dtype=np.int8)
         return [Minute(minute, (), contexts, levels, watched=False) for minute in range(self.minute, until)]
 
@@ -118,7 +126,7 @@ class Observer:
         persons = min(at_home, 2) if known else -1
         levels = np.full(len(self._senses.presence) + 1, persons, dtype=np.int8)
         levels[:-1] = self._senses.presence_levels((self.minute + 1) * MINUTE_US)
-        contexts = (self.minute - self._last_fire[:, None] <= _BURSTS).sum(axis=1)
+        contexts = (self.minute - self._last_fire[:, None] <= _BURSTS).sum(axis=1, dtype=np.int8)
         listening = self._senses.listening()
         contexts[~listening[:-1]] = DEAF
         return Minute(self.minute, tuple(self._fires), contexts, levels, bool(listening[-1]))
