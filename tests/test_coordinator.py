@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 import sqlite3
+import threading
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import STATE_UNAVAILABLE
@@ -199,6 +200,18 @@ async def test_a_job_keeps_its_turn_when_its_caller_is_cancelled(hass: HomeAssis
 
 async def _wait(future: asyncio.Future[None]) -> None:
     await future
+
+
+async def test_the_engine_has_one_thread_that_ends_with_it(hass: HomeAssistant) -> None:
+    """Memory is kept by thread: a night that took turns on all of Home Assistant's took it many times over."""
+    entry = await set_up(hass)
+    coordinator = coordinator_of(entry)
+    threads = {await coordinator.run(threading.current_thread) for _ in range(5)}
+    pieces = [threading.current_thread] * 5
+    await coordinator.async_run_slices(lambda: (piece() for piece in pieces), threads.add)
+    assert len(threads) == 1
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert not threads.pop().is_alive()
 
 
 async def test_a_closed_home_refuses_calls(hass: HomeAssistant) -> None:

@@ -92,7 +92,7 @@ def train_room(
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Labelled:
     """The labelled rows of a room, by time.
 
     Attributes:
@@ -115,13 +115,13 @@ class _Rows:
         return len(self.ends_us)
 
 
-def _labelled(store: Store, room_id: str, now_us: int) -> Generator[None, None, _Rows]:
+def labelled(store: Store, room_id: str, now_us: int) -> Generator[None, None, Labelled]:
     """What a room is trained with, read some days at a time: weeks of rows as objects would take tens of megabytes.
 
     Yields:
         Nothing, after each of them.
     """
-    parts: list[_Rows] = []
+    parts: list[Labelled] = []
     first_us = now_us - _LOOK_BACK_US
     while first_us < now_us:
         # Windows lie on either side of such a bound, none across it.
@@ -132,27 +132,29 @@ def _labelled(store: Store, room_id: str, now_us: int) -> Generator[None, None, 
         labels = store.labels.read(first_us, min(end_us, now_us), room_id, known_by_us=now_us)
         chosen = pair(table.window_start_us, table.window_end_us, room_id, labels)
         paired = chosen >= 0
-        ours = [labels[number] for number in chosen[paired].tolist()]
+        which = chosen[paired]
         parts.append(
-            _Rows(
+            Labelled(
                 table.window_end_us[paired],
                 table.vectors[paired],
-                np.array([label.target for label in ours], dtype=np.float64),
-                np.array([label.weight for label in ours], dtype=np.float64),
-                np.array([label.source is not LabelSource.HINDSIGHT for label in ours], dtype=np.bool_),
-                np.array([label.source is LabelSource.CORRECTION for label in ours], dtype=np.bool_),
+                np.array([label.target for label in labels], dtype=np.float64)[which],
+                np.array([label.weight for label in labels], dtype=np.float64)[which],
+                np.array([label.source is not LabelSource.HINDSIGHT for label in labels], dtype=np.bool_)[
+                    which
+                ],
+                np.array([label.source is LabelSource.CORRECTION for label in labels], dtype=np.bool_)[which],
             )
         )
         yield
         first_us = end_us
     parts = [part for part in parts if len(part)] or parts[:1]
-    return _Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Rows.__slots__))
+    return Labelled(*(np.concatenate([getattr(part, name) for part in parts]) for name in Labelled.__slots__))
 
 
 def _attempt(
     store: Store, clock: LocalClock, room_id: str, now_us: int, run_id: int, shared: Floats | None
 ) -> Generator[None, None, tuple[RoomReport, RoomModel | None]]:
-    found = yield from _labelled(store, room_id, now_us)
+    found = yield from labelled(store, room_id, now_us)
     rows, ends, targets = len(found), found.ends_us, found.targets
     days, half_hours = clock.days_and_half_hours(ends)
     weights = found.weights * sampling_weights(targets, found.weights, found.corrected)
