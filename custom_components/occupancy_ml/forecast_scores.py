@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from .coordinator import Coordinator, now_us
@@ -33,9 +33,12 @@ async def async_forecast_scores(coordinator: Coordinator, days: int) -> dict[str
 
 def score_as_json(report: ForecastReport) -> Json:
     """A score as actions and commands tell it."""
-    told = asdict(report)
-    for known in ("process", "to_occupied"):
-        del told[known]
+    told = {
+        field.name: getattr(report, field.name)
+        for field in fields(report)
+        if field.name not in ("process", "to_occupied")
+    }
+    told |= {"baselines": dict(report.baselines), "weights": dict(report.weights)}
     told["within"] = {str(minutes): share for minutes, share in report.within.items()}
     told["brier"] = {str(minutes): list(scores) for minutes, scores in report.brier.items()}
     told["confidence"] = [

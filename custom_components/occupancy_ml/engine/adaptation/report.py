@@ -35,13 +35,13 @@ _ENOUGH = 288
 _LEAST = 144
 _MOMENTS_A_DAY = 288
 
+# Room by room: the groups of one fit into the memory of the processor, those of all rooms are sorted for longer.
 _SUMS = """
-SELECT r.room_id, b.truth, b.model, count(*), sum(b.n), sum(b.brier_sum), sum(b.log_loss_sum),
-       sum(b.occupied_minutes), sum(b.vacant_minutes), sum(b.missed_minutes), sum(b.false_minutes),
-       sum(b.flips), sum(b.true_flips)
-FROM rooms r CROSS JOIN daily_scores b ON b.room = r.id AND b.day >= ? AND b.day < ?
-WHERE r.room_id IN (SELECT value FROM json_each(?))
-GROUP BY r.id, b.truth, b.model
+SELECT truth, model, count(*), sum(n), sum(brier_sum), sum(log_loss_sum),
+       sum(occupied_minutes), sum(vacant_minutes), sum(missed_minutes), sum(false_minutes),
+       sum(flips), sum(true_flips)
+FROM daily_scores WHERE day >= ? AND day < ? AND room = (SELECT id FROM rooms WHERE room_id = ?)
+GROUP BY model, truth
 """
 # What was shown, and the prior, on those days alone on which something else was scored too.
 _SAME_DAYS = """
@@ -52,9 +52,8 @@ LEFT JOIN daily_scores p ON p.room = b.room AND p.day = b.day AND p.model = 'pri
 WHERE r.room_id = ? AND b.truth = ? AND b.model = ?
 """
 _BINS = """
-SELECT r.room_id, b.truth, b.model, b.bins
-FROM rooms r CROSS JOIN daily_reliability b ON b.room = r.id AND b.day >= ? AND b.day < ?
-WHERE r.room_id IN (SELECT value FROM json_each(?))
+SELECT truth, model, bins FROM daily_reliability
+WHERE day >= ? AND day < ? AND room = (SELECT id FROM rooms WHERE room_id = ?)
 """
 _NAMES = {SHOWN: "what was shown", MODEL: "the model"}
 _NOTHING = "Nothing was scored yet. Each night scores the day before."
@@ -138,8 +137,9 @@ def read_sums(read: Read, room_ids: Iterable[str], today: date, days: int) -> Ta
     """The sums of the local days before today, as many as `days`."""
     table: dict[str, dict[str, dict[str, Sums]]] = {}
     span = _span(today, days)
-    for room_id, truth, model, *sums in read(_SUMS, [*span, json.dumps(list(room_ids))]):
-        table.setdefault(room_id, {}).setdefault(truth, {})[model] = Sums(*sums)
+    for room_id in room_ids:
+        for truth, model, *sums in read(_SUMS, [*span, room_id]):
+            table.setdefault(room_id, {}).setdefault(truth, {})[model] = Sums(*sums)
     for room_id, truths in table.items():
         for truth, models in truths.items():
             shown, prior = models.get(SHOWN), models.get(PRIOR)
@@ -248,8 +248,10 @@ def _reliability(
 ) -> dict[tuple[str, str, str], list[Json | None]]:
     """By room, truth and model, what came true of what was said, by tenth of probability."""
     found: dict[tuple[str, str, str], list[bytes]] = {}
-    for *key, bins in read(_BINS, [*_span(today, days), json.dumps(list(room_ids))]):
-        found.setdefault((key[0], key[1], key[2]), []).append(bins)
+    span = _span(today, days)
+    for room_id in room_ids:
+        for truth, model, bins in read(_BINS, [*span, room_id]):
+            found.setdefault((room_id, truth, model), []).append(bins)
     told: dict[tuple[str, str, str], list[Json | None]] = {}
     for name, each in found.items():
         sums = np.frombuffer(b"".join(each), "<f4").reshape(-1, 3, BINS).sum(axis=0, dtype=np.float64)
