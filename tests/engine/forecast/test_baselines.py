@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ import pytest
 from custom_components.occupancy_ml.engine.forecast.baselines import BASELINES, baselines
 from custom_components.occupancy_ml.engine.forecast.bins import CAP, HORIZONS, LEVELS
 from custom_components.occupancy_ml.engine.forecast.rows import Rows
+from custom_components.occupancy_ml.engine.slices import finished
 from tests.engine.forecast.made import history, rows
 
 RNG = np.random.default_rng(7)
@@ -35,13 +35,7 @@ def of_day(number: int) -> tuple[Rows, Rows]:
 
 
 def whole(past: Rows, asked: Rows) -> tuple[np.ndarray, np.ndarray]:
-    work: Generator[None, None, tuple[np.ndarray, np.ndarray]] = baselines(past, asked)
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            found: tuple[np.ndarray, np.ndarray] = stop.value
-            return found
+    return finished(baselines(past, asked))
 
 
 def test_kaplan_meier_is_exact_in_minutes_and_counts_the_stays_no_moment_fell_into() -> None:

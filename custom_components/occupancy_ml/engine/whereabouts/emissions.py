@@ -92,7 +92,7 @@ class Emissions:
         silent = np.ones(2 * self._rooms + 1)
         silent[room] = (1 - active) / (1 - nobody)
         silent[self._rooms + room] = (1 - still) / (1 - nobody)
-        result: Floats = (1.0 - nobody) * np.outer(silent, silent)
+        result: Floats = (1.0 - nobody) * (silent[:, None] * silent)
         return result
 
     def _level(self, levels: NDArray[np.int8]) -> Floats:
