@@ -115,6 +115,7 @@ class Learner:
             try:
                 self._marks = await coordinator.run(lambda: marks_module.load(coordinator.engine.store))
                 new = await self._async_read_history()
+                await coordinator.run(coordinator.engine.take_in_judges, now_us())
                 if coordinator.engine.needs_rebuild and not self._marks.replay_due:
                     # Noted, since the engine itself no longer knows after a restart in the middle of it.
                     self._marks.replay_due = True

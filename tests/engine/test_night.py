@@ -64,8 +64,17 @@ def jobs(engine: Engine) -> dict[str, JobStatus]:
     return {job.job_type: job.status for job in recent if job.job_type in STEPS}
 
 
+def why_no_forecast(engine: Engine) -> set[str | None]:
+    return {forecast.reason for forecast in engine.tick(NIGHT_US).forecasts.values()}
+
+
 def test_every_step_is_recorded_and_told(engine: Engine) -> None:
-    steps = list(engine.night(NIGHT_US))
+    assert why_no_forecast(engine) == {"nothing was learned yet"}
+    night = engine.night(NIGHT_US)
+    steps = [next(night)]
+    assert why_no_forecast(engine) == {"the history is still being learned from"}
+    steps += night
+    assert "the history is still being learned from" not in why_no_forecast(engine)
     assert list(dict.fromkeys(step.name for step in steps)) == [*STEPS, "done"]
     shares = [step.progress for step in steps]
     assert shares == sorted(shares)

@@ -13,6 +13,7 @@ from .archive import Told
 from .events import DAY_US, MINUTE_US, Event
 from .features import WINDOW_US
 from .home import Home
+from .labels import judges
 from .labels.capture import SleepCapture
 from .labels.corrections import (
     add_correction,
@@ -144,6 +145,15 @@ class Engine(Running):
             self.store.suggestions.rename(old, new)
             self.store.events.rename(old, new)
             self.store.scores.rename(f"{RIVAL}{old}", f"{RIVAL}{new}")
+            judges.rename(self.store, old, new, self._now_us)
+
+    def take_in_judges(self, now_us: int) -> None:
+        """All history is stored: what reference entities and rivals that were named since the last time told counts.
+
+        Raises:
+            StoreError: subclasses; nothing was changed and the call may be repeated.
+        """
+        judges.take_in(self.store, self.home, self.clock, now_us)
 
     def ingest(self, events: Sequence[Event]) -> IngestResult:
         """Store live events in one transaction, then let them move the state. Any order; duplicates are ignored.
@@ -255,9 +265,10 @@ class Engine(Running):
         """
         self.needs_rebuild = False
         self._now_us = max(self._now_us, now_us)
-        fresh = yield from rebuilt(
-            self.store, self._archive, self.home, self._roles.keys(), lambda: self._now_us, self._breathe
-        )
+        with self.forecasts.catching_up():
+            fresh = yield from rebuilt(
+                self.store, self._archive, self.home, self._roles.keys(), lambda: self._now_us, self._breathe
+            )
         if fresh is None:
             return
         self._archive.forget_rows()
@@ -408,9 +419,10 @@ class Engine(Running):
             self._retention,
             [chore for chore in self._chores() if chore.name not in without],
         )
-        for step in night.run():
-            self._breathe()
-            yield step
+        with self.forecasts.catching_up():
+            for step in night.run():
+                self._breathe()
+                yield step
         self._outlook.trained_us = self.store.metadata.get_us("last_clr_train_at")
         self._measure(now_us)
         self._save()

@@ -134,6 +134,27 @@ def test_before_anything_is_learned_nothing_is_published(tmp_path: Path) -> None
     store.close()
 
 
+def test_while_the_past_is_learned_from_what_knows_nothing_says_so(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "new.db", START_US)
+    forecaster = Forecaster(store, DEN)
+    look(forecaster, START_US)
+    with forecaster.catching_up():
+        told = look(forecaster, START_US + MINUTE_US).forecasts
+        assert {forecast.reason for forecast in told.values()} == {"the history is still being learned from"}
+    told = look(forecaster, START_US + 2 * MINUTE_US).forecasts
+    assert {forecast.reason for forecast in told.values()} == {"nothing was learned yet"}
+    store.close()
+
+
+def test_what_was_learned_before_goes_on_while_more_is_learned(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    before = look(forecaster, NOON_US).forecasts
+    assert before["den"].published
+    with forecaster.catching_up():
+        during = look(forecaster, NOON_US).forecasts
+    assert {p: told.reason for p, told in during.items()} == {p: told.reason for p, told in before.items()}
+
+
 def test_a_life_by_the_clock_is_forecast_to_the_minute_and_published(store: Store) -> None:
     told = look(Forecaster(store, DEN), NOON_US).forecasts["den"]
     assert told.published, told.reason

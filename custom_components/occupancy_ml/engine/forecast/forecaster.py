@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 import json
 import logging
@@ -43,6 +44,7 @@ _LOGGER = logging.getLogger(__name__)
 # Moments that wait while the store refuses: a day of them.
 _MOST_WAITING = 96
 _NOTHING = "nothing was learned yet"
+_CATCHING_UP = "the history is still being learned from"
 _UNCERTAIN = "it is not certain enough what is now"
 
 
@@ -66,6 +68,7 @@ class Forecaster:
         self._told: dict[str, Forecast] = {}
         self._vector: Floats | None = None
         self._waiting: list[tuple[int, Floats, list[tuple[str, bool, bool, Floats]]]] = []
+        self._catching_up = False
         self.learner = Learner(store, self._clock, self.layout, self.key, home.members)
         self.learner.load()
 
@@ -104,6 +107,15 @@ class Forecaster:
             ]
             self._waiting = [*self._waiting[-_MOST_WAITING:], (window_us, self._vector, rows)]
         return self._told
+
+    @contextmanager
+    def catching_up(self) -> Iterator[None]:
+        """While stored history is replayed or learned from: what knows nothing yet says so. Then all is told anew."""
+        self._catching_up, self._told = True, {}
+        try:
+            yield
+        finally:
+            self._catching_up, self._told = False, {}
 
     def keep(self) -> None:
         """Keep what was known and told since the last time, to be learned from and to be scored.
@@ -160,7 +172,7 @@ class Forecaster:
         states: list[bool] = []
         for n, process in enumerate(processes):
             gate = self.learner.learned[process].gates[int(rows.believed[n])]
-            reason: str | None = _NOTHING
+            reason: str | None = _CATCHING_UP if self._catching_up else _NOTHING
             if spoken[n]:
                 reason = gate.reason if not gate.open else None if certain[n] else _UNCERTAIN
                 published[n] = reason is None
