@@ -157,7 +157,13 @@ async def test_home_assistant_itself_can_ask(hass: HomeAssistant, at_noon: Froze
     entry = await asking(hass, "browser")
     await be_unsure(hass, entry)
     (asked,) = browser(hass).values()
-    assert "[Kitchen](/config/devices/device/" in asked["message"]
+    # Who is no administrator cannot open the page of a device, but the dialog of a button.
+    assert asked["message"] == (
+        "Kitchen: is somebody there now?\n\n"
+        "Open one of the two and press: "
+        "[Someone is there](/?more-info-entity-id=button.kitchen_occupancy_someone_is_here), "
+        "[Nobody is there](/?more-info-entity-id=button.kitchen_occupancy_nobody_is_here)."
+    )
 
 
 async def test_an_answered_question_is_taken_back(

@@ -10,7 +10,7 @@ from homeassistant.components import persistent_notification
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
@@ -27,6 +27,8 @@ EVENT_ANSWER = "mobile_app_notification_action"
 # The button carries all that its answer needs, so that an answer after a restart still counts.
 _ACTION = f"{DOMAIN}|{{room}}|{{asked_us}}|{{answer}}"
 _ANSWERS = {"occupied": True, "vacant": False}
+# The buttons of a room that say the same.
+_BUTTONS = {"occupied": "someone_here", "vacant": "nobody_here"}
 _TAG = f"{DOMAIN}_question"
 # For so long a question about "now" is still one.
 _FRESH_US = 60 * MINUTE_US
@@ -144,12 +146,16 @@ class Asker:
         area = ar.async_get(self._hass).async_get_area(room)
         name = room if area is None else area.name
         if self._ask_by == ASK_IN_BROWSER:
-            devices = dr.async_entries_for_config_entry(dr.async_get(self._hass), self._entry.entry_id)
-            mine = [each.id for each in devices if (DOMAIN, f"room_{room}") in each.identifiers]
-            link = f"/config/devices/device/{mine[0]}" if mine else "/config/devices"
+            registry = er.async_get(self._hass)
+
+            def link(answer: str) -> str:
+                entity_id = registry.async_get_entity_id("button", DOMAIN, f"room_{room}_{_BUTTONS[answer]}")
+                # The dialog of a button opens for everybody, the page of a device for administrators only.
+                return f"[{text(f'answer_{answer}')}](/?more-info-entity-id={entity_id})"
+
             persistent_notification.async_create(
                 self._hass,
-                text("question_in_browser", room=name, link=f"[{name}]({link})"),
+                text("question_in_browser", room=name, occupied=link("occupied"), vacant=link("vacant")),
                 text("question_title"),
                 _TAG,
             )
