@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import sqlite3
 
@@ -17,9 +18,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml import issues
 from custom_components.occupancy_ml.const import DOMAIN
+from custom_components.occupancy_ml.coordinator import now_us
+from custom_components.occupancy_ml.engine.events import MINUTE_US, Event
 from custom_components.occupancy_ml.engine.snapshot import Fault, SensorFault
 from custom_components.occupancy_ml.engine.store import SCHEMA_VERSION, StoreBusyError, StoreFullError
-from tests.a_home import coordinator_of, database, make_entry, set_up, settle
+from tests.a_home import ROOMS, coordinator_of, database, make_entry, set_up, settle
 from tests.house import add_sensor, build_house
 
 # Home Assistant's own web server, which repairs depend on, warns about itself.
@@ -319,6 +322,58 @@ async def test_a_broken_sensor_is_named_once_and_withdrawn_when_it_is_well(hass:
     )
     assert len(asked(hass)) == 2
     issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+    show()
+    assert asked(hass) == set()
+
+
+async def test_what_is_ignored_stays_so_while_a_changed_home_is_replayed(hass: HomeAssistant) -> None:
+    on = "binary_sensor.kitchen_corner"
+    hass.states.async_set(on, "on")
+    entry = await set_up(hass, {**ROOMS, "kitchen": {"motion": [on]}})
+    coordinator = coordinator_of(entry)
+    begin_us = now_us() - 12 * 60 * MINUTE_US
+    past = [Event(begin_us, on, "on")]
+    for number in range(140):  # others go on
+        state = "off" if number % 2 else "on"
+        past.append(Event(begin_us + 5 * number * MINUTE_US, "binary_sensor.hall_motion", state))
+    await coordinator.run(coordinator.engine.import_events, past)
+    kitchen = entry.subentries[room_of(entry, "kitchen")]
+
+    async def change(sensors: Mapping[str, Sequence[str]]) -> None:
+        hass.config_entries.async_update_subentry(
+            entry, kitchen, data={**kitchen.data, "sensors": dict(sensors)}
+        )
+        await settle(hass)
+        await coordinator_of(entry).async_refresh()
+
+    await change({"motion": [on, MOTION]})
+    stuck = f"sensor_stuck_{on}"
+    assert asked(hass) == {stuck}
+    ir.async_ignore_issue(hass, DOMAIN, stuck, True)
+    await change({"motion": [on]})
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, stuck)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
+async def test_new_sensors_are_named_in_one_repair_that_goes_by_itself(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    coordinator = coordinator_of(entry)
+
+    def show(*new: str) -> None:
+        data = coordinator.data
+        coordinator.async_publish(replace(data, time_us=data.time_us + 1, new_sensors=new))
+
+    show(MOTION)
+    assert asked(hass) == {"sensors_new"}
+    ir.async_ignore_issue(hass, DOMAIN, "sensors_new", True)
+    show(MOTION, "binary_sensor.hall_motion")
+    text = await read_out(hass, "sensors_new")
+    assert MOTION in text
+    assert "binary_sensor.hall_motion" in text
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "sensors_new")
     assert issue is not None
     assert issue.dismissed_version is not None
     show()

@@ -1,4 +1,4 @@
-"""Shows sensors that are not believed for now as repairs, one each."""
+"""Shows sensors that are not believed for now as repairs, one each, and those that are new as one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class FaultReporter:
         self._hass = hass
         self._coordinator = coordinator
         self._told: tuple[SensorFault, ...] | None = None
+        self._new: tuple[str, ...] | None = None
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -27,17 +28,29 @@ class FaultReporter:
 
     @callback
     def _on_snapshot(self) -> None:
-        faults = self._coordinator.data.faults
+        data = self._coordinator.data
+        # A home that changed begins anew: until its past is replayed, nobody knows how its sensors are.
+        if data.catching_up:
+            return
+        if data.new_sensors != self._new:
+            self._new = data.new_sensors
+            issues.async_tell_new_sensors(
+                self._hass, [f"{self._name_of(each)} ({each})" for each in data.new_sensors]
+            )
+        faults = data.faults
         if faults == self._told:
             return
         self._told = faults
         issues.async_clear_sensor_faults(self._hass, [(each.entity_id, each.fault) for each in faults])
         for each in faults:
-            state = self._hass.states.get(each.entity_id)
             issues.async_raise_sensor_fault(
                 self._hass,
                 each.entity_id,
-                each.entity_id if state is None else state.name,
+                self._name_of(each.entity_id),
                 each.fault,
                 f"{dt_util.as_local(from_us(each.since_us)):%Y-%m-%d %H:%M}",
             )
+
+    def _name_of(self, entity_id: str) -> str:
+        state = self._hass.states.get(entity_id)
+        return entity_id if state is None else state.name

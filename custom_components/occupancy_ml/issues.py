@@ -39,6 +39,7 @@ _FAULTS: Final = {
     Fault.UNAVAILABLE: "sensor_unavailable",
     Fault.RESTLESS: "sensor_restless",
 }
+SENSORS_NEW: Final = "sensors_new"
 SENSORS_MISSING: Final = "sensors_missing"
 SENSORS_MISSING_HOME: Final = "sensors_missing_home"
 SLEEP_MISSING: Final = "sleep_missing"
@@ -240,6 +241,26 @@ def async_clear_sensor_faults(hass: HomeAssistant, standing: Collection[tuple[st
         mine = domain == DOMAIN and (issue.data or {}).get("kind") == SENSOR_FAULT
         if mine and issue_id not in kept:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
+def async_tell_new_sensors(hass: HomeAssistant, names: Collection[str]) -> None:
+    """Tell which sensors joined lately and do not count whole yet; withdrawn when there are none.
+
+    One issue for all: whoever adds a room adds many at once.
+    """
+    if not names:
+        ir.async_delete_issue(hass, DOMAIN, SENSORS_NEW)
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        SENSORS_NEW,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=SENSORS_NEW,
+        translation_placeholders={"sensors": ", ".join(sorted(names))},
+    )
 
 
 @callback

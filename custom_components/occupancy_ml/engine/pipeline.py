@@ -218,7 +218,12 @@ class Engine(Running):
         vectors, anyone = self.tracker.present(now_us)
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors, anyone)
         told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states)
-        snapshot = replace(snapshot, forecasts=told, routine_changes=self.routine_changes.announced)
+        snapshot = replace(
+            snapshot,
+            forecasts=told,
+            routine_changes=self.routine_changes.announced,
+            catching_up=self.needs_rebuild or self._rebuilding,
+        )
         self._judge(now_us)
         try:
             self._keep(snapshot)
@@ -263,12 +268,20 @@ class Engine(Running):
         Yields:
             The share done, a slice at a time. The new state takes over at the end.
         """
-        self.needs_rebuild = False
+        self.needs_rebuild, self._rebuilding = False, True
         self._now_us = max(self._now_us, now_us)
-        with self.forecasts.catching_up():
-            fresh = yield from rebuilt(
-                self.store, self._archive, self.home, self._roles.keys(), lambda: self._now_us, self._breathe
-            )
+        try:
+            with self.forecasts.catching_up():
+                fresh = yield from rebuilt(
+                    self.store,
+                    self._archive,
+                    self.home,
+                    self._roles.keys(),
+                    lambda: self._now_us,
+                    self._breathe,
+                )
+        finally:
+            self._rebuilding = False
         if fresh is None:
             return
         self._archive.forget_rows()

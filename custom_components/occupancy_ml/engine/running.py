@@ -54,7 +54,7 @@ class Running:
         self._checkpoint_us = now_us
         self._archive = Archive(store)
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
-        self.needs_rebuild = False
+        self.needs_rebuild = self._rebuilding = False
         self._start(home, now_us)
 
     def _start(self, home: Home, now_us: int, *, fresh: bool = False) -> None:

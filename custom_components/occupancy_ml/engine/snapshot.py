@@ -321,6 +321,7 @@ class Snapshot:
         faults: sensors that are not believed for now.
         new_sensors: those that joined lately: what their level means has to be learned first.
         routine_changes: those that were announced, the last one last.
+        catching_up: the past of the home is still to be replayed, so faults and new sensors are not known yet.
     """
 
     time_us: int
@@ -331,3 +332,4 @@ class Snapshot:
     faults: tuple[SensorFault, ...] = ()
     new_sensors: tuple[str, ...] = ()
     routine_changes: tuple[RoutineChange, ...] = ()
+    catching_up: bool = False
