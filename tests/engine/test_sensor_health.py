@@ -98,6 +98,22 @@ def test_what_breaks_is_found_and_nothing_else() -> None:
         assert entity_id not in again.ignored
 
 
+def test_a_sensor_that_is_back_is_not_blamed_for_the_days_it_was_gone() -> None:
+    simulated = lived(demo_home())
+    sensor = "binary_sensor.kitchen_motion"
+    gone_us = simulated.start_us + 21 * DAY_US
+    back_us = gone_us + 16 * DAY_US + 2 * HOUR_US  # at night: nobody passes it
+    events = [
+        e
+        for e in simulated.events
+        if e.entity_id != sensor or not gone_us <= e.time_us < back_us + 3 * HOUR_US
+    ]
+    events += [Event(gone_us, sensor, "unavailable"), Event(back_us, sensor, "off")]
+    events.sort(key=lambda event: event.time_us)
+    _, found = watch(simulated.home, events, simulated.end_us)
+    assert found.keys() == {(sensor, Fault.UNAVAILABLE)}
+
+
 def test_a_room_with_one_sensor_is_judged_by_the_home() -> None:
     config = one_person()
     alone = replace(

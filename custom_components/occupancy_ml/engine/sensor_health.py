@@ -170,7 +170,8 @@ class SensorHealth:
             own = self._acts.get(entity_id, 0)
             here = in_room.get(sensor.room_id or "", 0) - own
             alone = self._company.get(sensor.room_id or "", 0) < 2 or sensor.role is Role.ENVIRONMENT
-            if (total - own if alone else here) >= _ACTIVE:
+            # Without a state it could not tell anything.
+            if (total - own if alone else here) >= _ACTIVE and record.gone_us is None:
                 record.silent += 1
             if record.fault == Fault.RESTLESS and record.starts < _RESTED:
                 self._mend(entity_id, record)
