@@ -131,14 +131,14 @@ def _words(group: str, likely: bool, recency: Recency, now_us: int) -> tuple[str
     deed = _deed(recency.here_by)
     if group == "recent":
         if here > _NEVER_US:
-            return "nothing was ever seen here", None, None
+            return "nothing was seen here yet", None, None
         return f"{deed} here {{when}}", now_us - here, None
     if likely and recency.motion_on:
         return "motion here now", None, None
     if likely and recency.presence_on:
         return "a presence sensor here is on", None, None
     if here > _NEVER_US:
-        return "somebody may be here unseen" if likely else "nothing was ever seen here", None, None
+        return "somebody may be here unseen" if likely else "nothing was seen here yet", None, None
     if likely and here <= elsewhere:
         return f"{deed} here {{when}}, and nobody has left since", now_us - here, None
     if likely:
