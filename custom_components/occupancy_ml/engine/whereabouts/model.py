@@ -50,7 +50,7 @@ _FIRE_PRIOR_MINUTES = np.array(
 _MOVE_PRIOR = 2.0
 
 # P(a presence sensor is on), by who is in its room (columns: nobody, somebody still, somebody active): a bed mat does
-# not tell of who gets dressed beside it, radar may lose who lies still.
+# not tell of who gets dressed beside it.
 _PRESENCE_PRIOR = np.array([0.03, 0.85, 0.85])
 _PRESENCE_PRIOR_MINUTES = 10.0
 
@@ -164,9 +164,13 @@ class Parameters:
         # Somebody there never makes a sensor fire less.
         fire = np.maximum.accumulate(np.clip(fire, 0.0, 0.98), axis=1)
         fire[:, :, ~np.array(layout.sensed, dtype=bool)] = 0.0
-        level = (counts.levels[:, :, 1] + _PRESENCE_PRIOR_MINUTES * _PRESENCE_PRIOR) / (
-            counts.levels.sum(axis=-1) + _PRESENCE_PRIOR_MINUTES
-        )
+        on = counts.levels[:, :, 1] + _PRESENCE_PRIOR_MINUTES * _PRESENCE_PRIOR
+        of = counts.levels.sum(axis=-1) + _PRESENCE_PRIOR_MINUTES
+        # Who is still is told at least as well as who moves: a sensor that drops out makes people look still.
+        mixed = on[:, 1] * of[:, 2] < on[:, 2] * of[:, 1]
+        for each in (on, of):
+            each[mixed, 1:] = each[mixed, 1:].sum(axis=1, keepdims=True)
+        level = on / of
         # Somebody there never switches it off.
         level[:, 1:] = np.maximum(level[:, 1:], level[:, :1])
         return cls(moves, fire, np.clip(level, 0.002, 0.998))
