@@ -121,8 +121,8 @@ def test_who_gets_dressed_beside_a_bed_mat_is_there() -> None:
     home = flat()
     layout = Layout.of(home)
     prior = Parameters.prior(layout)
-    nights = np.zeros((1, 3, 2))
-    nights[0, :, 1], nights[0, :, 0] = [0, 5000, 40], [9000, 20, 60]
+    nights = np.zeros((1, 4, 2))
+    nights[0, :, 1], nights[0, :, 0] = [0, 5000, 40, 20], [9000, 20, 60, 60]
     counts = Counts(np.zeros_like(prior.moves), np.zeros((*prior.fire.shape, 2)), nights)
     tracker = Tracker(home, START_US - 10 * MINUTE_US)
     tracker.filter.use(Parameters.learned(layout, counts))
@@ -135,12 +135,16 @@ def test_who_gets_dressed_beside_a_bed_mat_is_there() -> None:
         assert chances(tracker)[BEDROOM] > 0.8
 
 
-def test_a_presence_sensor_is_learned_for_who_moves_and_for_who_is_still() -> None:
+def test_a_mat_is_known_by_who_makes_other_sensors_fire() -> None:
     layout = Layout.of(flat())
     prior = Parameters.prior(layout)
-    # A mat that tells of nobody who is up; a sensor that drops out, which makes people look still.
-    for still, active, learned in ((0.99, 0.3, (0.99, 0.3)), (0.4, 0.8, (0.6, 0.6))):
-        minutes = 1000 * np.array([[[9.9, 0.1], [1 - still, still], [1 - active, active]]])
+    # P(on) of who is still, active, and makes something fire: a mat, a sensor that drops out, a sensor of all.
+    for rates, learned in (
+        ((0.99, 0.4, 0.2), (0.99, 0.2)),
+        ((0.9, 0.5, 0.7), (0.7, 0.7)),
+        ((0.4, 0.8, 0.9), (0.6, 0.6)),
+    ):
+        minutes = 1000 * np.array([[[1 - on, on] for on in (0.01, *rates)]])
         counts = Counts(np.zeros_like(prior.moves), np.zeros((*prior.fire.shape, 2)), minutes)
         assert Parameters.learned(layout, counts).level[0] == pytest.approx([0.01, *learned], abs=0.01)
 
@@ -151,7 +155,7 @@ def test_somebody_there_never_switches_a_presence_sensor_off() -> None:
     counts = Counts(
         np.zeros_like(prior.moves),
         np.zeros((*prior.fire.shape, 2)),
-        np.array([[[100.0, 900.0], [900.0, 100.0], [900.0, 100.0]]]),
+        np.array([[[100.0, 900.0], [900.0, 100.0], [900.0, 100.0], [900.0, 100.0]]]),
     )
     level = Parameters.learned(layout, counts).level[0]
     assert level[0] == level[1] == level[2] > 0.8

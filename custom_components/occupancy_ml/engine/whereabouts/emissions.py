@@ -83,17 +83,14 @@ class Emissions:
 
     def _fire(self, channel: int, context: int) -> Floats:
         nobody, still, active = self._parameters.fire[context, :, channel]
+        room = channel % self._rooms
         if active == 0.0:  # a channel without sensors cannot fire
             return np.ones((2 * self._rooms + 1, 2 * self._rooms + 1))
-        return 1.0 - self._silent_for(channel % self._rooms, nobody, still, active)
-
-    def _silent_for(self, room: int, nobody: float, still: float, active: float) -> Floats:
-        """(S, S) P(a sensor of a room says nothing): whatever any of them makes it say, it says."""
         silent = np.ones(2 * self._rooms + 1)
         silent[room] = (1 - active) / (1 - nobody)
         silent[self._rooms + room] = (1 - still) / (1 - nobody)
-        result: Floats = (1.0 - nobody) * (silent[:, None] * silent)
-        return result
+        fired: Floats = 1.0 - (1.0 - nobody) * np.outer(silent, silent)
+        return fired
 
     def _level(self, levels: NDArray[np.int8]) -> Floats:
         size = 2 * self._rooms + 1
@@ -101,7 +98,11 @@ class Emissions:
         for number, room in enumerate(self._layout.presence_rooms):
             if levels[number] < 0:
                 continue
-            off = self._silent_for(room, *self._parameters.level[number].tolist())
+            empty, still, active = self._parameters.level[number].tolist()
+            # Of several people it says what the one says of whom it tells most.
+            off = np.full(size, 1 - empty)
+            off[room], off[self._rooms + room] = 1 - active, 1 - still
+            off = np.minimum(off[:, None], off)
             out *= (1 - off if levels[number] else off) ** LEVEL_WEIGHT
         if levels[-1] >= 0:
             none, one, both = PERSONS[levels[-1]] ** LEVEL_WEIGHT

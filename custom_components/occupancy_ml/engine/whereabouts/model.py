@@ -49,10 +49,11 @@ _FIRE_PRIOR_MINUTES = np.array(
 # How many moves of evidence the even spread over the other rooms is worth.
 _MOVE_PRIOR = 2.0
 
-# P(a presence sensor is on), by who is in its room (columns: nobody, somebody still, somebody active): a bed mat does
-# not tell of who gets dressed beside it.
-_PRESENCE_PRIOR = np.array([0.03, 0.85, 0.85])
+# P(a presence sensor is on) with nobody in its room, and with somebody, in whatever way.
+_PRESENCE_PRIOR = np.array([0.03, 0.85, 0.85, 0.85])
 _PRESENCE_PRIOR_MINUTES = 10.0
+# On for who makes something fire less than this share of how often it is on for who is still: a mat.
+_MAT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ class Counts:
     Attributes:
         moves: (R, R) moves between rooms.
         fires: (C, 3, 2 R, 2) minutes by context, who was there, channel, and whether a sensor fired.
-        levels: (K, 3, 2) minutes by presence sensor, who was in its room, and whether it was on.
+        levels: (K, 4, 2) minutes by presence sensor, who was in its room (nobody, somebody still, somebody active, and of
+            those the minutes in which something fired there), and whether it was on.
     """
 
     moves: Floats
@@ -146,7 +148,7 @@ class Parameters:
             Counts(
                 np.zeros((rooms, rooms)),
                 np.zeros((CONTEXTS, 3, 2 * rooms, 2)),
-                np.zeros((len(layout.presence_rooms), 3, 2)),
+                np.zeros((len(layout.presence_rooms), 4, 2)),
             ),
         )
 
@@ -164,13 +166,16 @@ class Parameters:
         # Somebody there never makes a sensor fire less.
         fire = np.maximum.accumulate(np.clip(fire, 0.0, 0.98), axis=1)
         fire[:, :, ~np.array(layout.sensed, dtype=bool)] = 0.0
-        on = counts.levels[:, :, 1] + _PRESENCE_PRIOR_MINUTES * _PRESENCE_PRIOR
-        of = counts.levels.sum(axis=-1) + _PRESENCE_PRIOR_MINUTES
-        # Who is still is told at least as well as who moves: a sensor that drops out makes people look still.
-        mixed = on[:, 1] * of[:, 2] < on[:, 2] * of[:, 1]
-        for each in (on, of):
-            each[mixed, 1:] = each[mixed, 1:].sum(axis=1, keepdims=True)
-        level = on / of
+        on, of = counts.levels[:, :, 1], counts.levels.sum(axis=-1)
+        # Nobody, somebody still, somebody active who makes something fire, and somebody in any way.
+        on = np.column_stack([on[:, [0, 1, 3]], on[:, 1] + on[:, 2]])
+        of = np.column_stack([of[:, [0, 1, 3]], of[:, 1] + of[:, 2]])
+        empty, still, acting, either = (
+            (on + _PRESENCE_PRIOR_MINUTES * _PRESENCE_PRIOR) / (of + _PRESENCE_PRIOR_MINUTES)
+        ).T
+        # A mat tells of who is still, hardly of who makes other sensors fire. Any other sensor has one rate for both.
+        mat = acting < _MAT * still
+        level = np.stack([empty, np.where(mat, still, either), np.where(mat, acting, either)], axis=1)
         # Somebody there never switches it off.
         level[:, 1:] = np.maximum(level[:, 1:], level[:, :1])
         return cls(moves, fire, np.clip(level, 0.002, 0.998))

@@ -269,9 +269,12 @@ def _tally(
             for hand in (0, 1):
                 own = slice(hand * rooms, (hand + 1) * rooms)
                 fires[context, :, own, heard] = (shares * chosen[:, own]).sum(axis=1)
-    levels = np.zeros((len(layout.presence_rooms), 3, 2))
+    levels = np.zeros((len(layout.presence_rooms), 4, 2))
     if layout.presence_rooms:
         on = np.array([minutes[index].levels[:-1] for index, _ in plan])  # (n, K)
+        watched = list(layout.presence_rooms)
+        acting = shares[2] * (fired[:, :rooms] | fired[:, rooms:])
+        there = np.concatenate([shares, acting[None]])[:, :, watched]  # (4, n, K)
         for state in (0, 1):
-            levels[:, :, state] = (shares[:, :, list(layout.presence_rooms)] * (on == state)).sum(axis=1).T
+            levels[:, :, state] = (there * (on == state)).sum(axis=1).T
     return fires, levels
