@@ -202,6 +202,24 @@ async def _wait(future: asyncio.Future[None]) -> None:
     await future
 
 
+async def test_who_waits_for_a_turn_while_the_file_is_closed_hears_that_nothing_is_loaded(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = await set_up(hass)
+    coordinator = coordinator_of(entry)
+    read = coordinator.engine.suggestions.read
+    closing = hass.async_create_task(coordinator.async_close())
+    waiting = [hass.async_create_task(coordinator.run(read)) for _ in range(3)]
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    await closing
+    late = [each for each in found if isinstance(each, BaseException)]
+    assert late
+    assert all(isinstance(each, HomeAssistantError) for each in late)
+    with pytest.raises(HomeAssistantError):
+        await coordinator.run(read)
+    assert "closed database" not in caplog.text
+
+
 async def test_the_engine_has_one_thread_that_ends_with_it(hass: HomeAssistant) -> None:
     """Memory is kept by thread: a night that took turns on all of Home Assistant's took it many times over."""
     entry = await set_up(hass)

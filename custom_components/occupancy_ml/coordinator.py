@@ -7,7 +7,7 @@ comes as iterators of short slices and takes its turn slice by slice, so that ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -71,6 +71,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.counts = IngestCounts()
         self.failing_since: datetime | None = None
         self.failure: str | None = None
+        self.closed = False
         self.metrics = Metrics()
         self._engine: Engine | None = None
         self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
@@ -151,24 +152,25 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                     return
                 await self._async_store_buffer()
                 for old, new in self._renames:
-                    await self._async_try(self._rename, old, new)
-                await self._async_try(engine.close)
-                self._engine = None
+                    await self._async_try(self.run(self._rename, old, new))
+                async with self._lock:
+                    self.closed, self._engine = True, None
+                    await self._async_try(self._turn(engine.close))
         finally:
             await self._async_end_thread()
         if self.buffer:
             _LOGGER.warning("%d events could not be stored before closing", len(self.buffer))
 
     async def _async_end_thread(self) -> None:
-        """End the engine's thread; what is called later hears on one of Home Assistant's that nothing is loaded."""
+        """End the engine's thread; what is called later hears that nothing is loaded."""
         executor, self._executor = self._executor, None
         if executor is not None:
             await self.hass.async_add_executor_job(executor.shutdown)
 
-    async def _async_try(self, job: Callable[..., None], *args: Any) -> None:
-        """Run a step of closing; one that fails must not keep the others from running."""
+    async def _async_try(self, step: Awaitable[None]) -> None:
+        """A step of closing; one that fails must not keep the others from running."""
         try:
-            await self.run(job, *args)
+            await step
         except StoreError as error:
             _LOGGER.warning("The store could not be closed as it should: %s", error)
 
@@ -203,17 +205,30 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         """Run one call of the engine in an executor job, when its turn comes.
 
         A job that has begun cannot be stopped: where the caller is cancelled, the turn still ends with the job.
+
+        Raises:
+            HomeAssistantError: the engine was closed.
         """
         async with self._lock:
-            future = self.hass.loop.run_in_executor(self._executor, job, *args)
-            try:
-                return await asyncio.shield(future)
-            except asyncio.CancelledError:
-                # Cancelled or not, the lock has to outlive the job.
-                while not future.done():
-                    with suppress(asyncio.CancelledError):
-                        await asyncio.wait([future])
-                raise
+            if self.closed:
+                # Whoever waited for a turn while the file was closed.
+                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_loaded")
+            return await self._turn(job, *args)
+
+    async def _turn[T](self, job: Callable[..., T], *args: Any) -> T:
+        """One call of the engine, by who holds the lock."""
+        future = self.hass.loop.run_in_executor(self._executor, job, *args)
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            # Cancelled or not, the lock has to outlive the job. What came of it concerns nobody any more.
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
+            if not future.cancelled():
+                future.exception()
+            raise
+        return future.result()
 
     async def async_correct(self, correct: Callable[[Engine, int], Corrected]) -> int:
         """Let a person's word count and show what is believed then; the number of the label.
@@ -251,7 +266,8 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 step(piece)
         finally:
             if (close := getattr(slices, "close", None)) is not None:
-                await self.run(close)
+                async with self._lock:
+                    await self._turn(close)
 
     # Events in, snapshots out
 

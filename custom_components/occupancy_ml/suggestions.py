@@ -133,7 +133,8 @@ class SuggestionKeeper:
             try:
                 await work()
             except (HomeAssistantError, StoreError) as error:
-                _LOGGER.warning("Suggestions could not be looked after for now: %s", error)
+                if not self._coordinator.closed:
+                    _LOGGER.warning("Suggestions could not be looked after for now: %s", error)
 
         self._entry.async_create_background_task(self._hass, run(), f"{DOMAIN} suggestions")
 

@@ -34,7 +34,7 @@ MAY_USE = {
     "features": {"events", "home", "senses"},
     "whereabouts": {"events", "home", "senses"},
     "labels": {"events", "home", "localtime", "snapshot", "store", "whereabouts"},
-    "occupancy": {"events", "home", "snapshot", "localtime", "numeric", "features", "store"},
+    "occupancy": {"events", "home", "snapshot", "localtime", "numeric", "slices", "features", "store"},
     "adaptation": {*GROUND, "features", "occupancy", "store"},
     "forecast": {*GROUND, "features", "store", "adaptation"},
     "timeline": {"events", "features"},
