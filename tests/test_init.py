@@ -245,6 +245,19 @@ async def test_a_renamed_person_is_followed_too(hass: HomeAssistant) -> None:
     assert "person.turing" in {s.entity_id for s in coordinator_of(entry).home.sensors}
 
 
+async def test_a_renamed_context_entity_is_followed_too(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    add_sensor(hass, None, "sensor.alarm", state="2026-11-25T05:00:00+00:00")
+    hass.states.async_set("weather.home", "sunny")
+    context = {"next_alarm": ["sensor.alarm"], "weather": ["weather.home"]}
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "context": context})
+    await settle(hass)
+    er.async_get(hass).async_update_entity("sensor.alarm", new_entity_id="sensor.phone_alarm")
+    await settle(hass)
+    assert entry.options["context"] == {"next_alarm": ["sensor.phone_alarm"], "weather": ["weather.home"]}
+    assert {"sensor.phone_alarm", "weather.home"} <= {s.entity_id for s in coordinator_of(entry).home.sensors}
+
+
 async def test_a_renamed_area_renames_the_room(hass: HomeAssistant) -> None:
     entry = await set_up(hass, {"bathroom": BATHROOM})
     ar.async_get(hass).async_update("bathroom", name="Spa")

@@ -128,6 +128,25 @@ async def test_a_removed_person_leaves_the_options(hass: HomeAssistant) -> None:
     assert asked(hass) == set()
 
 
+async def test_a_removed_context_entity_is_asked_about_and_leaves_the_options(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    hass.states.async_set("sensor.alarm", "unknown")
+    hass.states.async_set("weather.home", "sunny")
+    context = {"next_alarm": ["sensor.alarm"], "weather": ["weather.home"]}
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "context": context})
+    await settle(hass)
+    assert asked(hass) == set()
+    hass.states.async_remove("sensor.alarm")
+    await settle(hass)
+    issue_id = f"{issues.SENSORS_MISSING}_{issues.HOME}"
+    assert asked(hass) == {issue_id}
+    assert "sensor.alarm" in await read_out(hass, issue_id)
+    assert await mend(hass, issue_id) is FlowResultType.CREATE_ENTRY
+    assert entry.options["context"] == {"weather": ["weather.home"]}
+    assert entry.options["persons"] == ["person.ada", "person.grace"]
+    assert asked(hass) == set()
+
+
 async def test_what_is_ignored_stays_ignored(hass: HomeAssistant) -> None:
     entry = await set_up(hass)
     hass.states.async_remove("person.grace")

@@ -14,6 +14,7 @@ from homeassistant.helpers.start import async_at_started
 from . import issues
 from .const import (
     CONF_AREA_ID,
+    CONF_CONTEXT,
     CONF_PERSONS,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
@@ -46,7 +47,11 @@ def async_map_entities(
             )
     if owner in (None, issues.HOME):
         lists = {key: entry.options[key] for key in _HOME_LISTS if key in entry.options}
-        hass.config_entries.async_update_entry(entry, options={**entry.options, **_map_lists(lists, change)})
+        options: dict[str, Any] = {**entry.options, **_map_lists(lists, change)}
+        if CONF_CONTEXT in options:
+            kinds = _map_lists(options[CONF_CONTEXT], change)
+            options[CONF_CONTEXT] = {kind: chosen for kind, chosen in kinds.items() if chosen}
+        hass.config_entries.async_update_entry(entry, options=options)
 
 
 def _map_lists(lists: Mapping[str, list[str]], change: Callable[[str], str | None]) -> dict[str, list[str]]:
@@ -79,7 +84,9 @@ def missing_among(hass: HomeAssistant, entity_ids: Iterable[str]) -> list[str]:
 def _owners(entry: ConfigEntry[Any]) -> Iterator[tuple[str, str | None, set[str]]]:
     for subentry in entry.get_subentries_of_type(SUBENTRY_ROOM):
         yield subentry.subentry_id, subentry.title, _entities_of(subentry)
-    yield issues.HOME, None, {e for key in _HOME_LISTS for e in entry.options.get(key, ())}
+    lists = [entry.options.get(key, ()) for key in _HOME_LISTS]
+    lists += entry.options.get(CONF_CONTEXT, {}).values()
+    yield issues.HOME, None, {entity_id for chosen in lists for entity_id in chosen}
 
 
 def _entities_of(subentry: ConfigSubentry) -> set[str]:
