@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
@@ -12,10 +13,11 @@ from hypothesis import given, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.occupancy_ml.engine.events import MINUTE_US, Event, to_us
 from custom_components.occupancy_ml.engine.store import Job
 from custom_components.occupancy_ml.marks import Marks
 from custom_components.occupancy_ml.night_hour import night_due
-from tests.a_home import coordinator_of, make_entry, pass_time, set_up, settle
+from tests.a_home import HALL, KITCHEN, coordinator_of, make_entry, pass_time, set_up, settle
 from tests.house import build_house
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -101,6 +103,45 @@ async def test_the_night_runs_once_on_the_day_the_clock_skips_its_hour(
     freezer.move_to("2026-03-30 00:01:30+00:00")
     await pass_time(hass, freezer, timedelta())
     assert len(await jobs(entry)) > once
+
+
+async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """Other members, another kind of room, a room less: what is stored teaches the home as it is now."""
+    freezer.move_to("2026-05-08 12:00:00+00:00")
+    build_house(hass)
+    entry = await set_up(hass, {"kitchen": KITCHEN, "hall": HALL})
+
+    async def past() -> AsyncIterator[list[Event]]:
+        for day, hour in product(range(3, 8), range(24)):
+            start_us = to_us(datetime(2026, 5, day, hour, tzinfo=UTC))
+            motion = "binary_sensor.kitchen_motion" if hour % 3 else "binary_sensor.hall_motion"
+            yield [Event(start_us, motion, "on"), Event(start_us + 20 * MINUTE_US, motion, "off")]
+
+    learner = entry.runtime_data.learner
+    await learner.async_import(past())
+    await learner.async_train("request")
+
+    async def unlearned() -> set[str]:
+        await settle(hass)
+        await pass_time(hass, freezer, timedelta(minutes=5))
+        forecasts = coordinator_of(entry).data.forecasts
+        return {process for process, each in forecasts.items() if each.reason == "nothing was learned yet"}
+
+    assert not {"kitchen", "hall"} & await unlearned()
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "members": ["logistic_hazard"]})
+    assert not {"kitchen", "hall"} & await unlearned()
+    kitchen, hall = entry.subentries.values()
+    hass.config_entries.async_update_subentry(entry, kitchen, data={**kitchen.data, "kind": "bedroom"})
+    assert not {"kitchen", "hall"} & await unlearned()
+    hass.config_entries.async_remove_subentry(entry, hall.subentry_id)
+    assert "kitchen" not in await unlearned()
+    # A restart that changes nothing teaches nothing.
+    before = len(await jobs(entry))
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert "kitchen" not in await unlearned()
+    assert len(await jobs(entry)) == before
 
 
 async def test_progress_shows_while_history_is_read(hass: HomeAssistant) -> None:

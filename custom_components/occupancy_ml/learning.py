@@ -24,7 +24,7 @@ from . import history, issues, marks as marks_module
 from .const import CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR, DOMAIN, SIGNAL_NIGHT_OVER
 from .coordinator import BATCH, Coordinator, now_us
 from .engine.events import Event, from_us
-from .engine.pipeline import IngestResult, Step, TrainingReport
+from .engine.pipeline import Engine, IngestResult, Step, TrainingReport
 from .engine.snapshot import Learning
 from .engine.store import RunStatus, StoreError
 from .log_lines import log_line
@@ -57,6 +57,12 @@ _STEPS = {
 # What a restart misses is a handful of events that no minute of now depends on; they are stored, that is all.
 # More means that Home Assistant ran without us, and the hours in between are worth replaying.
 _WORTH_A_REPLAY = 50
+
+
+def _are_forecasts_of_another_home(engine: Engine) -> bool:
+    """Whether what was learned for forecasts is of other rooms, or by other members, and nothing of these."""
+    learned = engine.forecasts.learner.learned.values()
+    return not any(each.ready for each in learned) and bool(engine.store.forecasts.models())
 
 
 class Learner:
@@ -122,8 +128,12 @@ class Learner:
                     await self._async_save_marks()
                 if self._marks.replay_due:
                     await self._async_replay(0.0 if new is None else _READ_SHARE, _REPLAY_SHARE)
-                if new or not self._marks.trained_once:
-                    await self._async_night("new_sensors" if self._marks.trained_once else "first_setup")
+                if not self._marks.trained_once:
+                    await self._async_night("first_setup")
+                elif new:
+                    await self._async_night("new_sensors")
+                elif await coordinator.run(_are_forecasts_of_another_home, coordinator.engine):
+                    await self._async_night("changed_home")
             except history.HistoryError as error:
                 _LOGGER.warning(
                     "The recorder's history cannot be read now; next start tries again: %s", error
