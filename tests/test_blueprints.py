@@ -251,6 +251,109 @@ async def test_a_cleaner_that_is_done_is_left_alone(
         assert said(calls) == []
 
 
+async def test_who_comes_while_heating_is_told_is_not_left_in_the_cold(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    calls: list[ServiceCall] = []
+
+    async def heat(call: ServiceCall) -> None:
+        calls.append(call)
+        await tell(hass, entry, forecast(HOME, True, UNLIKELY), True)
+
+    hass.services.async_register("climate", "set_temperature", heat)
+    await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
+    await use(hass, "preheat_before_arrival", heating=["climate.hall"], comfort=21.5, away=16)
+    await tell(hass, entry, forecast(HOME, False, LIKELY), False)
+    await turn(hass)
+    await wait(hass, freezer, timedelta(minutes=91))
+    assert said(calls) == [("set_temperature", 21.5)]
+
+
+async def test_who_comes_while_the_lights_go_on_is_not_left_in_the_dark(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    calls = record(hass, "light.turn_off")
+
+    async def light(call: ServiceCall) -> None:
+        calls.append(call)
+        await tell(hass, entry, forecast("kitchen", True, UNLIKELY), True)
+
+    hass.services.async_register("light", "turn_on", light)
+    await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
+    await use(hass, "light_ahead_on_the_way", room="binary_sensor.kitchen_occupancy", lights=[LIGHT])
+    await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
+    await turn(hass)
+    await wait(hass, freezer, timedelta(minutes=16))
+    assert said(calls) == [("turn_on", 40)]
+    # Out for a minute is not away.
+    await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
+    await wait(hass, freezer, timedelta(minutes=1))
+    await tell(hass, entry, forecast("kitchen", True, UNLIKELY), True)
+    await wait(hass, freezer, timedelta(minutes=3))
+    assert said(calls) == []
+    await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
+    await wait(hass, freezer, timedelta(minutes=3))
+    assert said(calls) == [("turn_off", None)]
+
+
+async def test_a_bulb_that_cannot_be_reached_keeps_the_others_from_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    calls = record(hass, "light.turn_on", "light.turn_off")
+    hass.states.async_set("light.gone", "unavailable")
+    await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
+    lights = [LIGHT, "light.gone"]
+    await use(hass, "light_ahead_on_the_way", room="binary_sensor.kitchen_occupancy", lights=lights)
+    await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
+    assert said(calls) == [("turn_on", 40)]
+    await wait(hass, freezer, timedelta(minutes=16))
+    assert said(calls) == [("turn_off", None)]
+    # What somebody has on already stays as it is.
+    hass.states.async_set(LIGHT, "on")
+    await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
+    await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
+    assert said(calls) == []
+
+
+async def test_who_comes_while_the_cleaner_starts_has_it_sent_back(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-03-05 08:58:00+00:00")
+    calls = record(hass, "vacuum.return_to_base")
+
+    async def start(call: ServiceCall) -> None:
+        calls.append(call)
+        await tell(hass, entry, forecast(HOME, True, UNLIKELY), True)
+
+    hass.services.async_register("vacuum", "start", start)
+    hass.states.async_set("vacuum.robot", "docked")
+    await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
+    await use(hass, "clean_when_away", vacuum="vacuum.robot")
+    await wait(hass, freezer, timedelta(minutes=10))
+    assert said(calls) == [("start", None)]
+    # It leaves the dock a little later.
+    hass.states.async_set("vacuum.robot", "cleaning")
+    await turn(hass)
+    assert said(calls) == [("return_to_base", None)]
+
+
+async def test_a_cleaner_that_stands_idle_on_the_floor_is_sent_back(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-03-05 08:58:00+00:00")
+    calls = record(hass, "vacuum.start", "vacuum.return_to_base")
+    hass.states.async_set("vacuum.robot", "docked")
+    await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
+    await use(hass, "clean_when_away", vacuum="vacuum.robot")
+    await wait(hass, freezer, timedelta(minutes=10))
+    assert said(calls) == [("start", None)]
+    for state in ("cleaning", "error", "idle"):
+        hass.states.async_set("vacuum.robot", state)
+        await turn(hass)
+    await tell(hass, entry, forecast(HOME, True, UNLIKELY), True)
+    assert said(calls) == [("return_to_base", None)]
+
+
 def links() -> dict[str, str]:
     """What the links of the README import, by the name of the file."""
     found = [
