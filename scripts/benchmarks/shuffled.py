@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from custom_components.occupancy_ml.engine.localtime import LocalClock
-from custom_components.occupancy_ml.engine.routine_changes import Floats, against_the_usual, changes, days_of
+from custom_components.occupancy_ml.engine.routine_changes import (
+    Floats,
+    Found,
+    against_the_usual,
+    changes,
+    days_of,
+)
 from custom_components.occupancy_ml.engine.store.episodes import Episode
 from tests.simulator import one_person, simulate, two_people_and_a_cat
 
@@ -36,7 +42,7 @@ def false_alarms() -> list[dict[str, Any]]:
             shuffled = [{key: values[order] for key, values in stable.items()} for order in orders]
             moved = _days(simulate(make(routine_change_day=_CHANGED), _FIRST, _DAYS, seed))
             found = _announced(moved)
-            near = [p for p, day, _ in found if abs(day - (_CHANGED - _FIRST).days) <= 5]
+            near = [each for each in found if abs(each.day - (_CHANGED - _FIRST).days) <= 5]
             years = (_DAYS - 1) / 365
             rows.append(
                 {
@@ -45,12 +51,12 @@ def false_alarms() -> list[dict[str, Any]]:
                     "rooms": len(stable) - 1,
                     "stable": len(_announced(stable)),
                     "shuffled_a_room_and_year": round(
-                        sum(p != HOME for days in shuffled for p, _, _ in _announced(days))
+                        sum(each.process != HOME for days in shuffled for each in _announced(days))
                         / (_ORDERS * (len(stable) - 1) * years),
                         3,
                     ),
                     "shuffled_a_home_and_year": round(
-                        sum(p == HOME for days in shuffled for p, _, _ in _announced(days))
+                        sum(each.process == HOME for days in shuffled for each in _announced(days))
                         / (_ORDERS * years),
                         3,
                     ),
@@ -74,7 +80,7 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([head, *lines, f"mean{means[0]:>69.3f}{means[1]:>17.3f}"])
 
 
-def _announced(days: Mapping[str, Floats]) -> list[tuple[str, int, float]]:
+def _announced(days: Mapping[str, Floats]) -> list[Found]:
     return changes(list(days.values()), list(days))
 
 

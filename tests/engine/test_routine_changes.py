@@ -74,9 +74,10 @@ def test_a_day_is_told_by_its_hours_over_a_change_of_clocks_too() -> None:
 def test_a_change_is_found_with_its_day(moved: Simulation) -> None:
     found = changes(days(moved), moved.areas)
     assert found
-    for _, day, probability in found:
-        assert abs(day - (CHANGED - FIRST).days) <= 5
-        assert 0.5 < probability <= 1.0
+    for each in found:
+        assert abs(each.day - (CHANGED - FIRST).days) <= 5
+        assert each.seen - each.day >= 13
+        assert 0.5 < each.probability <= 1.0
 
 
 @pytest.mark.parametrize(("make", "seed"), [(one_person, 1), (one_person, 2), (two_people_and_a_cat, 1)])
@@ -117,6 +118,27 @@ def test_each_change_is_announced_once_whatever_is_repeated(tmp_path: Path, move
     assert told[-1] == len({change.process for change in looked.announced}) > 0
     assert all(date.fromisoformat(change.since) - CHANGED <= timedelta(days=5) for change in looked.announced)
     store.close()
+
+
+def test_a_change_of_long_ago_is_no_news_where_the_past_is_read_in_at_once(
+    tmp_path: Path, moved: Simulation
+) -> None:
+    """A home that starts with the history of its recorder hears of a change only if it could just be noticed."""
+    clock = LocalClock(moved.home.time_zone)
+    hour_us = DAY_US // 24
+    whole = (CHANGED - FIRST).days + 40
+    assert whole <= DAYS
+    for days_read, told in ((whole, False), ((CHANGED - FIRST).days + 22, True)):
+        now_us = moved.start_us + days_read * DAY_US + 3 * hour_us
+        store = Store.open(tmp_path / f"{days_read}.db", moved.start_us)
+        for room_id in moved.areas:
+            known = [e for e in episodes(moved, room_id) if e.end_us <= now_us]
+            store.episodes.replace(room_id, moved.start_us, now_us, known)
+        looked = RoutineChanges(store)
+        list(looked.look(moved.areas, clock, now_us))
+        assert bool(looked.announced) is told
+        assert all(change.noticed_us == now_us for change in looked.announced)
+        store.close()
 
 
 def test_what_forecasts_notice_and_the_days_confirm_is_one_change(tmp_path: Path) -> None:

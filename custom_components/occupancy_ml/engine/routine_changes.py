@@ -11,7 +11,7 @@ change, and takes their date.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 import json
 import math
@@ -47,6 +47,23 @@ _FAR = 2.5  # of the scale: a day out of all order is no more than that
 # Both were chosen on simulated homes (docs/decisions.md).
 _LAG, _BEFORE, _CLEARLY = 14, 42, 3.5
 _KEY = "announced_changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A change in the days of a process.
+
+    Attributes:
+        process: whose.
+        day: the first of the new routine, by its place in the table.
+        seen: the day at whose end it could be announced.
+        probability: how sure the detector was at its surest.
+    """
+
+    process: str
+    day: int
+    seen: int
+    probability: float
 
 
 def days_of(episodes: Sequence[Episode], first: date, days: int, clock: LocalClock) -> Floats:
@@ -103,8 +120,8 @@ def against_the_usual(values: Floats, weekend: NDArray[np.bool_]) -> Floats:
     return out
 
 
-def changes(days: Sequence[Floats], names: Sequence[str]) -> list[tuple[str, int, float]]:
-    """(process, day, probability) of the changes that are announced, in the order in which they are.
+def changes(days: Sequence[Floats], names: Sequence[str]) -> list[Found]:
+    """The changes that are announced, in the order in which they are.
 
     Args:
         days: by process, (days, 3) as `against_the_usual` tells them.
@@ -127,7 +144,7 @@ def changes(days: Sequence[Floats], names: Sequence[str]) -> list[tuple[str, int
             since = table[change.step : change.seen_at + 1, column]
             if any(_apart(before[:, n], since[:, n]) >= _CLEARLY for n in range(len(_VALUES))):
                 recent = [chance[column] for chance in sure[change.step :]]
-                found.append((change.stream, change.step, float(max(recent))))
+                found.append(Found(change.stream, change.step, change.seen_at, float(max(recent))))
     return found
 
 
@@ -178,19 +195,8 @@ class RoutineChanges:
         start = min((int(np.flatnonzero(~np.isnan(days[n]).all(axis=1))[0]) for n in known), default=0)
         found = changes([days[n][start:] for n in known], [processes[n] for n in known])
         yield 0.9
-        self.note(
-            [
-                RoutineChange(
-                    name,
-                    (day + timedelta(days=start + step)).isoformat(),
-                    now_us,
-                    FoundBy.DAYS,
-                    round(sure, 3),
-                )
-                for name, step, sure in found
-            ],
-            now_us,
-        )
+        first = day + timedelta(days=start)
+        self.note([_told(each, first, clock) for each in found], now_us)
         yield 1.0
 
     def note(self, found: Sequence[RoutineChange], now_us: int) -> None:
@@ -208,6 +214,16 @@ class RoutineChanges:
         if kept != self.announced:
             self.announced = kept
             self._store.metadata.set(_KEY, json.dumps([asdict(change) for change in kept]))
+
+
+def _told(found: Found, first: date, clock: LocalClock) -> RoutineChange:
+    """A change as it is announced; the days count from `first`."""
+    since, end = (first + timedelta(days=number) for number in (found.day, found.seen + 1))
+    # In history that was read in just now it could have been noticed long ago.
+    noticed_us = to_us(datetime.combine(end, _DAY_BEGINS, clock.zone))
+    return RoutineChange(
+        found.process, since.isoformat(), noticed_us, FoundBy.DAYS, round(found.probability, 3)
+    )
 
 
 def _is_same(one: RoutineChange, other: RoutineChange) -> bool:
