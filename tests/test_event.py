@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from homeassistant.core import HomeAssistant, State
 from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, FoundBy, RoutineChange
 from tests.a_home import coordinator_of, set_up
@@ -50,3 +50,16 @@ async def test_each_change_happens_once(hass: HomeAssistant) -> None:
         assert state(hass, EVENT).attributes["room"] is None
         assert state(hass, EVENT).attributes["found_by"] == "forecasts"
         assert state(hass, EVENT).attributes["probability"] is None
+
+
+async def test_two_changes_of_one_room_in_one_night_both_happen(hass: HomeAssistant) -> None:
+    build_house(hass)
+    entry = await set_up(hass)
+    events = async_capture_events(hass, "state_changed")
+    changes = [RoutineChange("kitchen", since, 1_000, FoundBy.DAYS) for since in ("2026-08-01", "2026-10-05")]
+    # The days are looked at before forecasts are, in the same night.
+    for known in (changes[:1], changes, changes):
+        show(entry, *known)
+        await hass.async_block_till_done()
+    states = [event.data["new_state"] for event in events if event.data["entity_id"] == EVENT]
+    assert [each.attributes["date"] for each in states] == ["2026-08-01", "2026-10-05"]

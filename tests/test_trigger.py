@@ -49,7 +49,7 @@ async def automate(
     if options:
         trigger["options"] = options
     action = {"action": "test.automation", "data": {"said": variables}}
-    config = {"alias": "Test", "triggers": [trigger], "actions": [action]}
+    config = {"alias": "Test", "mode": "queued", "triggers": [trigger], "actions": [action]}
     assert await async_setup_component(hass, automation.DOMAIN, {automation.DOMAIN: config})
     assert hass.states.async_entity_ids("automation") == ["automation.test"]
     assert hass.states.get("automation.test").state == "on"  # type: ignore[union-attr]
@@ -232,6 +232,30 @@ async def test_a_changed_routine_is_told_once(hass: HomeAssistant, entry: MockCo
     assert await ran(hass, calls) == []
     show(entry, changes=(old, new, RoutineChange("kitchen", "2026-03-12", noticed, FoundBy.DAYS, 0.9)))
     assert await ran(hass, calls) == [f"{ROOM} days 2026-03-21 2026-03-12 []"]
+
+
+async def test_each_of_several_changed_routines_is_told(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    noticed = to_us(datetime(2026, 3, 20, 3, tzinfo=UTC))
+    show(entry)
+    calls = await automate(
+        hass,
+        "routine_changed",
+        {"entity_id": [ROOM, ANYONE]},
+        "{{ trigger.kind }} {{ trigger.since }}",
+    )
+    changes = [
+        RoutineChange(HOME, "2026-03-02", noticed, FoundBy.DAYS, 0.9),
+        RoutineChange(SLEEP, "2026-03-03", noticed, FoundBy.FORECASTS),
+        RoutineChange("kitchen", "2026-01-10", noticed, FoundBy.DAYS, 0.9),
+        RoutineChange("kitchen", "2026-03-04", noticed, FoundBy.FORECASTS),
+    ]
+    for _ in range(2):
+        show(entry, changes=tuple(changes))
+    told = ["home 2026-03-02", "room 2026-01-10", "room 2026-03-04", "sleep 2026-03-03"]
+    assert sorted(await ran(hass, calls)) == told
+    changes[3] = replace(changes[3], since="2026-03-09", found_by=FoundBy.DAYS, probability=0.9)
+    show(entry, changes=tuple(changes))
+    assert await ran(hass, calls) == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, cast
 
@@ -16,6 +16,7 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import Coordinator
+from .engine.routine_changes import is_same
 from .engine.snapshot import HOME, SLEEP, RoutineChange, Snapshot
 from .forecast_sensors import HORIZONS
 from .forecasts import chance_of_change, told_in
@@ -202,6 +203,15 @@ def changes_of(snapshot: Snapshot, process: str) -> list[RoutineChange]:
     # Sleep has no entity of its own to be meant by.
     meant = (HOME, SLEEP) if process == HOME else (process,)
     return [change for change in snapshot.routine_changes if change.process in meant]
+
+
+def news_of(changes: Iterable[RoutineChange], told: Sequence[RoutineChange]) -> list[RoutineChange]:
+    """Those that were not told yet; that the days confirm what forecasts noticed, with a date of theirs, is no news."""
+    return [
+        change
+        for change in changes
+        if not any(change.noticed_us == before.noticed_us and is_same(change, before) for before in told)
+    ]
 
 
 def probability_of(snapshot: Snapshot, process: str, ahead: int) -> float | None:

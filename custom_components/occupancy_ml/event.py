@@ -8,9 +8,11 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .automation_targets import news_of
 from .coordinator import Coordinator
-from .engine.snapshot import HOME, SLEEP, RoutineChange
+from .engine.snapshot import RoutineChange
 from .entity import HomeEntity, area_names, percent
+from .forecasts import kind_of
 from .runtime import OccupancyConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -33,25 +35,24 @@ class RoutineChanged(HomeEntity, EventEntity):
     def __init__(self, coordinator: Coordinator) -> None:
         super().__init__(coordinator, "routine_changed")
         # What was announced before this entity is there is no news.
-        self._told = {_key(change) for change in coordinator.data.routine_changes}
+        self._told = list(coordinator.data.routine_changes)
 
     def _shown(self) -> tuple[Any, ...]:
-        return tuple(sorted(self._told))
+        return (len(self._told),)
 
     @callback
     def _refresh(self) -> bool:
         """Tell what is new, one state each."""
-        changes = self.coordinator.data.routine_changes
-        news = [change for change in changes if _key(change) not in self._told]
+        news = news_of(self.coordinator.data.routine_changes, self._told)
         for number, change in enumerate(news, 1):
-            self._told.add(_key(change))
+            self._told.append(change)
             self._trigger_event(EVENT_ROUTINE_CHANGED, self._attributes(change))
             if number < len(news):
                 self.async_write_ha_state()
         return super()._refresh()
 
     def _attributes(self, change: RoutineChange) -> dict[str, Any]:
-        kind = {HOME: "home", SLEEP: "sleep"}.get(change.process, "room")
+        kind = kind_of(change.process)
         return {
             "kind": kind,
             "room": area_names(self.hass).get(change.process, change.process) if kind == "room" else None,
@@ -60,7 +61,3 @@ class RoutineChanged(HomeEntity, EventEntity):
             "probability": percent(change.probability),
             "why": list(change.why),
         }
-
-
-def _key(change: RoutineChange) -> tuple[str, int]:
-    return change.process, change.noticed_us

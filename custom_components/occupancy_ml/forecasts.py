@@ -34,6 +34,11 @@ def change_of(forecast: Forecast) -> str:
     return _CHANGES.get(forecast.process, _ROOM_CHANGES)[forecast.occupied]
 
 
+def kind_of(process: str) -> str:
+    """What a process is of: `home`, `sleep` or `room`."""
+    return {HOME: "home", SLEEP: "sleep"}.get(process, "room")
+
+
 def chance_of_change(forecast: Forecast, minutes: float, now_us: int) -> float:
     """P(the process changes within so many minutes from now, given that it has not until now), in [0, 1].
 

@@ -37,13 +37,14 @@ from .automation_targets import (
     changes_of,
     has_a_limit,
     limits,
+    news_of,
     probability_of,
     with_target,
 )
 from .engine.events import MINUTE_US, from_us
 from .engine.snapshot import SLEEP, RoutineChange, Snapshot
 from .forecast_sensors import ATTR_PREDICTED_TIME, ATTR_TIME_UNTIL, ATTR_TRANSITION_TYPE, how_sure
-from .forecasts import change_of
+from .forecasts import change_of, kind_of
 
 
 class _SnapshotTrigger(Validated, Trigger):
@@ -55,8 +56,8 @@ class _SnapshotTrigger(Validated, Trigger):
         self._options: Mapping[str, Any] = config.options or {}
 
     @abstractmethod
-    def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
-        """What the action is told where the trigger fires, None where it does not."""
+    def _news(self, snapshot: Snapshot, process: str) -> list[dict[str, Any]]:
+        """What the action is told, each time the trigger fires."""
 
     async def async_attach_runner(
         self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
@@ -72,8 +73,8 @@ class _SnapshotTrigger(Validated, Trigger):
         @callback
         def look(snapshot: Snapshot) -> None:
             for process, entity_id in (entities if targets is None else targets.entities).items():
-                if (news := self._news(snapshot, process)) is not None:
-                    shown = {} if entity_id is None else {ATTR_ENTITY_ID: entity_id}
+                shown = {} if entity_id is None else {ATTR_ENTITY_ID: entity_id}
+                for news in self._news(snapshot, process):
                     run_action(shown | news, f"{entity_id or 'sleep'} {self._describe()}")
 
         if (present := async_present(self._hass)) is not None:
@@ -104,24 +105,24 @@ class _CrossingTrigger(_SnapshotTrigger):
     def _chance(self, snapshot: Snapshot, process: str) -> float | None:
         """P of what is waited for, None where it is not known."""
 
-    def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
+    def _news(self, snapshot: Snapshot, process: str) -> list[dict[str, Any]]:
         if process not in self._crossings:
             self._crossings[process] = Crossing(*limits(self._options))
         chance = self._chance(snapshot, process)
         if chance is None or not self._crossings[process].update(chance):
-            return None
-        told = {CONF_PROBABILITY: round(100 * chance, 1), ATTR_PREDICTED_TIME: None}
+            return []
+        told: dict[str, Any] = {CONF_PROBABILITY: round(100 * chance, 1), ATTR_PREDICTED_TIME: None}
         forecast = snapshot.forecasts.get(process)
         if forecast is None or not forecast.published:
-            return told
+            return [told]
         median = forecast.median_us
-        return {
-            **told,
+        told |= {
             ATTR_TRANSITION_TYPE: change_of(forecast),
             ATTR_PREDICTED_TIME: None if median is None else from_us(median),
             ATTR_TIME_UNTIL: None if median is None else round((median - snapshot.time_us) / MINUTE_US, 1),
             **how_sure(forecast),
         }
+        return [told]
 
 
 class _ExpectedTrigger(_CrossingTrigger):
@@ -187,14 +188,14 @@ class RoutineChanged(_SnapshotTrigger):
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         super().__init__(hass, config)
-        self._seen: dict[str, set[tuple[str, int]]] = {}
+        self._seen: dict[str, list[RoutineChange]] = {}
 
-    def _news(self, snapshot: Snapshot, process: str) -> dict[str, Any] | None:
-        found = {(c.process, c.noticed_us): c for c in changes_of(snapshot, process)}
-        seen = self._seen.setdefault(process, set(found))
-        news = [change for key, change in found.items() if key not in seen]
-        seen.update(found)
-        return _told(news[-1]) if news else None
+    def _news(self, snapshot: Snapshot, process: str) -> list[dict[str, Any]]:
+        found = changes_of(snapshot, process)
+        seen = self._seen.setdefault(process, list(found))
+        news = news_of(found, seen)
+        seen.extend(news)
+        return [_told(change) for change in news]
 
     def _describe(self) -> str:
         return "routine changed"
@@ -204,6 +205,7 @@ def _told(change: RoutineChange) -> dict[str, Any]:
     """What actions are told of a change."""
     noticed = dt_util.as_local(from_us(change.noticed_us)).date()
     return {
+        "kind": kind_of(change.process),
         "found_by": change.found_by.value,
         "changed_on": noticed.isoformat(),
         "since": change.since,

@@ -203,7 +203,7 @@ class RoutineChanges:
         """Announce what is new among the changes that were found; old news is left out."""
         announced = list(self.announced)
         for change in found:
-            same = [n for n, before in enumerate(announced) if _is_same(before, change)]
+            same = [n for n, before in enumerate(announced) if is_same(before, change)]
             if not same:
                 if now_us - change.noticed_us <= _NEWS_US:
                     announced.append(replace(change, noticed_us=now_us))
@@ -226,7 +226,8 @@ def _told(found: Found, first: date, clock: LocalClock) -> RoutineChange:
     )
 
 
-def _is_same(one: RoutineChange, other: RoutineChange) -> bool:
+def is_same(one: RoutineChange, other: RoutineChange) -> bool:
+    """Whether two of a process are one change: the days may place it a little elsewhere than forecasts did."""
     apart = abs((date.fromisoformat(one.since) - date.fromisoformat(other.since)).days)
     return one.process == other.process and apart < _SAME_DAYS
 

@@ -232,7 +232,7 @@ class RoutineChange:
     Attributes:
         process: room id, `HOME` or `SLEEP`.
         since: the first local date (ISO) of the new routine.
-        noticed_us: when it was noticed; with the process it tells changes apart.
+        noticed_us: when it was noticed; several of a process may be noticed in one night.
         found_by: what showed it.
         probability: how sure the changepoint detector was at its surest; None where only forecasts got worse.
         why: the features whose distribution moved most, in plain English; empty where the days showed it.
