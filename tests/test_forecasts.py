@@ -83,7 +83,7 @@ def test_a_horizon_that_is_no_better_is_not_told() -> None:
     told = replace(forecast("kitchen", False, occupied_in={5: 0.1, 30: 0.6}), told_in=(5,))
     assert (told_in(told, 5), told_in(told, 30), told_in(told, 60)) == (0.1, None, None)
     assert told_in(replace(told, published=False), 5) is None
-    assert forecast_as_json(told)["occupied_in"] == {"5": 0.1, "30": None}
+    assert forecast_as_json(told, 0)["occupied_in"] == {"5": 0.1, "30": None}
 
 
 def test_each_change_has_its_name() -> None:
@@ -101,7 +101,8 @@ def test_times_are_full_minutes() -> None:
 
 def test_of_an_unpublished_forecast_only_the_reason_is_told() -> None:
     told = forecast_as_json(
-        moved(forecast("kitchen", True, published=False, reason="Too few changes yet."), NOW_US)
+        moved(forecast("kitchen", True, published=False, reason="Too few changes yet."), NOW_US),
+        NOW_US,
     )
     assert told == {
         "made_at": "2026-03-29T00:30:00+00:00",
@@ -131,7 +132,7 @@ def test_a_published_forecast_is_told_whole() -> None:
     made = forecast(
         HOME, True, (10, 20, 30, 40, None), alternatives=((90, 0.2),), occupied_in={30: 0.5, 5: 0.9}
     )
-    told = forecast_as_json(moved(made, NOW_US))
+    told = forecast_as_json(moved(made, NOW_US), NOW_US)
     assert json.loads(json.dumps(told)) == told
     assert told["transition_type"] == "departure"
     assert told["predicted_time"] == "2026-03-29T01:00:00+00:00"
@@ -142,3 +143,13 @@ def test_a_published_forecast_is_told_whole() -> None:
     }
     assert told["alternatives"] == [{"time": "2026-03-29T02:00:00+00:00", "probability": 0.2}]
     assert told["occupied_in"] == {"5": 0.9, "30": 0.5}
+
+
+def test_a_time_that_passed_meanwhile_is_now() -> None:
+    told = moved(forecast("kitchen", False, (0, 1, 1.5, 30, 200)), NOW_US)
+    early = forecast_as_json(told, NOW_US + MINUTE_US)
+    assert (early["predicted_time"], early["time_until"]) == ("2026-03-29T00:31:30+00:00", 0.5)
+    late = forecast_as_json(told, NOW_US + 4 * MINUTE_US)
+    assert (late["predicted_time"], late["time_until"]) == ("2026-03-29T00:34:00+00:00", 0)
+    none = forecast_as_json(forecast("kitchen", False, (None,) * 5), NOW_US)
+    assert (none["predicted_time"], none["time_until"]) == (None, None)

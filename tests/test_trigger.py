@@ -17,9 +17,16 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 import voluptuous as vol
 
 from custom_components.occupancy_ml.automation_targets import REARM, Crossing
-from custom_components.occupancy_ml.engine.events import DAY_US, to_us
-from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, FoundBy, RoutineChange
-from tests.a_home import BATHROOM, KITCHEN, set_up, settle
+from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, to_us
+from custom_components.occupancy_ml.engine.snapshot import (
+    HOME,
+    SLEEP,
+    FoundBy,
+    RoomState,
+    RoutineChange,
+    Source,
+)
+from tests.a_home import BATHROOM, KITCHEN, coordinator_of, set_up, settle
 from tests.foretold import forecast, show
 from tests.house import build_house
 
@@ -205,6 +212,25 @@ async def test_a_probability_to_come_falls(hass: HomeAssistant, entry: MockConfi
     assert await ran(hass, calls) == []
     show(entry, forecast(HOME, True, occupied_in={60: 0.2}))
     assert await ran(hass, calls) == [20.0]
+
+
+async def test_a_time_that_has_passed_meanwhile_is_told_as_now(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    made_us = show(entry, forecast("kitchen", False, (0, 1, 1.5, 30, 200)), probability=0.1)
+    calls = await automate(
+        hass,
+        "probability_crossed",
+        {"entity_id": ROOM},
+        "{{ trigger.time_until }} {{ as_timestamp(trigger.predicted_time) }}",
+        above=20,
+    )
+    coordinator = coordinator_of(entry)
+    later_us = made_us + 4 * MINUTE_US
+    kitchen = RoomState("kitchen", 0.3, False, Source.MODEL)
+    rooms = {**coordinator.data.rooms, "kitchen": kitchen}
+    coordinator.async_publish(replace(coordinator.data, time_us=later_us, rooms=rooms))
+    assert await ran(hass, calls) == [f"0.0 {later_us / 1e6}"]
 
 
 async def test_a_changed_routine_is_told_once(hass: HomeAssistant, entry: MockConfigEntry) -> None:

@@ -19,7 +19,7 @@ from .coordinator import Coordinator
 from .engine.events import MINUTE_US
 from .engine.snapshot import HOME, SLEEP, Forecast
 from .entity import HomeEntity, OccupancyEntity, RoomEntity, SteadyPercent, percent
-from .forecasts import NOT_MADE, change_of, intervals_of, to_the_minute, told_in
+from .forecasts import NOT_MADE, change_of, intervals_of, stated_us, to_the_minute, told_in
 
 ATTR_ALTERNATIVES = "alternatives"
 ATTR_CONFIDENCE = "confidence"
@@ -150,9 +150,7 @@ class _NextChange(OccupancyEntity, SensorEntity):
             self._prepare()
             self._change = change
         now_us = self.coordinator.data.time_us
-        # A forecast stands for some minutes, and its median may pass meanwhile.
-        median_us = None if forecast.median_us is None else max(forecast.median_us, now_us)
-        moment = self._moment.update(median_us, now_us)
+        moment = self._moment.update(stated_us(forecast, now_us), now_us)
         until = None if moment is None else int((moment - to_the_minute(now_us)).total_seconds()) // 60
         shown = (
             change,

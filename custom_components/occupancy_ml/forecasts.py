@@ -77,6 +77,19 @@ def _distribution(forecast: Forecast, minutes: float) -> float:
     return min(by_then, 1 - (1 - share) * math.exp(-pace * (minutes - last)))
 
 
+def stated_us(forecast: Forecast, now_us: int) -> int | None:
+    """The stated time: the median, None where there is none.
+
+    A forecast stands for some minutes, and its median may pass meanwhile: then it is now.
+    """
+    return None if forecast.median_us is None else max(forecast.median_us, now_us)
+
+
+def minutes_until(time_us: int | None, now_us: int) -> float | None:
+    """Minutes from now to a time, to a tenth."""
+    return None if time_us is None else round((time_us - now_us) / MINUTE_US, 1)
+
+
 def moment_after(forecast: Forecast, minutes: float | None) -> datetime | None:
     """A time so many minutes after the forecast, to the minute, in UTC."""
     if minutes is None:
@@ -117,7 +130,7 @@ async def async_tell(coordinator: Coordinator, processes: Iterable[str]) -> dict
         if forecast is None:
             told[process] = {"published": False, "reason": NOT_MADE}
             continue
-        told[process] = forecast_as_json(forecast)
+        told[process] = forecast_as_json(forecast, coordinator.data.time_us)
         if forecast.published:
             # One turn each, so that events pass in between.
             curve = await coordinator.run(coordinator.engine.forecasts.curve, process, now_us())
@@ -138,8 +151,8 @@ def curve_as_json(curve: ForecastCurve) -> list[JsonValueType]:
     ]
 
 
-def forecast_as_json(forecast: Forecast) -> JsonObjectType:
-    """A forecast as actions and commands tell it; of one that is not published only the reason."""
+def forecast_as_json(forecast: Forecast, now_us: int) -> JsonObjectType:
+    """A forecast as actions and commands tell it now; of one that is not published only the reason."""
     told: JsonObjectType = {
         "made_at": from_us(forecast.made_at_us).isoformat(),
         "occupied": forecast.occupied,
@@ -148,11 +161,11 @@ def forecast_as_json(forecast: Forecast) -> JsonObjectType:
     }
     if not forecast.published:
         return told
-    median = forecast.median_us
+    stated = stated_us(forecast, now_us)
     return told | {
         "transition_type": change_of(forecast),
-        "predicted_time": None if median is None else from_us(median).isoformat(),
-        "time_until": None if median is None else round((median - forecast.made_at_us) / MINUTE_US, 1),
+        "predicted_time": None if stated is None else from_us(stated).isoformat(),
+        "time_until": minutes_until(stated, now_us),
         "confidence": forecast.confidence,
         "prediction_interval": {
             level: [None if end is None else end.isoformat() for end in ends]

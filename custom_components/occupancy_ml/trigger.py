@@ -41,10 +41,10 @@ from .automation_targets import (
     probability_of,
     with_target,
 )
-from .engine.events import MINUTE_US, from_us
+from .engine.events import from_us
 from .engine.snapshot import SLEEP, RoutineChange, Snapshot
 from .forecast_sensors import ATTR_PREDICTED_TIME, ATTR_TIME_UNTIL, ATTR_TRANSITION_TYPE, how_sure
-from .forecasts import change_of, kind_of
+from .forecasts import change_of, kind_of, minutes_until, stated_us
 
 
 class _SnapshotTrigger(Validated, Trigger):
@@ -115,11 +115,11 @@ class _CrossingTrigger(_SnapshotTrigger):
         forecast = snapshot.forecasts.get(process)
         if forecast is None or not forecast.published:
             return [told]
-        median = forecast.median_us
+        stated = stated_us(forecast, snapshot.time_us)
         told |= {
             ATTR_TRANSITION_TYPE: change_of(forecast),
-            ATTR_PREDICTED_TIME: None if median is None else from_us(median),
-            ATTR_TIME_UNTIL: None if median is None else round((median - snapshot.time_us) / MINUTE_US, 1),
+            ATTR_PREDICTED_TIME: None if stated is None else from_us(stated),
+            ATTR_TIME_UNTIL: minutes_until(stated, snapshot.time_us),
             **how_sure(forecast),
         }
         return [told]
