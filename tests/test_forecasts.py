@@ -117,7 +117,7 @@ def test_a_curve_is_told_by_quarters_of_an_hour() -> None:
     curve = ForecastCurve(
         "kitchen", NOW_US, 5 * MINUTE_US, tuple(share), tuple(reversed(share)), (0.0,) * 288
     )
-    told: list[Any] = curve_as_json(curve)
+    told: list[Any] = curve_as_json(curve, forecast("kitchen", False))
     assert len(told) == 96
     assert told[0] == {
         "time": "2026-03-29T00:45:00+00:00",
@@ -153,3 +153,26 @@ def test_a_time_that_passed_meanwhile_is_now() -> None:
     assert (late["predicted_time"], late["time_until"]) == ("2026-03-29T00:34:00+00:00", 0)
     none = forecast_as_json(forecast("kitchen", False, (None,) * 5), NOW_US)
     assert (none["predicted_time"], none["time_until"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kept_back", "hidden"),
+    [
+        ((), []),
+        ((15,), [15]),
+        ((60,), [45, 60, 75, 90, 105]),
+        ((240,), list(range(135, 24 * 60 + 1, 15))),
+    ],
+)
+def test_a_curve_does_not_tell_a_horizon_that_is_kept_back(
+    kept_back: tuple[int, ...], hidden: list[int]
+) -> None:
+    occupied_in = dict.fromkeys((5, 15, 30, 60, 120, 240), 0.5)
+    made = replace(
+        forecast("kitchen", False, occupied_in=occupied_in),
+        told_in=tuple(each for each in occupied_in if each not in kept_back),
+    )
+    curve = ForecastCurve("kitchen", NOW_US, 5 * MINUTE_US, (0.5,) * 288, (0.9,) * 288, (0.0,) * 288)
+    points: list[Any] = curve_as_json(curve, made)
+    assert [15 * n for n, point in enumerate(points, 1) if point["occupied"] is None] == hidden
+    assert {point["changed"] for point in points} == {0.9}

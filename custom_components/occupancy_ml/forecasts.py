@@ -134,21 +134,37 @@ async def async_tell(coordinator: Coordinator, processes: Iterable[str]) -> dict
         if forecast.published:
             # One turn each, so that events pass in between.
             curve = await coordinator.run(coordinator.engine.forecasts.curve, process, now_us())
-            told[process]["curve"] = None if curve is None else curve_as_json(curve)
+            told[process]["curve"] = None if curve is None else curve_as_json(curve, forecast)
     return told
 
 
-def curve_as_json(curve: ForecastCurve) -> list[JsonValueType]:
-    """A curve as actions and commands tell it, a point every quarter of an hour."""
+def curve_as_json(curve: ForecastCurve, forecast: Forecast) -> list[JsonValueType]:
+    """A curve as actions and commands tell it, a point every quarter of an hour.
+
+    It is drawn through P(occupied) at the horizons, so a point next to one that is kept back would tell it: there
+    `occupied` is None, and beyond the last horizon where that is kept back.
+    """
     every = max(1, CURVE_STEP_US // curve.step_us)
-    return [
-        {
-            "time": from_us(curve.made_at_us + (step + 1) * curve.step_us).isoformat(),
-            "occupied": round(curve.occupied[step], 4),
-            "changed": round(curve.changed[step], 4),
-        }
-        for step in range(every - 1, len(curve.occupied), every)
-    ]
+    points: list[JsonValueType] = []
+    for step in range(every - 1, len(curve.occupied), every):
+        ahead_us = (step + 1) * curve.step_us
+        is_told = _between_told(forecast, ahead_us / MINUTE_US)
+        points.append(
+            {
+                "time": from_us(curve.made_at_us + ahead_us).isoformat(),
+                "occupied": round(curve.occupied[step], 4) if is_told else None,
+                "changed": round(curve.changed[step], 4),
+            }
+        )
+    return points
+
+
+def _between_told(forecast: Forecast, minutes: float) -> bool:
+    """Whether the horizons before and after a time, or the one at it, are told."""
+    horizons = sorted(forecast.occupied_in)
+    before = [each for each in horizons if each <= minutes][-1:]
+    after = [each for each in horizons if each >= minutes][:1]
+    return all(told_in(forecast, each) is not None for each in (*before, *after))
 
 
 def forecast_as_json(forecast: Forecast, now_us: int) -> JsonObjectType:
