@@ -14,8 +14,10 @@ from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.engine.snapshot import ForecastReport
 from custom_components.occupancy_ml.forecast_scores import (
     async_forecast_scores,
-    over_both_directions,
+    by_direction,
+    over_directions,
     score_as_json,
+    worst_bias,
 )
 from custom_components.occupancy_ml.monitor import async_readiness
 from tests.a_home import KITCHEN, coordinator_of, set_up
@@ -87,13 +89,17 @@ async def test_the_report_card_and_monitoring_tell_them(hass: HomeAssistant, ent
 
 
 scores = st.fixed_dictionaries(
-    {"events": st.integers(0, 100), "skill": st.one_of(st.none(), st.floats(-5, 1))}
+    {
+        "published": st.just(1.0),
+        "events": st.integers(0, 100),
+        "skill": st.one_of(st.none(), st.floats(-5, 1)),
+    }
 )
 
 
 @given(scores, scores)
 def test_both_directions_count_by_their_changes(one: dict[str, Any], other: dict[str, Any]) -> None:
-    mean = over_both_directions({"to_occupied": one, "to_vacant": other}, "skill")
+    mean = over_directions({"to_occupied": one, "to_vacant": other}, "skill")
     counted = [each for each in (one, other) if each["skill"] is not None and each["events"]]
     if not counted:
         assert mean is None
@@ -106,8 +112,28 @@ def test_both_directions_count_by_their_changes(one: dict[str, Any], other: dict
 
 
 def test_a_process_without_scores_has_no_mean() -> None:
-    assert over_both_directions(None, "skill") is None
-    assert over_both_directions({}, "skill") is None
-    young = {"to_occupied": {"events": 3, "within": {}, "brier": {"30": [0.1, 0.2]}}}
-    assert over_both_directions(young, "within", "15") is None
-    assert over_both_directions(young, "brier", "30", 0) == pytest.approx(0.1)
+    assert over_directions(None, "skill") is None
+    assert over_directions({}, "skill") is None
+    young = {"to_occupied": {"published": 0.0, "events": 3, "within": {}, "brier": {"30": [0.1, 0.2]}}}
+    assert over_directions(young, "within", "15") is None
+    assert over_directions(young, "brier", "30", 0) == pytest.approx(0.1)
+
+
+def test_a_direction_that_is_kept_back_does_not_count_beside_one_that_is_published() -> None:
+    told = {
+        "to_occupied": {"published": 0.4, "events": 10, "skill": 0.2},
+        "to_vacant": {"published": 0.0, "events": 90, "skill": -0.3},
+    }
+    assert over_directions(told, "skill") == pytest.approx(0.2)
+    assert set(by_direction(told, "skill")) == {"to_occupied"}
+    # Where none is published, both show how far they are.
+    told["to_occupied"]["published"] = 0.0
+    assert over_directions(told, "skill") == pytest.approx(-0.25)
+
+
+def test_late_one_way_and_early_the_other_is_no_bias_of_nothing() -> None:
+    late = {"published": 1.0, "events": 10, "bias": 20.0}
+    early = {"published": 1.0, "events": 10, "bias": -25.0}
+    assert worst_bias({"to_occupied": late, "to_vacant": early}) == -25.0
+    assert worst_bias({"to_occupied": late, "to_vacant": {**early, "published": 0.0}}) == 20.0
+    assert worst_bias(None) is None

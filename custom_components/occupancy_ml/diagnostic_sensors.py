@@ -19,7 +19,7 @@ from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfInformation, U
 from .coordinator import Coordinator
 from .engine.events import from_us
 from .entity import HomeEntity, OccupancyEntity, RoomEntity
-from .forecast_scores import over_both_directions
+from .forecast_scores import by_direction, over_directions, worst_bias
 from .forecast_sensors import HORIZONS, SHOWN_HORIZONS
 from .monitor import Json, Monitor
 
@@ -88,8 +88,8 @@ def _retrained(key: str) -> ReadinessDescription:
 
 
 def _forecast(told: Json, *path: str | int, scale: float = 1.0, digits: int = 1) -> float | None:
-    """A score of the forecasts of the home or a room, over both directions."""
-    value = over_both_directions(told.get("forecasts"), *path)
+    """A score of the forecasts of the home or a room, over its directions."""
+    value = over_directions(told.get("forecasts"), *path)
     return None if value is None else round(scale * value, digits)
 
 
@@ -111,6 +111,10 @@ def _forecast_minutes(key: str, *path: str | int) -> ReadinessDescription:
     )
 
 
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
 def _brier(told: Json, minutes: int) -> float | None:
     return _forecast(told, "brier", str(minutes), 0, digits=4)
 
@@ -120,7 +124,16 @@ _FORECASTS = (
     _forecast_percent("forecast_skill", "skill"),
     _forecast_percent("forecast_coverage", "coverage_80"),
     _forecast_minutes("forecast_error", "mean_error"),
-    _forecast_minutes("forecast_bias", "bias"),
+    ReadinessDescription(
+        key="forecast_bias",
+        native_unit_of_measurement=UnitOfTime.MINUTES,
+        suggested_display_precision=0,
+        value_fn=lambda told: _rounded(worst_bias(told.get("forecasts"))),
+        attributes_fn=lambda told: {
+            direction: _rounded(value)
+            for direction, (value, _) in by_direction(told.get("forecasts"), "bias").items()
+        },
+    ),
     _forecast_percent("forecast_within_15", "within", "15"),
     _forecast_percent("forecast_within_20", "within", "20"),
     _forecast_minutes("forecast_crps", "crps"),

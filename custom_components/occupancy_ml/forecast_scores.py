@@ -47,17 +47,30 @@ def score_as_json(report: ForecastReport) -> Json:
     return told
 
 
-def over_both_directions(scores: Mapping[str, Json] | None, *path: str | int) -> float | None:
-    """The mean of a score over the directions of a process, weighted by their changes; None without any.
+def by_direction(scores: Mapping[str, Json] | None, *path: str | int) -> dict[str, tuple[float, int]]:
+    """(score, changes) of each direction of a process that counts: where any was published, those that were.
 
     Args:
         scores: by direction, as `score_as_json` tells them.
         path: where the score stands in them.
     """
-    parts = [] if scores is None else [(_at(each, path), each["events"]) for each in scores.values()]
-    known = [(value, events) for value, events in parts if value is not None and events]
+    found = scores or {}
+    counting = [each for each, score in found.items() if score["published"]] or list(found)
+    parts = {each: (_at(found[each], path), found[each]["events"]) for each in counting}
+    return {each: (value, events) for each, (value, events) in parts.items() if value is not None and events}
+
+
+def over_directions(scores: Mapping[str, Json] | None, *path: str | int) -> float | None:
+    """The mean over the directions of `by_direction`, weighted by their changes; None without any."""
+    known = by_direction(scores, *path).values()
     total = sum(events for _, events in known)
     return sum(value * events for value, events in known) / total if total else None
+
+
+def worst_bias(scores: Mapping[str, Json] | None) -> float | None:
+    """The signed error of the direction that is further off: one late and one early do not make up for it."""
+    errors = [value for value, _ in by_direction(scores, "bias").values()]
+    return max(errors, key=abs, default=None)
 
 
 def _at(score: Json, path: Sequence[str | int]) -> Any:
