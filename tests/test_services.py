@@ -16,13 +16,13 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError,
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
 from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.coordinator import Coordinator
 from custom_components.occupancy_ml.engine.events import Cause, Origin, from_us
-from custom_components.occupancy_ml.engine.snapshot import HOME
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP
 from custom_components.occupancy_ml.engine.store import LabelSource
 from tests.a_home import coordinator_of, set_up, settle, stored_events
 from tests.foretold import forecast, show
@@ -108,6 +108,56 @@ async def test_forecasts_of_all_and_of_some(hass: HomeAssistant, entry: MockConf
     assert set(some) == {"time", "rooms"}
     assert set(some["rooms"]) == {"hall"}
     await refused(hass, "get_forecast", "unknown_room", rooms=["attic"])
+
+
+async def test_the_home_or_sleep_can_be_asked_for_alone(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    show(entry, forecast("kitchen", True), forecast(HOME, True), forecast(SLEEP, False))
+    # Nothing tells of sleep here: it is told only where it is asked for, and then why there is none.
+    assert set(await call(hass, "get_forecast")) == {"time", "home", "rooms"}
+    home = await call(hass, "get_forecast", home=True)
+    assert (set(home), home["rooms"]) == ({"time", "home", "rooms"}, {})
+    both = await call(hass, "get_forecast", rooms=["kitchen"], sleep=True)
+    assert set(both["rooms"]) == {"kitchen"}
+    assert both["sleep"] == {
+        "published": False,
+        "reason": "No room is a bedroom, and no helpers for sleep are chosen.",
+    }
+    kitchen = next(each for each in entry.subentries.values() if each.unique_id == "kitchen")
+    hass.config_entries.async_update_subentry(entry, kitchen, data={**kitchen.data, "kind": "bedroom"})
+    await settle(hass)
+    show(entry, forecast(SLEEP, False))
+    assert (await call(hass, "get_forecast", sleep=True))["sleep"]["transition_type"] == "bedtime"
+    assert set(await call(hass, "get_forecast")) == {"time", "sleep", "rooms"}
+
+
+async def test_answers_are_for_whom_may_read_the_entities(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: MockUser
+) -> None:
+    show(entry, forecast("kitchen", True), forecast(HOME, True))
+    hass_admin_user.groups = []
+    readable = {"binary_sensor.kitchen_occupancy": {"read": True}}
+    hass_admin_user.mock_policy({"entities": {"entity_ids": readable}})
+
+    async def answer(action: str, **data: Any) -> Any:
+        context = Context(user_id=hass_admin_user.id)
+        return await hass.services.async_call(
+            DOMAIN, action, data, blocking=True, context=context, return_response=True
+        )
+
+    for action in ("get_forecast", "get_predictions", "evaluate"):
+        told = await answer(action)
+        assert set(told["rooms"]) == {"kitchen"}
+        assert "home" not in told
+        asked: dict[str, Any] = {"room": "hall"} if action == "evaluate" else {"rooms": ["kitchen", "hall"]}
+        with pytest.raises(Unauthorized):
+            await answer(action, **asked)
+    assert set((await answer("evaluate", room="kitchen"))["rooms"]) == {"kitchen"}
+    with pytest.raises(Unauthorized):
+        await answer("get_forecast", home=True)
+    with pytest.raises(Unauthorized):
+        await hass.services.async_call(
+            DOMAIN, "get_predictions", blocking=True, context=Context(user_id="gone"), return_response=True
+        )
 
 
 async def test_a_correction_takes_effect_at_once(hass: HomeAssistant, entry: MockConfigEntry) -> None:

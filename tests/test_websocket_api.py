@@ -80,6 +80,9 @@ async def test_the_home_and_its_rooms(
 async def test_what_comes_next(
     hass: HomeAssistant, entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> None:
+    helper = {"sleep_sensor": "binary_sensor.bathroom_presence"}
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "sleep": helper})
+    await settle(hass)
     show(entry, forecast("kitchen", True), forecast(HOME, False), forecast(SLEEP, False))
     answer = await told(hass_ws_client, "forecast")
     assert set(answer) == {"time", "home", "sleep", "rooms"}
@@ -89,6 +92,9 @@ async def test_what_comes_next(
     assert answer["rooms"]["kitchen"]["prediction_interval"].keys() == {"50", "80"}
     assert answer["rooms"]["hall"]["published"] is False
     assert set(await told(hass_ws_client, "forecast", rooms=["hall"])) == {"time", "rooms"}
+    alone = await told(hass_ws_client, "forecast", sleep=True)
+    assert (set(alone), alone["rooms"]) == ({"time", "sleep", "rooms"}, {})
+    assert set(await told(hass_ws_client, "forecast", rooms=["hall"], home=True)) == {"time", "home", "rooms"}
     assert (await ask(hass_ws_client, "forecast", rooms=["attic"]))["error"]["code"] == "invalid_format"
 
 
@@ -103,7 +109,8 @@ async def test_forecasts_are_told_to_whom_may_read_the_room(
     answer = await told(hass_ws_client, "forecast")
     assert set(answer) == {"time", "rooms"}
     assert set(answer["rooms"]) == {"kitchen"}
-    assert (await ask(hass_ws_client, "forecast", rooms=["hall"]))["error"]["code"] == "unauthorized"
+    for asked in ({"rooms": ["hall"]}, {"home": True}, {"sleep": True}):
+        assert (await ask(hass_ws_client, "forecast", **asked))["error"]["code"] == "unauthorized"
 
 
 async def test_the_timeline_of_a_room(

@@ -9,8 +9,10 @@ import math
 
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
+from .const import CONF_SLEEP
 from .coordinator import Coordinator, now_us
 from .engine.events import MINUTE_US, from_us
+from .engine.home import RoomKind
 from .engine.snapshot import HOME, SLEEP, Forecast, ForecastCurve
 
 DAY_MINUTES = 24 * 60.0
@@ -22,6 +24,7 @@ CURVE_STEP_US = 15 * MINUTE_US
 INTERVALS = ((50, 0.25, 0.75), (80, 0.1, 0.9))
 
 NOT_MADE = "No forecast has been made yet."
+NO_SLEEP = "No room is a bedroom, and no helpers for sleep are chosen."
 
 # What a change of a process is called, by whether the process is in its state "occupied" before it.
 _CHANGES = {HOME: {True: "departure", False: "arrival"}, SLEEP: {True: "wake_up", False: "bedtime"}}
@@ -117,6 +120,13 @@ def told_in(forecast: Forecast, minutes: int) -> float | None:
     return forecast.occupied_in.get(minutes)
 
 
+def tells_of_sleep(coordinator: Coordinator) -> bool:
+    """Whether anything tells when people sleep: a bedroom, or a helper for sleep."""
+    return bool(coordinator.config_entry.options.get(CONF_SLEEP)) or any(
+        room.kind is RoomKind.BEDROOM for room in coordinator.home.rooms
+    )
+
+
 async def async_tell(coordinator: Coordinator, processes: Iterable[str]) -> dict[str, JsonObjectType]:
     """The forecasts of processes with their curves over 24 hours, for actions and commands.
 
@@ -127,6 +137,9 @@ async def async_tell(coordinator: Coordinator, processes: Iterable[str]) -> dict
     told: dict[str, JsonObjectType] = {}
     for process in processes:
         forecast = forecasts.get(process)
+        if process == SLEEP and not tells_of_sleep(coordinator):
+            told[process] = {"published": False, "reason": NO_SLEEP}
+            continue
         if forecast is None:
             told[process] = {"published": False, "reason": NOT_MADE}
             continue

@@ -20,11 +20,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_AREA_ID, CONF_SLEEP, DOMAIN, SUBENTRY_ROOM
+from .const import CONF_AREA_ID, DOMAIN, SUBENTRY_ROOM
 from .coordinator import Coordinator
 from .diagnostic_sensors import HOME_READINESS, ROOM_READINESS, HomeReadiness, RoomReadiness
 from .engine.events import from_us
-from .engine.home import RoomKind
 from .engine.snapshot import HomeState, Learning, Movement
 from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
 from .forecast_sensors import (
@@ -35,6 +34,7 @@ from .forecast_sensors import (
     RoomNextTransition,
     RoomOccupiedIn,
 )
+from .forecasts import tells_of_sleep
 from .report_sensors import ROOM_MERITS, RoomMerit
 from .runtime import OccupancyConfigEntry
 from .suggestions import SuggestionKeeper
@@ -76,10 +76,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of the home and its rooms."""
     coordinator, monitor = entry.runtime_data.coordinator, entry.runtime_data.monitor
-    # Without a bedroom or a helper for sleep, nothing tells when people sleep.
-    sleeps = CONF_SLEEP in entry.options or any(
-        room.kind is RoomKind.BEDROOM for room in coordinator.home.rooms
-    )
+    sleeps = tells_of_sleep(coordinator)
     async_add_entities(
         [
             LearningStatus(coordinator),

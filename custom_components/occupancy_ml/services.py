@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
 from homeassistant.util import dt as dt_util
@@ -21,11 +23,12 @@ from .csv_import import ImportCounts, ImportFileError, read, resolve
 from .engine.adaptation.report import SPANS
 from .engine.events import Event, from_us, to_us
 from .engine.export import ExportKind
-from .engine.snapshot import HOME, SLEEP, HomeState, RoomState, ago
+from .engine.snapshot import HomeState, RoomState, ago
 from .engine.store import StoreError
 from .entity import area_names
 from .export import async_export
-from .forecasts import async_tell
+from .forecast_answers import async_forecasts
+from .permissions import async_caller, may_read_home, may_read_room
 from .report_card import async_report_card
 
 if TYPE_CHECKING:
@@ -44,10 +47,12 @@ ATTR_ANONYMIZE = "anonymize"
 ATTR_DAYS = "days"
 ATTR_END = "end"
 ATTR_FILE = "file"
+ATTR_HOME = "home"
 ATTR_KIND = "kind"
 ATTR_LABEL_ID = "label_id"
 ATTR_ROOM = "room"
 ATTR_ROOMS = "rooms"
+ATTR_SLEEP = "sleep"
 ATTR_START = "start"
 ATTR_STATE = "state"
 
@@ -58,6 +63,12 @@ VACANT = "vacant"
 LONGEST_CORRECTION = timedelta(days=7)
 
 ROOMS_SCHEMA = vol.Schema({vol.Optional(ATTR_ROOMS): vol.All(cv.ensure_list, [cv.string])})
+FORECAST_SCHEMA = ROOMS_SCHEMA.extend(
+    {
+        vol.Optional(ATTR_HOME, default=False): cv.boolean,
+        vol.Optional(ATTR_SLEEP, default=False): cv.boolean,
+    }
+)
 RELABEL_SCHEMA = vol.Schema(
     {
         vol.Required(ATTR_ROOM): cv.string,
@@ -104,7 +115,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         DOMAIN, SERVICE_UNDO_RELABEL, _async_undo_relabel, UNDO_SCHEMA, SupportsResponse.OPTIONAL
     )
     hass.services.async_register(
-        DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, ROOMS_SCHEMA, SupportsResponse.ONLY
+        DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, FORECAST_SCHEMA, SupportsResponse.ONLY
     )
     hass.services.async_register(
         DOMAIN,
@@ -247,12 +258,13 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
+    user = await async_caller(call)
     snapshot = runtime.coordinator.data
-    rooms: list[str] = call.data.get(ATTR_ROOMS) or list(snapshot.rooms)
-    check_rooms(runtime, rooms)
+    rooms = _rooms_for(call, runtime, user, call.data.get(ATTR_ROOMS))
+    home = {"home": home_as_json(snapshot.home)} if may_read_home(call.hass, user) else {}
     return {
         "time": from_us(snapshot.time_us).isoformat(),
-        "home": home_as_json(snapshot.home),
+        **home,
         "rooms": {
             room: room_as_json(call.hass, snapshot.rooms[room]) for room in rooms if room in snapshot.rooms
         },
@@ -261,14 +273,12 @@ async def _async_get_predictions(call: ServiceCall) -> ServiceResponse:
 
 async def _async_evaluate(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
+    user = await async_caller(call)
     room: str | None = call.data.get(ATTR_ROOM)
-    if room is not None:
-        check_rooms(runtime, [room])
-    rooms = [each.room_id for each in runtime.coordinator.home.rooms] if room is None else [room]
+    rooms = _rooms_for(call, runtime, user, None if room is None else [room])
+    with_home = room is None and may_read_home(call.hass, user)
     try:
-        return await async_report_card(
-            runtime.coordinator, rooms, call.data[ATTR_DAYS], with_home=room is None
-        )
+        return await async_report_card(runtime.coordinator, rooms, call.data[ATTR_DAYS], with_home=with_home)
     except StoreError as error:
         raise HomeAssistantError(
             translation_domain=DOMAIN,
@@ -279,17 +289,39 @@ async def _async_evaluate(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
-    chosen: list[str] = call.data.get(ATTR_ROOMS) or []
-    check_rooms(runtime, chosen)
+    user = await async_caller(call)
     coordinator = runtime.coordinator
-    rooms = chosen or [room.room_id for room in coordinator.home.rooms]
-    whole = [] if chosen else [process for process in (HOME, SLEEP) if process in coordinator.data.forecasts]
-    told = await async_tell(coordinator, [*rooms, *whole])
-    return {
-        "time": from_us(coordinator.data.time_us).isoformat(),
-        **{process.removeprefix("@"): told[process] for process in whole},
-        "rooms": {room: told[room] for room in rooms},
-    }
+    # The form of the user interface leaves an empty list where no room is chosen.
+    chosen: list[str] | None = call.data.get(ATTR_ROOMS) or None
+    if chosen is not None:
+        _rooms_for(call, runtime, user, chosen)
+    told = await async_forecasts(
+        call.hass,
+        coordinator,
+        user,
+        chosen,
+        home=call.data[ATTR_HOME],
+        sleep=call.data[ATTR_SLEEP],
+    )
+    return {"time": from_us(coordinator.data.time_us).isoformat(), **told}
+
+
+def _rooms_for(
+    call: ServiceCall, runtime: Runtime, user: User | None, asked: Sequence[str] | None
+) -> list[str]:
+    """The rooms that were asked for, or all that may be read.
+
+    Raises:
+        Unauthorized: one that was asked for may not be read.
+        ServiceValidationError: one is no room.
+    """
+    if asked:
+        if not all(may_read_room(call.hass, user, room) for room in asked):
+            raise Unauthorized(context=call.context, permission=POLICY_READ)
+        check_rooms(runtime, asked)
+        return list(asked)
+    known = [room.room_id for room in runtime.coordinator.home.rooms]
+    return [room for room in known if may_read_room(call.hass, user, room)]
 
 
 def home_as_json(home: HomeState) -> JsonObjectType:

@@ -17,23 +17,21 @@ from homeassistant.auth.permissions import filter_entity_ids_by_permission
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components import websocket_api
 from homeassistant.components.websocket_api import ActiveConnection
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
-from homeassistant.helpers import area_registry as ar, config_validation as cv, entity_registry as er
+from homeassistant.helpers import area_registry as ar, config_validation as cv
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .automation_targets import HOME_ENTITY
 from .const import DOMAIN
 from .engine.adaptation.report import SPANS
 from .engine.events import to_us
 from .engine.monitoring import recent_runs
-from .engine.snapshot import HOME, SLEEP
 from .engine.store import Store, StoreError
 from .engine.timeline import MOST_POINTS, timeline
-from .forecasts import async_tell
+from .forecast_answers import async_forecasts
 from .monitor import async_readiness
+from .permissions import may_read_home, may_read_room
 from .report_card import async_report_card
 from .runtime import OccupancyConfigEntry, Runtime
 from .services import home_as_json, room_as_json
@@ -83,18 +81,6 @@ def _answers(
     return handle
 
 
-def _may_read(hass: HomeAssistant, user: User, platform: Platform, unique_id: str) -> bool:
-    """Whether a user may read one of our entities; without the entity only administrators may."""
-    entity_id = er.async_get(hass).async_get_entity_id(platform, DOMAIN, unique_id)
-    if entity_id is None:
-        return user.is_admin
-    return bool(filter_entity_ids_by_permission(user, [entity_id], POLICY_READ))
-
-
-def _may_read_room(hass: HomeAssistant, user: User, room_id: str) -> bool:
-    return _may_read(hass, user, Platform.BINARY_SENSOR, f"room_{room_id}_occupancy")
-
-
 def _readable(runtime: Runtime, user: User, room_id: str) -> list[str]:
     """The entities of a room that a user may read, in the home's order."""
     watched = [s.entity_id for s in runtime.coordinator.home.sensors if s.room_id == room_id]
@@ -108,7 +94,7 @@ async def ws_home(
     hass: HomeAssistant, runtime: Runtime, connection: ActiveConnection, msg: Message
 ) -> object:
     """The whole home now."""
-    if not _may_read(hass, connection.user, Platform.BINARY_SENSOR, "home_anyone_home"):
+    if not may_read_home(hass, connection.user):
         raise Unauthorized
     snapshot = runtime.coordinator.data
     return {
@@ -133,7 +119,7 @@ async def ws_rooms(
     sensors = {sensor.entity_id: sensor for sensor in home.sensors}
     told = []
     for room in home.rooms:
-        if not _may_read_room(hass, connection.user, room.room_id):
+        if not may_read_room(hass, connection.user, room.room_id):
             continue
         area = areas.async_get_area(room.room_id)
         state = snapshot.rooms.get(room.room_id)
@@ -152,33 +138,28 @@ async def ws_rooms(
     return {"time": snapshot.time_us / 1e6, "rooms": told}
 
 
-@websocket_api.websocket_command({vol.Required("type"): f"{DOMAIN}/forecast", vol.Optional("rooms"): [str]})
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): f"{DOMAIN}/forecast",
+        vol.Optional("rooms"): [str],
+        vol.Optional("home", default=False): bool,
+        vol.Optional("sleep", default=False): bool,
+    }
+)
 @websocket_api.async_response
 @_answers
 async def ws_forecast(
     hass: HomeAssistant, runtime: Runtime, connection: ActiveConnection, msg: Message
 ) -> object:
-    """What comes next in rooms, or in all a user may read and in the home; see `forecasts.async_tell`."""
+    """What comes next in rooms, in the home or with sleep, or in all a user may read; see `forecasts.async_tell`."""
     coordinator, user = runtime.coordinator, connection.user
-    known = [room.room_id for room in coordinator.home.rooms]
     asked: list[str] | None = msg.get("rooms")
-    whole: list[str] = []
-    if asked is not None:
-        if not all(_may_read_room(hass, user, room_id) for room_id in asked):
-            raise Unauthorized
-        if not set(asked) <= set(known):
-            raise vol.Invalid("there is no such room")
-        rooms = asked
-    else:
-        rooms = [room_id for room_id in known if _may_read_room(hass, user, room_id)]
-        if _may_read(hass, user, Platform.BINARY_SENSOR, HOME_ENTITY):
-            whole = [process for process in (HOME, SLEEP) if process in coordinator.data.forecasts]
-    told = await async_tell(coordinator, [*rooms, *whole])
-    return {
-        "time": coordinator.data.time_us / 1e6,
-        **{process.removeprefix("@"): told[process] for process in whole},
-        "rooms": {room_id: told[room_id] for room_id in rooms},
-    }
+    if not all(may_read_room(hass, user, room_id) for room_id in asked or ()):
+        raise Unauthorized
+    if not set(asked or ()) <= {room.room_id for room in coordinator.home.rooms}:
+        raise vol.Invalid("there is no such room")
+    told = await async_forecasts(hass, coordinator, user, asked, home=msg["home"], sleep=msg["sleep"])
+    return {"time": coordinator.data.time_us / 1e6, **told}
 
 
 @websocket_api.websocket_command(
@@ -198,7 +179,7 @@ async def ws_timeline(
 ) -> object:
     """What a chart of a room needs over a span; see `engine.timeline.timeline`."""
     room_id: str = msg["room"]
-    if not _may_read_room(hass, connection.user, room_id):
+    if not may_read_room(hass, connection.user, room_id):
         raise Unauthorized
     if all(room.room_id != room_id for room in runtime.coordinator.home.rooms):
         raise vol.Invalid("there is no such room")
@@ -268,7 +249,7 @@ async def ws_report_card(
     """How right what was shown was, in the home and the rooms a user may read."""
     user = connection.user
     rooms = [
-        room.room_id for room in runtime.coordinator.home.rooms if _may_read_room(hass, user, room.room_id)
+        room.room_id for room in runtime.coordinator.home.rooms if may_read_room(hass, user, room.room_id)
     ]
-    with_home = _may_read(hass, user, Platform.BINARY_SENSOR, "home_anyone_home")
+    with_home = may_read_home(hass, user)
     return await async_report_card(runtime.coordinator, rooms, msg["days"], with_home=with_home)
