@@ -100,6 +100,9 @@ async def test_the_action_answers_with_the_home_or_with_one_room(
     assert told["rooms"]["hall"]["note"] == "Nothing was scored yet. Each night scores the day before."
     one = await evaluate(hass, room="kitchen", days="60")
     assert (one["days"], set(one), set(one["rooms"])) == (60, {"days", "rooms"}, {"kitchen"})
+    for days in (1, 7):
+        rows = (await evaluate(hass, room="kitchen", days=str(days)))["rooms"]["kitchen"]["rows"]
+        assert {(row["days"], row["moments"]) for row in rows} == {(days, 288 * days)}
     assert one["rooms"]["kitchen"]["rows"][0]["days"] == 7
 
 

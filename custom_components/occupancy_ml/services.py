@@ -20,7 +20,7 @@ import voluptuous as vol
 from .const import DOMAIN
 from .coordinator import BATCH, now_us
 from .csv_import import ImportCounts, ImportFileError, read, resolve
-from .engine.adaptation.report import SPANS
+from .engine.adaptation.report import MERIT_DAYS, SPANS
 from .engine.events import Event, from_us, to_us
 from .engine.export import ExportKind
 from .engine.snapshot import HomeState, RoomState, ago
@@ -82,7 +82,7 @@ IMPORT_SCHEMA = vol.Schema({vol.Required(ATTR_FILE): cv.string})
 EVALUATE_SCHEMA = vol.Schema(
     {
         vol.Optional(ATTR_ROOM): cv.string,
-        vol.Optional(ATTR_DAYS, default=SPANS[0]): vol.All(vol.Coerce(int), vol.In(SPANS)),
+        vol.Optional(ATTR_DAYS, default=MERIT_DAYS): vol.All(vol.Coerce(int), vol.In(SPANS)),
     }
 )
 EXPORT_SCHEMA = vol.Schema(

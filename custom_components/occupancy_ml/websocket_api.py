@@ -24,7 +24,7 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .const import DOMAIN
-from .engine.adaptation.report import SPANS
+from .engine.adaptation.report import MERIT_DAYS, SPANS
 from .engine.events import to_us
 from .engine.monitoring import recent_runs
 from .engine.store import Store, StoreError
@@ -238,7 +238,7 @@ async def ws_readiness(
 @websocket_api.websocket_command(
     {
         vol.Required("type"): f"{DOMAIN}/report_card",
-        vol.Optional("days", default=SPANS[0]): vol.In(SPANS),
+        vol.Optional("days", default=MERIT_DAYS): vol.In(SPANS),
     }
 )
 @websocket_api.async_response

@@ -23,7 +23,7 @@ from .truth import TRUTHS
 type Json = dict[str, Any]
 type Read = Callable[[str, Sequence[object]], Iterable[tuple[Any, ...]]]
 
-SPANS = (14, 60)
+SPANS = (1, 7, 14, 60)
 """Days a report card may look back."""
 
 MERIT_DAYS = 14
