@@ -14,9 +14,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US, Event, to_us
+from custom_components.occupancy_ml.engine.home import Home, Room, RoomKind
+from custom_components.occupancy_ml.engine.snapshot import SLEEP, FoundBy, RoutineChange
 from custom_components.occupancy_ml.engine.store import Job
 from custom_components.occupancy_ml.marks import Marks
 from custom_components.occupancy_ml.night_hour import night_due
+from custom_components.occupancy_ml.night_lines import Known, log_forecasts
 from tests.a_home import HALL, KITCHEN, coordinator_of, make_entry, pass_time, set_up, settle
 from tests.house import build_house
 
@@ -106,9 +109,10 @@ async def test_the_night_runs_once_on_the_day_the_clock_skips_its_hour(
 
 
 async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Other members, another kind of room, a room less: what is stored teaches the home as it is now."""
+    caplog.set_level("INFO", "custom_components.occupancy_ml")
     freezer.move_to("2026-05-08 12:00:00+00:00")
     build_house(hass)
     entry = await set_up(hass, {"kitchen": KITCHEN, "hall": HALL})
@@ -130,6 +134,11 @@ async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
         return {process for process, each in forecasts.items() if each.reason == "nothing was learned yet"}
 
     assert not {"kitchen", "hall"} & await unlearned()
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith(".night_lines")]
+    assert {"forecast_fitted process=1 cause=schedule", "forecast_fitted process=2 cause=schedule"} <= {
+        *lines
+    }
+    assert any(line.startswith("night_completed cause=request failed_steps=0 quality=") for line in lines)
     hass.config_entries.async_update_entry(entry, options={**entry.options, "members": ["logistic_hazard"]})
     assert not {"kitchen", "hall"} & await unlearned()
     kitchen, hall = entry.subentries.values()
@@ -142,6 +151,23 @@ async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert "kitchen" not in await unlearned()
     assert len(await jobs(entry)) == before
+
+
+def test_what_forecasts_did_in_a_night_is_told_without_a_name(caplog: pytest.LogCaptureFixture) -> None:
+    home = Home("UTC", (Room("attic", RoomKind.OTHER), Room("kitchen", RoomKind.OTHER)), ())
+    old = RoutineChange("kitchen", "2026-02-01", 1, FoundBy.DAYS)
+    new = RoutineChange(SLEEP, "2026-03-01", 5, FoundBy.FORECASTS, why=("people sleep in the attic",))
+    before = Known(frozenset({("kitchen", "schedule", 1)}), (old,))
+    fits = {("kitchen", "schedule", 7), ("@home", "alarm", 8), ("kitchen", "challenger", 9)}
+    with caplog.at_level("INFO"):
+        log_forecasts(home, before, Known(before.fits | fits, (old, new)))
+        log_forecasts(home, before, before)
+    assert [record.getMessage() for record in caplog.records] == [
+        "forecast_fitted process=2 cause=schedule",
+        "forecast_fitted process=home cause=alarm",
+        "forecast_promoted process=2",
+        "routine_changed process=sleep found_by=forecasts since=2026-03-01",
+    ]
 
 
 async def test_progress_shows_while_history_is_read(hass: HomeAssistant) -> None:

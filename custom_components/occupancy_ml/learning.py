@@ -27,9 +27,9 @@ from .engine.events import Event, from_us
 from .engine.pipeline import Engine, IngestResult, Step, TrainingReport
 from .engine.snapshot import Learning
 from .engine.store import RunStatus, StoreError
-from .log_lines import log_line
 from .marks import Marks
 from .night_hour import night_due
+from .night_lines import Known, log_forecasts, log_night, log_training
 from .work import Work
 
 _LOGGER = logging.getLogger(__name__)
@@ -329,6 +329,7 @@ class Learner:
         def show(step: Step) -> None:
             self._show(learning, base + (1.0 - base) * step.progress, _STEPS.get(step.name, "Finishing."))
 
+        before = await coordinator.run(Known.of, engine)
         try:
             await coordinator.async_run_slices(
                 partial(engine.night, now_us(), cause=cause, rooms=rooms), show
@@ -352,27 +353,13 @@ class Learner:
             issues.async_raise_size_budget(self._hass, str(coordinator.path), budget["mb"])
         else:
             issues.async_clear_size_budget(self._hass)
-        self._log_report(report, cause, rooms)
+        log_training(coordinator.home, report, cause, rooms)
+        log_forecasts(coordinator.home, before, await coordinator.run(Known.of, engine))
+        log_night(cause, readiness)
         await self._async_note_night(rooms)
         coordinator.async_request_cycle()
         async_dispatcher_send(self._hass, SIGNAL_NIGHT_OVER)
         return report
-
-    def _log_report(self, report: TrainingReport, cause: str, rooms: Sequence[str] | None) -> None:
-        for number, room in enumerate(self._coordinator.home.rooms, 1):
-            told = report.rooms.get(room.room_id)
-            if told is not None and (rooms is None or room.room_id in rooms):
-                log_line(
-                    _LOGGER,
-                    logging.INFO,
-                    f"training_{told.status.value}",
-                    room=number,
-                    cause=cause,
-                    rows=told.rows,
-                    days=told.days,
-                    in_service=told.in_service,
-                    log_loss=told.metrics.get("log_loss"),
-                )
 
     async def _async_note_night(self, rooms: Sequence[str] | None) -> None:
         self._marks.trained_once = True
