@@ -243,6 +243,32 @@ def test_between_the_five_minutes_forecasts_stay_until_something_changes(store: 
     assert after["den"].made_at_us == NOON_US + 2 * MINUTE_US
 
 
+@pytest.mark.parametrize("back_minutes", [1, 4, 9, 14])
+def test_after_a_clock_set_back_a_little_forecasts_are_of_the_present(
+    store: Store, back_minutes: int
+) -> None:
+    forecaster = Forecaster(store, DEN)
+    for minutes in (-20, -15, -10):
+        look(forecaster, NOON_US + minutes * MINUTE_US)
+    snapshot, vectors = shown(NOON_US)
+    came = replace(
+        snapshot,
+        home=replace(snapshot.home, probability=0.99, occupied=True),
+        rooms={"den": replace(snapshot.rooms["den"], probability=0.99, occupied=True)},
+    )
+    forecaster.look(came, vectors, {})
+    # They came at noon by the clock as it was; somebody sets it right, and nothing moves meanwhile.
+    back_us = NOON_US - back_minutes * MINUTE_US
+    for now_us in range(back_us, NOON_US + 6 * MINUTE_US, MINUTE_US):
+        for forecast in forecaster.look(replace(came, time_us=now_us), vectors, {}).values():
+            assert forecast.made_at_us <= now_us
+            assert all(minutes is None or minutes >= 0 for minutes in forecast.quantiles.values())
+    with forecaster.catching_up():
+        again = forecaster.look(replace(came, time_us=back_us), vectors, {})["den"]
+    assert again.occupied
+    assert again.published
+
+
 @pytest.mark.parametrize("cause", Cause)
 def test_what_waits_is_fitted_in_the_next_night(store: Store, cause: Cause) -> None:
     forecaster = Forecaster(store, DEN)

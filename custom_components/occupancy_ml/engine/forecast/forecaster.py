@@ -132,7 +132,9 @@ class Forecaster:
         self._waiting = []
 
     def _moved(self, snapshot: Snapshot) -> bool:
-        """Whether a room or the home is in another state than when forecasts were made."""
+        """Whether a room or the home is in another state than when forecasts were made, or that is still to come."""
+        if any(told.made_at_us > snapshot.time_us for told in self._told.values()):
+            return True  # the clock was set back a little
         states = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
         states[HOME] = bool(snapshot.home.occupied)
         return any(states[p] != told.occupied for p, told in self._told.items() if p in states)
