@@ -269,6 +269,33 @@ def test_after_a_clock_set_back_a_little_forecasts_are_of_the_present(
     assert again.published
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_night_that_ran_while_the_clock_was_ahead_stops_no_later_one(store: Store, restarted: bool) -> None:
+    ahead_us = START_US + (DAYS + 10) * DAY_US
+    for _ in Forecaster(store, DEN).night(ahead_us + 3 * 60 * MINUTE_US):
+        pass
+    store.forecasts.add_moment(
+        ahead_us, Forecaster(store, DEN).key, np.zeros(Forecaster(store, DEN).layout.size)
+    )
+    store.forecasts.add_told(ahead_us, [("den", True, True, np.ones(14))])
+    right_us = START_US + DAYS * DAY_US
+    forecaster = Forecaster(store, DEN)
+    forecaster.forget_after(right_us)
+    scored = len(forecaster.learner.learned["den"].gates[0].to_json()["days"])
+    look(forecaster, right_us)
+    assert store.forecasts.told("den", right_us + 1, ahead_us + 1)[0].size == 0
+    assert store.forecasts.moments(right_us + 1, ahead_us + 1, forecaster.key)[0].size == 0
+    if restarted:  # before a night: what it learned is as the night of the future left it
+        forecaster = Forecaster(store, DEN)
+    live(store, forecaster, range(DAYS, DAYS + 1))
+    assert store.forecasts.runs("den")[-1][1:4] == ("completed", "schedule", right_us + 3 * 60 * MINUTE_US)
+    live(store, forecaster, range(DAYS + 1, DAYS + 3))
+    den = forecaster.learner.learned["den"]
+    assert right_us + DAY_US // 2 < den.learned_us < right_us + 3 * DAY_US
+    assert max(den.fitted_us, den.refitted_us, den.tuned_us) < right_us + 3 * DAY_US
+    assert len(den.gates[0].to_json()["days"]) > scored
+
+
 @pytest.mark.parametrize("cause", Cause)
 def test_what_waits_is_fitted_in_the_next_night(store: Store, cause: Cause) -> None:
     forecaster = Forecaster(store, DEN)

@@ -91,6 +91,12 @@ class Learned:
         """Whether anything was learned."""
         return self.fitted_us > 0
 
+    def set_back(self, time_us: int) -> None:
+        """Nothing was learned after a time; what was done later is due again."""
+        self.learned_us, self.fitted_us = min(self.learned_us, time_us), min(self.fitted_us, time_us)
+        self.refitted_us = 0 if self.refitted_us > time_us else self.refitted_us
+        self.tuned_us = 0 if self.tuned_us > time_us else self.tuned_us
+
 
 class Learner:
     """All processes of a home.
@@ -122,6 +128,11 @@ class Learner:
     def _nothing(self) -> Learned:
         return Learned(new_model(self._more))
 
+    def set_back(self, time_us: int) -> None:
+        """The clock went back: no night has been after a time."""
+        for learned in self.learned.values():
+            learned.set_back(time_us)
+
     def night(self, now_us: int) -> Iterator[float]:
         """Learn from what came since the last time.
 
@@ -137,6 +148,8 @@ class Learner:
         if not len(times_us):
             return
         for process, learned in self.learned.items():
+            if max(learned.learned_us, learned.fitted_us, learned.refitted_us, learned.tuned_us) > now_us:
+                learned.set_back(cut_us)  # a night that ran while the clock was ahead
             if now_us - learned.refitted_us >= _REFIT_US:
                 self.queue.add(process, Cause.SCHEDULE)
         moments, when = Moments.of(self._layout, times_us, vectors), clock_of(self._clock, times_us)

@@ -91,11 +91,15 @@ class Forecasts:
         )
         return None if row is None or row[0] is None else (row[0], row[1])
 
-    def forget_moments(self, start_us: int, end_us: int) -> None:
-        """Forget the moments in [start_us, end_us)."""
-        self._database.execute(
-            "DELETE FROM forecast_moments WHERE time_us >= ? AND time_us < ?", (start_us, end_us)
-        )
+    def forget_from(self, time_us: int) -> None:
+        """Forget what was known and what was told from a time on."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM forecast_moments WHERE time_us >= ?", (time_us,))
+            self._database.execute(
+                # Room by room along the key.
+                "DELETE FROM forecasts WHERE room IN (SELECT id FROM rooms) AND time_us >= ?",
+                (time_us,),
+            )
 
     def add_told(self, time_us: int, told: Sequence[tuple[str, bool, bool, Floats]]) -> None:
         """Keep forecasts made at a time: (process, occupied then, published, numbers)."""
