@@ -68,10 +68,15 @@ def test_days_hours_and_half_hours_are_those_of_zoneinfo(name: str) -> None:
     steps = np.arange(0, 366 * 24 * 12, 7, dtype=np.int64)  # every 35 minutes of a year
     times = start_us + steps * 300 * MICROSECONDS
     days, half_hours = clock.days_and_half_hours(times)
-    for time_us, day, half_hour in zip(times.tolist(), days.tolist(), half_hours.tolist(), strict=True):
+    same_days, minutes = clock.days_and_minutes(times)
+    assert same_days.tolist() == days.tolist()
+    for time_us, day, half_hour, minute in zip(
+        times.tolist(), days.tolist(), half_hours.tolist(), minutes.tolist(), strict=True
+    ):
         local = from_us(time_us).astimezone(zone)
         assert day == local.date().toordinal()
         assert half_hour == local.hour * 2 + local.minute // 30
+        assert minute == local.hour * 60 + local.minute
         assert clock.hour(time_us) == local.hour
 
 

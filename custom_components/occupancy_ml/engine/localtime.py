@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import DAY_US, MICROSECONDS, from_us, to_us
+from .events import DAY_US, MICROSECONDS, MINUTE_US, from_us, to_us
 
 # Offsets change on a quarter of an hour at the finest, anywhere in the world, and at most once in a day.
 _QUARTER_US = 15 * 60 * MICROSECONDS
@@ -37,11 +37,16 @@ class LocalClock:
 
     def days_and_half_hours(self, times_us: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(n,) local days as proleptic ordinals and (n,) local half hours 0 to 47."""
+        days, minutes = self.days_and_minutes(times_us)
+        return days, minutes // 30
+
+    def days_and_minutes(self, times_us: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(n,) local days as proleptic ordinals and (n,) whole local minutes of the day 0 to 1439."""
         quarters, back = np.unique(times_us // _QUARTER_US, return_inverse=True)
         offsets = np.array([self._offset_us(int(q) * _QUARTER_US) for q in quarters], dtype=np.int64)
         local = times_us + offsets[back]
         days = local // (86_400 * MICROSECONDS) + date(1970, 1, 1).toordinal()
-        return days, local // (1800 * MICROSECONDS) % 48
+        return days, local // MINUTE_US % 1440
 
     def day_bounds(self, day: date) -> tuple[int, int]:
         """UTC microseconds at which a local day begins and ends: 23, 24 or 25 hours apart."""

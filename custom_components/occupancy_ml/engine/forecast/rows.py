@@ -60,9 +60,8 @@ class Rows:
 
 def clock_of(clock: LocalClock, time_us: Ints) -> tuple[Ints, Floats, Bools]:
     """(n,) local days, (n,) minutes of the day, (n,) whether it is a weekend."""
-    days, halves = clock.days_and_half_hours(time_us)
-    minutes = np.asarray(halves * 30 + (time_us // MINUTE_US) % 30, dtype=np.float64)
-    return days, minutes, (days - 1) % 7 >= 5  # proleptic day 1 was a Monday
+    days, minutes = clock.days_and_minutes(time_us)
+    return days, minutes.astype(np.float64), (days - 1) % 7 >= 5  # proleptic day 1 was a Monday
 
 
 def day_off(layout: Layout, moments: Moments, weekend: Bools) -> Bools:
