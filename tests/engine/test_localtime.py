@@ -80,6 +80,26 @@ def test_days_hours_and_half_hours_are_those_of_zoneinfo(name: str) -> None:
         assert clock.hour(time_us) == local.hour
 
 
+@pytest.mark.parametrize("name", ZONES)
+def test_the_next_jump_is_when_and_as_far_as_zoneinfo_jumps(name: str) -> None:
+    zone, clock = ZoneInfo(name), LocalClock(name)
+    times = to_us(datetime(2026, 1, 1, tzinfo=UTC)) + np.arange(366 * 24, dtype=np.int64) * HOUR_US
+    offsets = [from_us(t).astimezone(zone).utcoffset() or timedelta() for t in times.tolist()]
+    until, by = clock.jumps(times)
+    for n in range(len(times) - 24):
+        ahead = offsets[n + 24] - offsets[n]
+        if offsets[n + 23] == offsets[n + 24] or ahead == timedelta():
+            assert by[n] == ahead / timedelta(minutes=1)
+            assert np.isfinite(until[n]) == (ahead != timedelta())
+        if np.isfinite(until[n]):
+            assert 0 < until[n] < 1440
+            jump_us = int(times[n]) + round(until[n] * 60 * MICROSECONDS)
+            before, after = (from_us(t).astimezone(zone).utcoffset() for t in (jump_us - 1, jump_us))
+            assert before is not None
+            assert after is not None
+            assert (after - before) / timedelta(minutes=1) == by[n] != 0
+
+
 def test_the_last_and_first_microsecond_around_a_change() -> None:
     clock = LocalClock("Europe/Berlin")
     change_us = to_us(datetime(2026, 3, 29, 1, tzinfo=UTC))
