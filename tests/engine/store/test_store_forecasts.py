@@ -42,6 +42,22 @@ def test_what_is_from_a_time_on_is_forgotten_however_far_ahead(store: Store) -> 
         assert store.forecasts.told(room, 0, far_us)[0].tolist() == [NOW_US]
 
 
+def test_the_entities_of_a_layout_are_known_under_their_present_names(store: Store) -> None:
+    assert store.forecasts.layouts() == {}
+    store.forecasts.rename("sensor.alarm", "sensor.phone")
+    for layout, names in (("a", ["sensor.alarm", "sun.sun"]), ("b", []), ("c", ["sensor.alarm"])):
+        store.forecasts.note_layout(layout, names)
+        if layout != "b":
+            store.forecasts.add_moment(NOW_US, layout, np.ones(3))
+    store.forecasts.rename("sensor.alarm", "sensor.phone")
+    assert store.forecasts.layouts() == {"a": ("sensor.phone", "sun.sun"), "c": ("sensor.phone",)}
+    store.forecasts.note_layout("a", ["sensor.phone", "sun.sun"])
+    assert list(store.forecasts.layouts()) == ["c", "a"]
+    store.forecasts.forget_from(NOW_US)
+    store.forecasts.note_layout("d", ["sun.sun"])
+    assert store.forecasts.layouts() == {"d": ("sun.sun",)}
+
+
 def test_what_was_told_scores_and_models_come_back_by_process(store: Store) -> None:
     numbers = np.arange(14).astype(np.float64)
     store.forecasts.add_told(NOW_US, [("hall", True, False, numbers), ("den", False, True, numbers + 1)])

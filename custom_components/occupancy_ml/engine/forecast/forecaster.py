@@ -70,6 +70,7 @@ class Forecaster:
         self._waiting: list[tuple[int, Floats, list[tuple[str, bool, bool, Floats]]]] = []
         self._catching_up = False
         self._forget_from_us: int | None = None
+        self._noted = False
         self.learner = Learner(store, self._clock, self.layout, self.key, home.members)
         self.learner.load()
 
@@ -129,10 +130,12 @@ class Forecaster:
         with self._store.transaction():
             if self._forget_from_us is not None:
                 self._store.forecasts.forget_from(self._forget_from_us)
+            if not self._noted:
+                self._store.forecasts.note_layout(self.key, self.layout.context)
             for time_us, vector, rows in self._waiting:
                 self._store.forecasts.add_moment(time_us, self.key, vector)
                 self._store.forecasts.add_told(time_us, rows)
-        self._waiting, self._forget_from_us = [], None
+        self._waiting, self._forget_from_us, self._noted = [], None, True
 
     def _moved(self, snapshot: Snapshot) -> bool:
         """Whether a room or the home is in another state than when forecasts were made, or that is still to come."""

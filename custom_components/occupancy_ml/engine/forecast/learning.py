@@ -24,6 +24,7 @@ from . import tuning
 from .baselines import baselines
 from .bins import Floats
 from .combining import Answer
+from .former import context_before
 from .gate import Gate, pinball
 from .judging import Past, changes_in, tell_gates
 from .members import new_model
@@ -351,6 +352,7 @@ class Learner:
                 last_us = min(first_us + DAY_US, end_us)
                 tables.append(self._store.features.read(room, first_us, last_us, FEATURE_SET_VERSION))
                 yield (first_us - start_us) / (end_us - start_us)
+            said = context_before(self._store, self._layout, self._key, first_us, first_us + DAY_US + 1)
             times = tables[0].window_end_us
             index = [{int(t): n for n, t in enumerate(table.window_end_us)} for table in tables]
             kept: list[tuple[int, Floats]] = []
@@ -360,7 +362,7 @@ class Learner:
                 vectors = np.stack(
                     [table.vectors[where[time_us]] for table, where in zip(tables, index, strict=True)]
                 )
-                vector = watch.see(time_us, vectors.astype(np.float64))
+                vector = watch.see(time_us, vectors.astype(np.float64), context=said.get(time_us))
                 if time_us % MOMENT_US == 0:
                     kept.append((time_us, vector))
                 if n % 24 == 0:
