@@ -7,6 +7,7 @@ from dataclasses import replace
 import itertools
 from itertools import pairwise
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from custom_components.occupancy_ml.engine.adaptation.retraining import Cause
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
-from custom_components.occupancy_ml.engine.forecast.learning import REPLACED
+from custom_components.occupancy_ml.engine.forecast.learning import REPLACED, Learned
+from custom_components.occupancy_ml.engine.forecast.model import ProcessModel
+from custom_components.occupancy_ml.engine.forecast.recurrent import Recurrent
+from custom_components.occupancy_ml.engine.forecast.rows import Rows
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.snapshot import (
     HOME,
@@ -306,6 +310,55 @@ def test_what_waits_is_fitted_in_the_next_night(store: Store, cause: Cause) -> N
     assert shares == sorted(shares)
     assert store.forecasts.runs("den")[-1][1:3] == ("completed", cause.name.lower())
     assert "den" not in forecaster.learner.queue
+
+
+class Refuses(Recurrent):
+    """A member that cannot be fitted until it is mended."""
+
+    broken = True
+
+    def fit(self, rows: Rows) -> Iterator[None]:
+        if self.broken:
+            raise ValueError("no such numbers")
+        yield from super().fit(rows)
+
+
+def test_a_process_that_fails_costs_no_other_and_waits_on_for_the_same_reason(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    forecaster = Forecaster(store, DEN)
+    learned = forecaster.learner.learned
+    member = Refuses()
+    learned["den"] = Learned(ProcessModel([member]))
+    forecaster.retrain("den", Cause.CORRECTION)
+    forecaster.retrain(HOME, Cause.REQUEST)
+    before = {process: learned[process].learned_us for process in (HOME, SLEEP)}
+    night_us = START_US + (DAYS + 1) * DAY_US + 4 * 60 * MINUTE_US
+    with caplog.at_level(logging.CRITICAL), pytest.raises(RuntimeError, match="1 of 3 processes: ValueError"):
+        list(forecaster.night(night_us))
+    assert store.forecasts.runs("den")[-1][1:] == (
+        "failed",
+        "correction",
+        night_us,
+        "ValueError: no such numbers",
+    )
+    assert store.forecasts.runs(HOME)[-1][1:3] == ("completed", "request")
+    assert all(learned[process].learned_us > before[process] for process in before)
+    assert forecaster.learner.queue.to_json() == [["den", int(Cause.CORRECTION)]]
+    member.broken = False
+    list(forecaster.night(night_us + DAY_US))
+    assert store.forecasts.runs("den")[-1][1:3] == ("completed", "correction")
+    assert "den" not in forecaster.learner.queue
+
+
+def test_a_fit_that_is_stopped_waits_on_for_the_same_reason(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    forecaster.retrain("den", Cause.ALARM)
+    work = forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US)
+    while store.forecasts.runs("den")[-1][1] != "running":
+        next(work)
+    del work
+    assert forecaster.learner.queue.to_json()[0] == ["den", int(Cause.ALARM)]
 
 
 def test_a_model_knows_the_run_it_comes_from(store: Store) -> None:

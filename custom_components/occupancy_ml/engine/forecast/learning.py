@@ -17,7 +17,7 @@ from ..features import FEATURE_SET_VERSION, WINDOW_US
 from ..localtime import LocalClock
 from ..payload import PayloadError, pack, unpack
 from ..snapshot import FoundBy, RoutineChange
-from ..store import Store
+from ..store import Store, StoreError
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
 from . import tuning
@@ -139,6 +139,10 @@ class Learner:
 
         Yields:
             The share done, after every bounded slice.
+
+        Raises:
+            StoreError: subclasses; the rest waits for the next night.
+            RuntimeError: some processes failed; the others have learned.
         """
         self._store.forecasts.fail_orphans(now_us)
         for share in self._fill(now_us):
@@ -156,9 +160,18 @@ class Learner:
         moments, when = Moments.of(self._layout, times_us, vectors), clock_of(self._clock, times_us)
         yield 0.2
         order = [*self.queue, *(p for p in self.learned if p not in self.queue)]
+        failed: list[str] = []
         for number, process in enumerate(order):
-            for _ in self._learn(process, moments, when, cut_us, now_us):
-                yield 0.2 + 0.8 * number / len(order)
+            try:
+                for _ in self._learn(process, moments, when, cut_us, now_us):
+                    yield 0.2 + 0.8 * number / len(order)
+            except StoreError:
+                raise
+            except Exception as error:  # one process's failure must not cost the others
+                _LOGGER.exception("A process could not learn to forecast")
+                failed.append(_told(error))
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {len(order)} processes: {failed[0]}")
 
     def _learn(
         self,
@@ -202,17 +215,33 @@ class Learner:
         due = process in self.queue or not learned.ready
         if due:
             waited_for = self.queue.take(process)
-            cause = Cause.SCHEDULE if waited_for is None else waited_for
-            run_id = self._store.forecasts.start_run(process, cause.name.lower(), now_us)
-            yield from learned.model.fit(past)
-            learned.refitted_us = now_us
-            self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(past))
-            learned.run_id = run_id
+            try:
+                cause = Cause.SCHEDULE if waited_for is None else waited_for
+                yield from self._refit(process, learned, past, cause, now_us)
+            except BaseException:  # the night may just have been stopped: it still waits, and why
+                if waited_for is not None:
+                    self.queue.add(process, waited_for)
+                raise
         else:
             yield from learned.model.update(past, learned.fitted_us)
         if learned.challenger is not None:
             yield from learned.challenger.update(past, learned.fitted_us)
         learned.fitted_us = until_us
+
+    def _refit(self, process: str, learned: Learned, past: Rows, cause: Cause, now_us: int) -> Iterator[None]:
+        """Fit all members from scratch, and record how it went."""
+        runs = self._store.forecasts
+        run_id = runs.start_run(process, cause.name.lower(), now_us)
+        try:
+            yield from learned.model.fit(past)
+        except StoreError:
+            raise
+        except Exception as error:
+            runs.finish_run(run_id, RunStatus.FAILED, now_us, rows=len(past), reason=_told(error))
+            raise
+        learned.refitted_us = now_us
+        runs.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(past))
+        learned.run_id = run_id
 
     def _score(
         self, process: str, learned: Learned, rows: Rows, start_us: int, end_us: int
@@ -444,6 +473,10 @@ def _answered(model: ProcessModel, day: Rows) -> Generator[None, None, Answer]:
         parts.append(model.predict(day.take(slice(first, first + _ROWS_A_SLICE))))
         yield
     return Answer.joined(parts)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _long_enough(rows: Rows, cut_us: int) -> bool:
