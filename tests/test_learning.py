@@ -53,6 +53,12 @@ def at(text: str) -> datetime:
         ("2026-10-25 00:00", 2, "2026-10-24 00:01", True),
         ("2026-10-25 01:00", 2, "2026-10-25 00:05", False),
         ("2026-10-25 01:30", 2, "2026-10-25 00:05", False),
+        # A night was noted while the clock was ahead: the next is due at its hour.
+        ("2026-01-10 02:00", 3, "2026-01-20 02:01", True),
+        ("2026-01-10 02:00", 3, "2027-01-20 02:01", True),
+        ("2026-01-10 14:00", 3, "2026-01-20 02:01", False),
+        # A clock that is set back by a little has not lost the night that just ended.
+        ("2026-01-10 02:05", 3, "2026-01-10 02:06", False),
     ],
 )
 def test_when_the_night_is_due(now: str, hour: int, last: str | None, due: bool) -> None:
@@ -75,6 +81,20 @@ def test_one_night_a_day_all_year(zone: ZoneInfo, hour: int, start: datetime) ->
             last = moment
     assert len(nights) in (2, 3, 4)
     assert all(later - earlier > timedelta(hours=20) for earlier, later in pairwise(nights))
+
+
+@given(
+    zone=st.sampled_from(ZONES),
+    hour=st.integers(0, 23),
+    start=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)),  # noqa: DTZ001 - made aware below
+    ahead=st.timedeltas(timedelta(0), timedelta(days=4000)),
+)
+def test_however_far_ahead_the_last_night_was_the_next_comes(
+    zone: ZoneInfo, hour: int, start: datetime, ahead: timedelta
+) -> None:
+    now = start.replace(tzinfo=UTC)
+    moments = [now + timedelta(minutes=minute) for minute in range(0, 3 * 1440, 30)]
+    assert any(night_due(moment, zone, hour, now + ahead) for moment in moments)
 
 
 async def jobs(entry: MockConfigEntry) -> list[Job]:

@@ -16,7 +16,8 @@ _NIGHT_OVERDUE = timedelta(hours=36)
 def night_due(now: datetime, zone: tzinfo, hour: int, last: datetime | None) -> bool:
     """Whether the nightly work should start.
 
-    An hour that the clock skips counts as the moment of the skip; one that it repeats counts once.
+    An hour that the clock skips counts as the moment of the skip; one that it repeats counts once. An end that is still
+    to come was noted while the clock was ahead, and says nothing.
 
     Args:
         now: aware.
@@ -29,6 +30,9 @@ def night_due(now: datetime, zone: tzinfo, hour: int, last: datetime | None) -> 
     planned = datetime.combine(local.date(), time(hour), zone).astimezone(dt_util.UTC)
     if planned > now:
         planned = datetime.combine(local.date() - timedelta(days=1), time(hour), zone).astimezone(dt_util.UTC)
+    if last is not None and last - now > _NIGHT_GRACE:
+        last = None
+    # Set back by less, at most one night is left out, which has just been.
     if last is not None and last >= planned:
         return False
     return now - planned < _NIGHT_GRACE or (last is not None and now - last > _NIGHT_OVERDUE)

@@ -68,11 +68,36 @@ def test_days_hours_and_half_hours_are_those_of_zoneinfo(name: str) -> None:
     steps = np.arange(0, 366 * 24 * 12, 7, dtype=np.int64)  # every 35 minutes of a year
     times = start_us + steps * 300 * MICROSECONDS
     days, half_hours = clock.days_and_half_hours(times)
-    for time_us, day, half_hour in zip(times.tolist(), days.tolist(), half_hours.tolist(), strict=True):
+    same_days, minutes = clock.days_and_minutes(times)
+    assert same_days.tolist() == days.tolist()
+    for time_us, day, half_hour, minute in zip(
+        times.tolist(), days.tolist(), half_hours.tolist(), minutes.tolist(), strict=True
+    ):
         local = from_us(time_us).astimezone(zone)
         assert day == local.date().toordinal()
         assert half_hour == local.hour * 2 + local.minute // 30
+        assert minute == local.hour * 60 + local.minute
         assert clock.hour(time_us) == local.hour
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_the_next_jump_is_when_and_as_far_as_zoneinfo_jumps(name: str) -> None:
+    zone, clock = ZoneInfo(name), LocalClock(name)
+    times = to_us(datetime(2026, 1, 1, tzinfo=UTC)) + np.arange(366 * 24, dtype=np.int64) * HOUR_US
+    offsets = [from_us(t).astimezone(zone).utcoffset() or timedelta() for t in times.tolist()]
+    until, by = clock.jumps(times)
+    for n in range(len(times) - 24):
+        ahead = offsets[n + 24] - offsets[n]
+        if offsets[n + 23] == offsets[n + 24] or ahead == timedelta():
+            assert by[n] == ahead / timedelta(minutes=1)
+            assert np.isfinite(until[n]) == (ahead != timedelta())
+        if np.isfinite(until[n]):
+            assert 0 < until[n] < 1440
+            jump_us = int(times[n]) + round(until[n] * 60 * MICROSECONDS)
+            before, after = (from_us(t).astimezone(zone).utcoffset() for t in (jump_us - 1, jump_us))
+            assert before is not None
+            assert after is not None
+            assert (after - before) / timedelta(minutes=1) == by[n] != 0
 
 
 def test_the_last_and_first_microsecond_around_a_change() -> None:

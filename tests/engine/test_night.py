@@ -262,6 +262,18 @@ def test_a_night_in_a_year_to_come_does_not_keep_labels_from_being_made(tmp_path
     engine.close()
 
 
+def test_a_night_in_a_year_to_come_does_not_keep_days_from_being_scored(engine: Engine) -> None:
+    engine.store.metadata.set("scored_until", "2027-03-05")
+    list(engine.night(NIGHT_US))
+    (days,) = engine.store.database.all("SELECT count(DISTINCT day) FROM daily_scores WHERE n > 0")
+    assert days[0] >= 3
+    assert (
+        engine.store.metadata.get("scored_until")
+        == LocalClock(SIMULATED.home.time_zone).at(NIGHT_US).date().isoformat()
+    )
+    engine.close()
+
+
 def test_a_correction_becomes_a_label_and_an_example(tmp_path: Path) -> None:
     home = flat(zone="America/New_York")
     _, engine = live(tmp_path / "home.db", home, pulse(60, "hall"), START_US, START_US + 30 * MINUTE_US)

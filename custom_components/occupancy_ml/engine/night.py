@@ -232,7 +232,9 @@ class Night:
         clock = self.tracker.clock
         today = clock.at(self.now_us).date()
         told = self.store.metadata.get("scored_until")
-        first = date.fromisoformat(told) if told else today - timedelta(days=_DIRECT_DAYS)
+        first = date.fromisoformat(told) if told else None
+        if first is None or first > today:  # never, or the clock was wrong then
+            first = today - timedelta(days=_DIRECT_DAYS)
         # The night before is scored again: hindsight of it has grown since.
         first = max(first - timedelta(days=1), today - timedelta(days=_DIRECT_DAYS))
         for number in range((today - first).days):

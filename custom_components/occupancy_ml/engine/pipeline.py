@@ -144,6 +144,7 @@ class Engine(Running):
             self.routines.rename(old, new)
             self.store.suggestions.rename(old, new)
             self.store.events.rename(old, new)
+            self.store.forecasts.rename(old, new)
             self.store.scores.rename(f"{RIVAL}{old}", f"{RIVAL}{new}")
             judges.rename(self.store, old, new, self._now_us)
 

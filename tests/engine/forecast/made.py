@@ -33,11 +33,11 @@ def history(days: int, changes: Callable[[int], list[int]]) -> Process:
     )
 
 
-def rows(process: Process, days: int, *, features: int = 12) -> Rows:
+def rows(process: Process, days: int, *, features: int = 12, clock: LocalClock = CLOCK) -> Rows:
     """Every quarter of an hour of the days, what is believed being what is."""
     times = (FIRST + np.arange(0, days * DAY, 15, dtype=np.int64)) * MINUTE_US
     state, wait, held = process.at(times)
-    day, clock, free = clock_of(CLOCK, times)
+    day, minutes, free = clock_of(clock, times)
     n = len(times)
     later = np.stack([process.at(times + ahead * MINUTE_US)[0] for ahead in HORIZONS], axis=1)
     known = np.zeros((n, features + UNITS))
@@ -45,7 +45,7 @@ def rows(process: Process, days: int, *, features: int = 12) -> Rows:
     return Rows(
         times,
         day,
-        clock,
+        minutes,
         free,
         day % 7 >= 5,
         state == 1,
@@ -57,4 +57,5 @@ def rows(process: Process, days: int, *, features: int = 12) -> Rows:
         wait,
         np.nan_to_num(held),
         later,
+        *clock.jumps(times),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import itertools
 from itertools import pairwise
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from custom_components.occupancy_ml.engine.adaptation.retraining import Cause
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
 from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
-from custom_components.occupancy_ml.engine.forecast.learning import REPLACED
+from custom_components.occupancy_ml.engine.forecast.learning import REPLACED, Learned
+from custom_components.occupancy_ml.engine.forecast.model import ProcessModel
+from custom_components.occupancy_ml.engine.forecast.recurrent import Recurrent
+from custom_components.occupancy_ml.engine.forecast.rows import Rows
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.snapshot import (
     HOME,
@@ -243,6 +247,59 @@ def test_between_the_five_minutes_forecasts_stay_until_something_changes(store: 
     assert after["den"].made_at_us == NOON_US + 2 * MINUTE_US
 
 
+@pytest.mark.parametrize("back_minutes", [1, 4, 9, 14])
+def test_after_a_clock_set_back_a_little_forecasts_are_of_the_present(
+    store: Store, back_minutes: int
+) -> None:
+    forecaster = Forecaster(store, DEN)
+    for minutes in (-20, -15, -10):
+        look(forecaster, NOON_US + minutes * MINUTE_US)
+    snapshot, vectors = shown(NOON_US)
+    came = replace(
+        snapshot,
+        home=replace(snapshot.home, probability=0.99, occupied=True),
+        rooms={"den": replace(snapshot.rooms["den"], probability=0.99, occupied=True)},
+    )
+    forecaster.look(came, vectors, {})
+    # They came at noon by the clock as it was; somebody sets it right, and nothing moves meanwhile.
+    back_us = NOON_US - back_minutes * MINUTE_US
+    for now_us in range(back_us, NOON_US + 6 * MINUTE_US, MINUTE_US):
+        for forecast in forecaster.look(replace(came, time_us=now_us), vectors, {}).values():
+            assert forecast.made_at_us <= now_us
+            assert all(minutes is None or minutes >= 0 for minutes in forecast.quantiles.values())
+    with forecaster.catching_up():
+        again = forecaster.look(replace(came, time_us=back_us), vectors, {})["den"]
+    assert again.occupied
+    assert again.published
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_night_that_ran_while_the_clock_was_ahead_stops_no_later_one(store: Store, restarted: bool) -> None:
+    ahead_us = START_US + (DAYS + 10) * DAY_US
+    for _ in Forecaster(store, DEN).night(ahead_us + 3 * 60 * MINUTE_US):
+        pass
+    store.forecasts.add_moment(
+        ahead_us, Forecaster(store, DEN).key, np.zeros(Forecaster(store, DEN).layout.size)
+    )
+    store.forecasts.add_told(ahead_us, [("den", True, True, np.ones(14))])
+    right_us = START_US + DAYS * DAY_US
+    forecaster = Forecaster(store, DEN)
+    forecaster.forget_after(right_us)
+    scored = len(forecaster.learner.learned["den"].gates[0].to_json()["days"])
+    look(forecaster, right_us)
+    assert store.forecasts.told("den", right_us + 1, ahead_us + 1)[0].size == 0
+    assert store.forecasts.moments(right_us + 1, ahead_us + 1, forecaster.key)[0].size == 0
+    if restarted:  # before a night: what it learned is as the night of the future left it
+        forecaster = Forecaster(store, DEN)
+    live(store, forecaster, range(DAYS, DAYS + 1))
+    assert store.forecasts.runs("den")[-1][1:4] == ("completed", "schedule", right_us + 3 * 60 * MINUTE_US)
+    live(store, forecaster, range(DAYS + 1, DAYS + 3))
+    den = forecaster.learner.learned["den"]
+    assert right_us + DAY_US // 2 < den.learned_us < right_us + 3 * DAY_US
+    assert max(den.fitted_us, den.refitted_us, den.tuned_us) < right_us + 3 * DAY_US
+    assert len(den.gates[0].to_json()["days"]) > scored
+
+
 @pytest.mark.parametrize("cause", Cause)
 def test_what_waits_is_fitted_in_the_next_night(store: Store, cause: Cause) -> None:
     forecaster = Forecaster(store, DEN)
@@ -253,6 +310,55 @@ def test_what_waits_is_fitted_in_the_next_night(store: Store, cause: Cause) -> N
     assert shares == sorted(shares)
     assert store.forecasts.runs("den")[-1][1:3] == ("completed", cause.name.lower())
     assert "den" not in forecaster.learner.queue
+
+
+class Refuses(Recurrent):
+    """A member that cannot be fitted until it is mended."""
+
+    broken = True
+
+    def fit(self, rows: Rows) -> Iterator[None]:
+        if self.broken:
+            raise ValueError("no such numbers")
+        yield from super().fit(rows)
+
+
+def test_a_process_that_fails_costs_no_other_and_waits_on_for_the_same_reason(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    forecaster = Forecaster(store, DEN)
+    learned = forecaster.learner.learned
+    member = Refuses()
+    learned["den"] = Learned(ProcessModel([member]))
+    forecaster.retrain("den", Cause.CORRECTION)
+    forecaster.retrain(HOME, Cause.REQUEST)
+    before = {process: learned[process].learned_us for process in (HOME, SLEEP)}
+    night_us = START_US + (DAYS + 1) * DAY_US + 4 * 60 * MINUTE_US
+    with caplog.at_level(logging.CRITICAL), pytest.raises(RuntimeError, match="1 of 3 processes: ValueError"):
+        list(forecaster.night(night_us))
+    assert store.forecasts.runs("den")[-1][1:] == (
+        "failed",
+        "correction",
+        night_us,
+        "ValueError: no such numbers",
+    )
+    assert store.forecasts.runs(HOME)[-1][1:3] == ("completed", "request")
+    assert all(learned[process].learned_us > before[process] for process in before)
+    assert forecaster.learner.queue.to_json() == [["den", int(Cause.CORRECTION)]]
+    member.broken = False
+    list(forecaster.night(night_us + DAY_US))
+    assert store.forecasts.runs("den")[-1][1:3] == ("completed", "correction")
+    assert "den" not in forecaster.learner.queue
+
+
+def test_a_fit_that_is_stopped_waits_on_for_the_same_reason(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    forecaster.retrain("den", Cause.ALARM)
+    work = forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US)
+    while store.forecasts.runs("den")[-1][1] != "running":
+        next(work)
+    del work
+    assert forecaster.learner.queue.to_json()[0] == ["den", int(Cause.ALARM)]
 
 
 def test_a_model_knows_the_run_it_comes_from(store: Store) -> None:

@@ -26,8 +26,36 @@ def test_moments_come_back_by_layout(store: Store) -> None:
     assert np.isnan(stored[0, 2])
     assert store.forecasts.moments_span("a") == (times[0], times[-1])
     assert store.forecasts.moments_span("none") is None
-    store.forecasts.forget_moments(NOW_US, NOW_US + DAY_US)
-    assert not len(store.forecasts.moments(NOW_US, NOW_US + DAY_US, "a")[0])
+
+
+def test_what_is_from_a_time_on_is_forgotten_however_far_ahead(store: Store) -> None:
+    times = [NOW_US, NOW_US + QUARTER_US, NOW_US + 400 * DAY_US]
+    for time_us in times:
+        for layout in ("a", "b"):
+            store.forecasts.add_moment(time_us + QUARTER_US * (layout == "b"), layout, np.ones(3))
+        store.forecasts.add_told(time_us, [(room, True, True, np.ones(14)) for room in ("hall", "den")])
+    store.forecasts.forget_from(NOW_US + QUARTER_US)
+    far_us = NOW_US + 500 * DAY_US
+    assert store.forecasts.moments(0, far_us, "a")[0].tolist() == [NOW_US]
+    assert not len(store.forecasts.moments(0, far_us, "b")[0])
+    for room in ("hall", "den"):
+        assert store.forecasts.told(room, 0, far_us)[0].tolist() == [NOW_US]
+
+
+def test_the_entities_of_a_layout_are_known_under_their_present_names(store: Store) -> None:
+    assert store.forecasts.layouts() == {}
+    store.forecasts.rename("sensor.alarm", "sensor.phone")
+    for layout, names in (("a", ["sensor.alarm", "sun.sun"]), ("b", []), ("c", ["sensor.alarm"])):
+        store.forecasts.note_layout(layout, names)
+        if layout != "b":
+            store.forecasts.add_moment(NOW_US, layout, np.ones(3))
+    store.forecasts.rename("sensor.alarm", "sensor.phone")
+    assert store.forecasts.layouts() == {"a": ("sensor.phone", "sun.sun"), "c": ("sensor.phone",)}
+    store.forecasts.note_layout("a", ["sensor.phone", "sun.sun"])
+    assert list(store.forecasts.layouts()) == ["c", "a"]
+    store.forecasts.forget_from(NOW_US)
+    store.forecasts.note_layout("d", ["sun.sun"])
+    assert store.forecasts.layouts() == {"d": ("sun.sun",)}
 
 
 def test_what_was_told_scores_and_models_come_back_by_process(store: Store) -> None:

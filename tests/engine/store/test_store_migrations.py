@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from custom_components.occupancy_ml.engine.events import Cause, Event, Origin
@@ -214,6 +215,25 @@ def test_killed_in_the_middle_of_each_migration_a_file_comes_to_the_same_end(tmp
         assert [shown.probability for shown in store.predictions.read("hall", 0, 10)] == [0.5]
         assert store.database.scalar("PRAGMA integrity_check") == "ok"
         store.close()
+
+
+def test_moments_of_version_7_stay_and_make_room_for_those_of_other_layouts(tmp_path: Path) -> None:
+    path = tmp_path / "occupancy_ml.db"
+    Store.open(path, NOW_US, migrations=MIGRATIONS[:7]).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO forecast_moments VALUES (?, ?, ?)",
+            [(NOW_US + n, "ab"[n % 2], np.array([n, 0.5], "<f2").tobytes()) for n in range(10)],
+        )
+    store = Store.open(path, NOW_US)
+    for layout, first in (("a", 0), ("b", 1)):
+        times, vectors = store.forecasts.moments(NOW_US, NOW_US + 10, layout)
+        assert times.tolist() == [NOW_US + n for n in range(first, 10, 2)]
+        assert vectors.tolist() == [[n, 0.5] for n in range(first, 10, 2)]
+    store.forecasts.add_moment(NOW_US, "b", np.zeros(2))
+    assert store.forecasts.moments_span("a") == (NOW_US, NOW_US + 8)
+    assert store.forecasts.moments_span("b") == (NOW_US, NOW_US + 9)
+    store.close()
 
 
 def test_events_of_version_1_are_the_same_in_the_compact_form(tmp_path: Path) -> None:

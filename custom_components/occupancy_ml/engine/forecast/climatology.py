@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bins import BINS, HORIZONS, Floats, frequencies, hazard_of
+from .bins import BINS, CAP, HORIZONS, Floats, frequencies, hazard_of
 from .processes import Bools
-from .rows import Rows
+from .rows import Rows, by_the_clock
 
 _LEAST = 8
 """Moments a distribution needs."""
@@ -41,8 +41,8 @@ class Climatology:
     def __init__(self) -> None:
         self._past: _Past | None = None
         self._begins = np.zeros(0, dtype=np.int64)
-        # By begin and end of a half hour's rows, what came; the last few that were asked for.
-        self._made: dict[tuple[int, int], tuple[Floats, Floats]] = {}
+        # By begin and end of a half hour's rows, and the clock's next jump, what came; the last few asked for.
+        self._made: dict[tuple[int, int, float, float], tuple[Floats, Floats]] = {}
 
     def fit(self, rows: Rows) -> None:
         """Keep the rows."""
@@ -93,18 +93,23 @@ class Climatology:
         if same.stop - same.start < _LEAST:
             same = slice(self._begins[side], self._begins[side + 96])
         if same.stop - same.start >= _LEAST:
-            out[:], later[:] = self._came(self._past, same)
+            jump = (float(rows.jumps_in[number]), float(rows.jump[number]))
+            out[:], later[:] = self._came(self._past, same, *jump)
 
-    def _came(self, past: _Past, same: slice) -> tuple[Floats, Floats]:
+    def _came(self, past: _Past, same: slice, jumps_in: float, jump: float) -> tuple[Floats, Floats]:
         """(BINS,) distribution and (len(HORIZONS),) P(occupied then) of some of the moments."""
-        key = (int(same.start), int(same.stop))
+        key = (int(same.start), int(same.stop), jumps_in, jump)
         if key not in self._made:
             if len(self._made) >= _MOST_MADE:
                 self._made.clear()
             then = past.later[same]
             known = (then >= 0).sum(axis=0)
             later = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum(known, 1)
-            self._made[key] = frequencies(past.wait[same]), later
+            wait = past.wait[same]
+            if jumps_in < CAP:
+                # What comes beyond the 24 hours stays there.
+                wait = np.where(wait < CAP, by_the_clock(wait, jumps_in, jump), wait)
+            self._made[key] = frequencies(wait), later
         return self._made[key]
 
     def usual(self, clock: Floats, free: Bools) -> Floats:

@@ -13,7 +13,7 @@ import zlib
 import numpy as np
 
 from ..adaptation.retraining import Cause
-from ..events import DAY_US, MINUTE_US
+from ..events import MINUTE_US
 from ..features import WINDOW_US
 from ..home import Home, Role
 from ..localtime import LocalClock
@@ -69,6 +69,8 @@ class Forecaster:
         self._vector: Floats | None = None
         self._waiting: list[tuple[int, Floats, list[tuple[str, bool, bool, Floats]]]] = []
         self._catching_up = False
+        self._forget_from_us: int | None = None
+        self._noted = False
         self.learner = Learner(store, self._clock, self.layout, self.key, home.members)
         self.learner.load()
 
@@ -123,16 +125,22 @@ class Forecaster:
         Raises:
             StoreError: subclasses; nothing was kept, and all of it waits.
         """
-        if not self._waiting:
+        if not self._waiting and self._forget_from_us is None:
             return
         with self._store.transaction():
+            if self._forget_from_us is not None:
+                self._store.forecasts.forget_from(self._forget_from_us)
+            if not self._noted:
+                self._store.forecasts.note_layout(self.key, self.layout.context)
             for time_us, vector, rows in self._waiting:
                 self._store.forecasts.add_moment(time_us, self.key, vector)
                 self._store.forecasts.add_told(time_us, rows)
-        self._waiting = []
+        self._waiting, self._forget_from_us, self._noted = [], None, True
 
     def _moved(self, snapshot: Snapshot) -> bool:
-        """Whether a room or the home is in another state than when forecasts were made."""
+        """Whether a room or the home is in another state than when forecasts were made, or that is still to come."""
+        if any(told.made_at_us > snapshot.time_us for told in self._told.values()):
+            return True  # the clock was set back a little
         states = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
         states[HOME] = bool(snapshot.home.occupied)
         return any(states[p] != told.occupied for p, told in self._told.items() if p in states)
@@ -251,10 +259,10 @@ class Forecaster:
         return found
 
     def forget_after(self, now_us: int) -> None:
-        """The clock went back: what was known later has not happened yet."""
+        """The clock went back: what was known, told and learned later has not happened yet."""
         self._watch = Watch(self.layout)
-        self._told = {}
-        self._store.forecasts.forget_moments(now_us, now_us + 365 * DAY_US)
+        self._told, self._waiting, self._forget_from_us = {}, [], now_us
+        self.learner.set_back(now_us)
 
     # Across restarts
 

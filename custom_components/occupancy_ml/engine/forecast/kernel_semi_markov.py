@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .bins import BINS, CAP, HORIZONS, STEP, Floats, hazard_of
 from .processes import Bools, Ints
-from .rows import Rows
+from .rows import Rows, by_the_clock
 
 _DAY = 1440.0
 # Moments further away on the clock (minutes) are not looked at.
@@ -218,6 +218,8 @@ class KernelSemiMarkov:
         wait = ours.wait[near]
         share = np.minimum(wait / self.kernel.anchor, 1.0)
         moved = wait + share * (ours.clock[near] - rows.clock[number])
+        if rows.jumps_in[number] < CAP:
+            moved = by_the_clock(moved, float(rows.jumps_in[number]), share * rows.jump[number])
         # What comes beyond the 24 hours stays there.
         bins = np.minimum(np.maximum(moved / STEP, 0), BINS).astype(np.int64)
         bins[wait >= CAP] = BINS

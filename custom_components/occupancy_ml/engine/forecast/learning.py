@@ -17,13 +17,14 @@ from ..features import FEATURE_SET_VERSION, WINDOW_US
 from ..localtime import LocalClock
 from ..payload import PayloadError, pack, unpack
 from ..snapshot import FoundBy, RoutineChange
-from ..store import Store
+from ..store import Store, StoreError
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
 from . import tuning
 from .baselines import baselines
 from .bins import Floats
 from .combining import Answer
+from .former import context_before
 from .gate import Gate, pinball
 from .judging import Past, changes_in, tell_gates
 from .members import new_model
@@ -91,6 +92,12 @@ class Learned:
         """Whether anything was learned."""
         return self.fitted_us > 0
 
+    def set_back(self, time_us: int) -> None:
+        """Nothing was learned after a time; what was done later is due again."""
+        self.learned_us, self.fitted_us = min(self.learned_us, time_us), min(self.fitted_us, time_us)
+        self.refitted_us = 0 if self.refitted_us > time_us else self.refitted_us
+        self.tuned_us = 0 if self.tuned_us > time_us else self.tuned_us
+
 
 class Learner:
     """All processes of a home.
@@ -122,11 +129,20 @@ class Learner:
     def _nothing(self) -> Learned:
         return Learned(new_model(self._more))
 
+    def set_back(self, time_us: int) -> None:
+        """The clock went back: no night has been after a time."""
+        for learned in self.learned.values():
+            learned.set_back(time_us)
+
     def night(self, now_us: int) -> Iterator[float]:
         """Learn from what came since the last time.
 
         Yields:
             The share done, after every bounded slice.
+
+        Raises:
+            StoreError: subclasses; the rest waits for the next night.
+            RuntimeError: some processes failed; the others have learned.
         """
         self._store.forecasts.fail_orphans(now_us)
         for share in self._fill(now_us):
@@ -137,14 +153,25 @@ class Learner:
         if not len(times_us):
             return
         for process, learned in self.learned.items():
+            if max(learned.learned_us, learned.fitted_us, learned.refitted_us, learned.tuned_us) > now_us:
+                learned.set_back(cut_us)  # a night that ran while the clock was ahead
             if now_us - learned.refitted_us >= _REFIT_US:
                 self.queue.add(process, Cause.SCHEDULE)
         moments, when = Moments.of(self._layout, times_us, vectors), clock_of(self._clock, times_us)
         yield 0.2
         order = [*self.queue, *(p for p in self.learned if p not in self.queue)]
+        failed: list[str] = []
         for number, process in enumerate(order):
-            for _ in self._learn(process, moments, when, cut_us, now_us):
-                yield 0.2 + 0.8 * number / len(order)
+            try:
+                for _ in self._learn(process, moments, when, cut_us, now_us):
+                    yield 0.2 + 0.8 * number / len(order)
+            except StoreError:
+                raise
+            except Exception as error:  # one process's failure must not cost the others
+                _LOGGER.exception("A process could not learn to forecast")
+                failed.append(_told(error))
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {len(order)} processes: {failed[0]}")
 
     def _learn(
         self,
@@ -188,17 +215,33 @@ class Learner:
         due = process in self.queue or not learned.ready
         if due:
             waited_for = self.queue.take(process)
-            cause = Cause.SCHEDULE if waited_for is None else waited_for
-            run_id = self._store.forecasts.start_run(process, cause.name.lower(), now_us)
-            yield from learned.model.fit(past)
-            learned.refitted_us = now_us
-            self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(past))
-            learned.run_id = run_id
+            try:
+                cause = Cause.SCHEDULE if waited_for is None else waited_for
+                yield from self._refit(process, learned, past, cause, now_us)
+            except BaseException:  # the night may just have been stopped: it still waits, and why
+                if waited_for is not None:
+                    self.queue.add(process, waited_for)
+                raise
         else:
             yield from learned.model.update(past, learned.fitted_us)
         if learned.challenger is not None:
             yield from learned.challenger.update(past, learned.fitted_us)
         learned.fitted_us = until_us
+
+    def _refit(self, process: str, learned: Learned, past: Rows, cause: Cause, now_us: int) -> Iterator[None]:
+        """Fit all members from scratch, and record how it went."""
+        runs = self._store.forecasts
+        run_id = runs.start_run(process, cause.name.lower(), now_us)
+        try:
+            yield from learned.model.fit(past)
+        except StoreError:
+            raise
+        except Exception as error:
+            runs.finish_run(run_id, RunStatus.FAILED, now_us, rows=len(past), reason=_told(error))
+            raise
+        learned.refitted_us = now_us
+        runs.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(past))
+        learned.run_id = run_id
 
     def _score(
         self, process: str, learned: Learned, rows: Rows, start_us: int, end_us: int
@@ -338,6 +381,7 @@ class Learner:
                 last_us = min(first_us + DAY_US, end_us)
                 tables.append(self._store.features.read(room, first_us, last_us, FEATURE_SET_VERSION))
                 yield (first_us - start_us) / (end_us - start_us)
+            said = context_before(self._store, self._layout, self._key, first_us, first_us + DAY_US + 1)
             times = tables[0].window_end_us
             index = [{int(t): n for n, t in enumerate(table.window_end_us)} for table in tables]
             kept: list[tuple[int, Floats]] = []
@@ -347,7 +391,7 @@ class Learner:
                 vectors = np.stack(
                     [table.vectors[where[time_us]] for table, where in zip(tables, index, strict=True)]
                 )
-                vector = watch.see(time_us, vectors.astype(np.float64))
+                vector = watch.see(time_us, vectors.astype(np.float64), context=said.get(time_us))
                 if time_us % MOMENT_US == 0:
                     kept.append((time_us, vector))
                 if n % 24 == 0:
@@ -429,6 +473,10 @@ def _answered(model: ProcessModel, day: Rows) -> Generator[None, None, Answer]:
         parts.append(model.predict(day.take(slice(first, first + _ROWS_A_SLICE))))
         yield
     return Answer.joined(parts)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _long_enough(rows: Rows, cut_us: int) -> bool:

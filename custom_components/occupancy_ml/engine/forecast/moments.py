@@ -207,7 +207,8 @@ class Watch:
         return int(chance[:rooms].argmax())
 
     def _vector(self, now_us: int, vectors: Floats, chance: Floats, context: Floats | None) -> Floats:
-        elapsed = np.minimum((now_us - self._since_us) / MINUTE_US, 60_000.0)
+        # A clock that was set back a little says that what was seen last is still to come.
+        elapsed = np.clip((now_us - self._since_us) / MINUTE_US, 0.0, 60_000.0)
         activity = np.log1p(np.expm1(vectors[:, _HERE]).sum(axis=0))
         first = vectors[0] if len(vectors) else np.zeros(len(FEATURE_NAMES))
         home = [self._place, self._last_place, first[_EXIT], first[_PERSONS], *activity]

@@ -71,7 +71,7 @@ def person_periods(rows: Rows, half_life: float) -> PersonPeriods:
     return PersonPeriods(
         row,
         period,
-        *_when(rows, row, period),
+        *_when(rows, row, _MIDDLES[period]),
         ((period == last[row]) & came[row]).astype(np.float64),
         (0.5**age)[row],
     )
@@ -81,12 +81,17 @@ def all_periods(rows: Rows) -> PersonPeriods:
     """Every period of every row, to be asked for hazards."""
     n = len(rows)
     row, period = np.repeat(np.arange(n), PERIODS), np.tile(np.arange(PERIODS), n)
-    return PersonPeriods(row, period, *_when(rows, row, period), np.zeros(len(row)), np.ones(len(row)))
+    # Of a jump of the clock only who is asked hears: of the days that are learned from, two a year have one.
+    ahead = _MIDDLES[period]
+    if np.isfinite(rows.jumps_in).any():
+        ahead = ahead + np.where(ahead >= rows.jumps_in[row], rows.jump[row], 0.0)
+    when = _when(rows, row, ahead)
+    return PersonPeriods(row, period, *when, np.zeros(len(row)), np.ones(len(row)))
 
 
-def _when(rows: Rows, row: Ints, period: Ints) -> tuple[Floats, Bools]:
-    """(N,) local minutes of the day, and (N,) whether the day is off, at the middle of periods."""
-    minutes = rows.clock[row] + _MIDDLES[period]
+def _when(rows: Rows, row: Ints, ahead: Floats) -> tuple[Floats, Bools]:
+    """(N,) local minutes of the day, and (N,) whether the day is off, so many minutes ahead by the clock."""
+    minutes = rows.clock[row] + ahead
     return minutes % 1440.0, np.where(minutes < 1440.0, rows.free[row], rows.eve[row])
 
 

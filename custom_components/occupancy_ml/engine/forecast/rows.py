@@ -33,6 +33,8 @@ class Rows:
         wait: (n,) minutes until it changed by hindsight, cut at 24 hours, nan unknown.
         held: (n,) minutes since it had changed, by hindsight.
         later: (n, len(HORIZONS)) the state by hindsight so many minutes later, -1 unknown.
+        jumps_in: (n,) minutes until the local clock jumps, inf where it does not within 24 hours.
+        jump: (n,) minutes by which it does.
     """
 
     time_us: Ints
@@ -49,6 +51,8 @@ class Rows:
     wait: Floats
     held: Floats
     later: NDArray[np.int8]
+    jumps_in: Floats
+    jump: Floats
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -60,9 +64,16 @@ class Rows:
 
 def clock_of(clock: LocalClock, time_us: Ints) -> tuple[Ints, Floats, Bools]:
     """(n,) local days, (n,) minutes of the day, (n,) whether it is a weekend."""
-    days, halves = clock.days_and_half_hours(time_us)
-    minutes = np.asarray(halves * 30 + (time_us // MINUTE_US) % 30, dtype=np.float64)
-    return days, minutes, (days - 1) % 7 >= 5  # proleptic day 1 was a Monday
+    days, minutes = clock.days_and_minutes(time_us)
+    return days, minutes.astype(np.float64), (days - 1) % 7 >= 5  # proleptic day 1 was a Monday
+
+
+def by_the_clock(wait: Floats, jumps_in: float, jump: Floats | float) -> Floats:
+    """(n,) minutes until what keeps to the clock, from those it would be if the clock did not jump on the way.
+
+    What would come in the hour that is skipped comes when it is; in one that is repeated, the first time.
+    """
+    return np.where(wait >= jumps_in, np.maximum(wait - jump, jumps_in), wait)
 
 
 def day_off(layout: Layout, moments: Moments, weekend: Bools) -> Bools:
@@ -126,6 +137,7 @@ def rows_of(
         wait,
         held,
         later,
+        *clock.jumps(moments.time_us),
     )
 
 
@@ -161,4 +173,5 @@ def rows_now(layout: Layout, moments: Moments, clock: LocalClock) -> Rows:
         unknown,
         unknown,
         np.full((p, len(HORIZONS)), -1, np.int8),
+        *(np.repeat(each, p) for each in clock.jumps(moments.time_us)),
     )

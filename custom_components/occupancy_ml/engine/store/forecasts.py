@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .database import Database
+from .metadata import Metadata
 from .names import Names
 from .runs import INTERRUPTED, RunStatus, ended, fail_orphans, finish, start, to_json
 
 _STORED = np.dtype("<f2")
 _LARGEST = 60_000.0
+_LAYOUTS = "forecast_layouts"
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]
@@ -55,12 +57,13 @@ class StoredModel:
 class Forecasts:
     """The tables of forecasts."""
 
-    def __init__(self, database: Database, rooms: Names) -> None:
+    def __init__(self, database: Database, rooms: Names, metadata: Metadata) -> None:
         self._database = database
         self._rooms = rooms
+        self._metadata = metadata
 
     def add_moment(self, time_us: int, layout: str, vector: Floats) -> None:
-        """Keep what is known at a moment; the one of the same time is replaced."""
+        """Keep what is known at a moment; the one of the same time and layout is replaced."""
         self.add_moments(np.array([time_us], dtype=np.int64), layout, vector[None])
 
     def add_moments(self, times_us: Ints, layout: str, vectors: Floats) -> None:
@@ -68,7 +71,7 @@ class Forecasts:
         stored = np.clip(vectors, -_LARGEST, _LARGEST).astype(_STORED)
         with self._database.transaction():
             self._database.executemany(
-                "INSERT OR REPLACE INTO forecast_moments VALUES (?, ?, ?)",
+                "INSERT OR REPLACE INTO forecast_moments (time_us, layout, vector) VALUES (?, ?, ?)",
                 [(t, layout, row.tobytes()) for t, row in zip(times_us.tolist(), stored, strict=True)],
             )
 
@@ -91,11 +94,38 @@ class Forecasts:
         )
         return None if row is None or row[0] is None else (row[0], row[1])
 
-    def forget_moments(self, start_us: int, end_us: int) -> None:
-        """Forget the moments in [start_us, end_us)."""
-        self._database.execute(
-            "DELETE FROM forecast_moments WHERE time_us >= ? AND time_us < ?", (start_us, end_us)
-        )
+    def layouts(self) -> dict[str, tuple[str, ...]]:
+        """The entities that moments of a layout end with, in order, by layout; the newest last."""
+        told = self._metadata.get(_LAYOUTS)
+        return {} if told is None else {layout: tuple(names) for layout, names in json.loads(told).items()}
+
+    def note_layout(self, layout: str, context: Sequence[str]) -> None:
+        """Remember which entities moments of a layout end with; layouts whose moments are gone are forgotten."""
+        others = {
+            other: names
+            for other, names in self.layouts().items()
+            if other != layout and self.moments_span(other) is not None
+        }
+        self._metadata.set(_LAYOUTS, json.dumps(others | {layout: list(context)}))
+
+    def rename(self, old: str, new: str) -> None:
+        """An entity has another id now; what it said in moments of the past goes on under it."""
+        known = self.layouts()
+        renamed = {
+            layout: [new if name == old else name for name in names] for layout, names in known.items()
+        }
+        if known:
+            self._metadata.set(_LAYOUTS, json.dumps(renamed))
+
+    def forget_from(self, time_us: int) -> None:
+        """Forget what was known and what was told from a time on."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM forecast_moments WHERE time_us >= ?", (time_us,))
+            self._database.execute(
+                # Room by room along the key.
+                "DELETE FROM forecasts WHERE room IN (SELECT id FROM rooms) AND time_us >= ?",
+                (time_us,),
+            )
 
     def add_told(self, time_us: int, told: Sequence[tuple[str, bool, bool, Floats]]) -> None:
         """Keep forecasts made at a time: (process, occupied then, published, numbers)."""

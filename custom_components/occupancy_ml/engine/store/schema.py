@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .schema_compact import STATEMENTS_2
 from .schema_episodes import EPISODES
 from .schema_forecast import FORECASTS
+from .schema_moments import MOMENTS
 from .schema_report import REPORT
 from .schema_routines import ROUTINES
 from .views import VIEWS_1, VIEWS_7
@@ -254,5 +255,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=5, statements=FORECASTS),
     Migration(version=6, statements=EPISODES),
     Migration(version=7, statements=VIEWS_7),
+    Migration(version=8, statements=MOMENTS),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

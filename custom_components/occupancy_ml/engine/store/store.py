@@ -106,7 +106,7 @@ class Store:
         self.predictions = Predictions(database, rooms)
         self.scores = DailyScores(database, rooms)
         self.episodes = Episodes(database, rooms)
-        self.forecasts = Forecasts(database, rooms)
+        self.forecasts = Forecasts(database, rooms, self.metadata)
         self.jobs = Jobs(database)
         self.aggregates = Aggregates(database, entities, rooms)
         self.patterns = PatternTable(database)

@@ -1,0 +1,100 @@
+"""A home that gets another room, or another name for an entity, keeps what its entities said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event
+from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
+from custom_components.occupancy_ml.engine.forecast.moments import MOMENT_US, Layout, Moments
+from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
+from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.store import Store
+
+START_US = 20_600 * DAY_US
+NOW_US = START_US + 2 * DAY_US
+HOME = Home(
+    "UTC",
+    (Room("den", RoomKind.LIVING),),
+    (Sensor("binary_sensor.den", Role.MOTION, "den", "motion"), Sensor("sensor.alarm", Role.CONTEXT)),
+)
+HALL = replace(
+    HOME,
+    rooms=(*HOME.rooms, Room("hall")),
+    sensors=(*HOME.sensors, Sensor("binary_sensor.hall", Role.MOTION, "hall", "motion")),
+)
+WEATHER = replace(HOME, sensors=(*HOME.sensors, Sensor("a.weather", Role.CONTEXT)))
+RENAMED = replace(HOME, sensors=(HOME.sensors[0], Sensor("sensor.phone_alarm", Role.CONTEXT)))
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days, in which a number counts the moments."""
+    path = tmp_path_factory.mktemp("layout") / "home.db"
+    engine = Engine.open(path, HOME, START_US, durable=False)
+    for number, now_us in enumerate(range(START_US, NOW_US, 5 * MINUTE_US)):
+        den = Event(now_us - 1, "binary_sensor.den", "on" if number % 12 == 0 else "off")
+        engine.ingest([den, Event(now_us - 1, "sensor.alarm", str(number // 3))])
+        engine.tick(now_us)
+    engine.close()
+    return path
+
+
+def said(store: Store, layout: Layout, key: str, entity_id: str) -> dict[int, float]:
+    """What an entity said, by moment."""
+    times, vectors = store.forecasts.moments(START_US, NOW_US, key)
+    column = Moments.of(layout, times, vectors).context[:, layout.context.index(entity_id)]
+    told = np.isfinite(column)
+    return dict(zip(times[told].tolist(), column[told].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("home", "entity_id"),
+    [(RENAMED, "sensor.phone_alarm"), (WEATHER, "sensor.alarm"), (HALL, "sensor.alarm")],
+)
+def test_what_an_entity_said_outlives_a_change_of_layout(
+    lived: Path, tmp_path: Path, home: Home, entity_id: str
+) -> None:
+    path = tmp_path / "home.db"
+    path.write_bytes(lived.read_bytes())
+    engine = Engine.open(path, HOME, NOW_US, durable=False)
+    layout, key = engine.forecasts.layout, engine.forecasts.key
+    before = said(engine.store, layout, key, "sensor.alarm")
+    assert len(before) > 180
+    if home is RENAMED:
+        engine.rename_entity("sensor.alarm", entity_id)
+    engine.close()
+    engine = Engine.open(path, home, NOW_US, durable=False)
+    assert engine.needs_rebuild
+    for _ in engine.rebuild(NOW_US):
+        pass
+    engine.tick(NOW_US)
+    for _ in engine.night(NOW_US + MINUTE_US):
+        pass
+    forecasts = engine.forecasts
+    assert forecasts.key != key
+    after = said(engine.store, forecasts.layout, forecasts.key, entity_id)
+    assert len(after) > 180
+    assert after.items() <= before.items()
+    assert said(engine.store, layout, key, "sensor.alarm") == before
+    if home is WEATHER:
+        assert said(engine.store, forecasts.layout, forecasts.key, "a.weather") == {}
+    engine.close()
+
+
+def test_a_home_as_it_was_before_finds_its_own_moments(lived: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home.db"
+    path.write_bytes(lived.read_bytes())
+    store = Store.open(path, NOW_US)
+    mine, other = Forecaster(store, HOME), Forecaster(store, HALL)
+    times, vectors = store.forecasts.moments(START_US, NOW_US, mine.key)
+    store.forecasts.add_moments(times, other.key, np.zeros((len(times), other.layout.size)))
+    again, same = store.forecasts.moments(START_US, NOW_US, mine.key)
+    assert again.tolist() == times.tolist()
+    assert np.array_equal(same, vectors, equal_nan=True)
+    assert times[1] - times[0] == MOMENT_US
+    store.close()
