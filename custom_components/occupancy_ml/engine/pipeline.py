@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .adaptation.retraining import Cause
 from .adaptation.scores import RIVAL
-from .events import MINUTE_US, Event
+from .events import Event
 from .features import WINDOW_US
 from .home import Home
 from .labels import judges
@@ -30,8 +30,6 @@ from .tracker import FeatureRow
 __all__ = ["Corrected", "Engine", "IngestResult", "Step", "TrainingReport"]
 
 _LOGGER = logging.getLogger(__name__)
-
-_CHECKPOINT_EVERY_US = 15 * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +71,7 @@ class Engine(Running):
         retention: Retention = Retention(),  # noqa: B008 - immutable
     ) -> None:
         """Use `Engine.open`."""
-        super().__init__(store, home, now_us, breathe)
-        self._durable = durable
-        self._folded_minute = now_us // MINUTE_US
+        super().__init__(store, home, now_us, breathe, durable=durable)
         self._judged_window = now_us // WINDOW_US
         self._retention = retention
         self.routine_changes = RoutineChanges(store)
@@ -221,34 +217,12 @@ class Engine(Running):
             self.unsaved = error
         return snapshot
 
-    def _look_for_changes(self, now_us: int) -> Iterator[float]:
-        """The days of the rooms, of the home and of sleep."""
-        return self.routine_changes.look([*self._room_ids, HOME, SLEEP], self.clock, now_us)
-
-    def _learn_forecasts(self, now_us: int) -> Iterator[float]:
-        """What forecasts learn in a night; where they got worse, a routine may have changed."""
-        try:
-            yield from self.forecasts.night(now_us)
-        finally:
-            self.routine_changes.note(self.forecasts.take_drifts(), now_us)
-
     def _judge(self, now_us: int) -> None:
         """Let reference entities judge what is shown, once a window."""
         if now_us // WINDOW_US != self._judged_window:
             self._judged_window = now_us // WINDOW_US
             for room_id, occupied in self.tracker.senses.references().items():
                 self.predictor.judge(room_id, occupied, ROW_WEIGHT)
-
-    def _keep(self, snapshot: Snapshot) -> None:
-        now_us = snapshot.time_us
-        self._archive.keep(self.tracker.layout.room_ids, snapshot)
-        self.forecasts.keep()
-        if self._durable:
-            if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
-                self._save()
-            if now_us // MINUTE_US != self._folded_minute:
-                self._folded_minute = now_us // MINUTE_US
-                self.store.checkpoint()
 
     def rebuild(self, now_us: int) -> Iterator[float]:
         """Replay what is stored into features and running state, learning night by night.
@@ -393,6 +367,17 @@ class Engine(Running):
             Chore("routines", self.routines.night),
             Chore("suggestions", self.suggestions.night),
         )
+
+    def _look_for_changes(self, now_us: int) -> Iterator[float]:
+        """The days of the rooms, of the home and of sleep."""
+        return self.routine_changes.look([*self._room_ids, HOME, SLEEP], self.clock, now_us)
+
+    def _learn_forecasts(self, now_us: int) -> Iterator[float]:
+        """What forecasts learn in a night; where they got worse, a routine may have changed."""
+        try:
+            yield from self.forecasts.night(now_us)
+        finally:
+            self.routine_changes.note(self.forecasts.take_drifts(), now_us)
 
     def training_report(self) -> TrainingReport:
         """What came of the last training of each room."""
