@@ -1,15 +1,12 @@
-"""The one crossing between the event loop and the engine.
+"""The one crossing between the event loop and the engine: events go in, snapshots come out.
 
-Every call of the engine runs in an executor job, one at a time and on one thread. Long work (learning, replaying)
-comes as iterators of short slices and takes its turn slice by slice, so that events and minutes pass in between.
+Every call of the engine goes through here, and runs on the engine's own thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
@@ -33,6 +30,7 @@ from .engine.pipeline import Corrected, Engine, IngestResult
 from .engine.snapshot import Learning, Snapshot
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
 from .engine.store.hold import FileHold
+from .engine_thread import EngineState, EngineThread
 from .home_builder import policy_of, retention_of
 from .ingest import EventBuffer, IngestCounts, LiveEvents, RawChange, convert
 from .log_lines import log_line
@@ -71,16 +69,11 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.counts = IngestCounts()
         self.failing_since: datetime | None = None
         self.failure: str | None = None
-        self.closed = False
         self.metrics = Metrics()
-        self._engine: Engine | None = None
+        self._thread = EngineThread(hass, self._open_engine)
         self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
-        self._lock = asyncio.Lock()
-        # A thread of its own: the allocator keeps apart, and keeps, what each thread had at its most.
-        self._executor: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix=DOMAIN)
         self._cycle_lock = asyncio.Lock()
         self._cycle_requested = False
-        self._stopping = False
         self._stop_listening: list[CALLBACK_TYPE] = []
         self._renames: list[tuple[str, str]] = []
         self._work: Work | None = None
@@ -96,20 +89,22 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             StoreError: subclasses say what a person, or time, can do about it.
         """
         async with self._cycle_lock:
-            await self.run(self._open)
+            await self._thread.async_open()
 
-    def _open(self) -> None:
-        """In the executor: kept there and then, so that a caller cancelled meanwhile leaves no open file."""
-        if not self._stopping:
-            self._engine = Engine.open(
-                self.path,
-                self.home,
-                now_us(),
-                Breather(),
-                retention=retention_of(self.config_entry.options),
-                stopwatch=lambda: time.perf_counter_ns() // 1000,
-            )
-            self._engine.suggestions.policy = policy_of(self.config_entry.options)
+    def _open_engine(self) -> Engine:
+        """On the engine's thread."""
+        options = self.config_entry.options
+        policy = policy_of(options)
+        engine = Engine.open(
+            self.path,
+            self.home,
+            now_us(),
+            Breather(),
+            retention=retention_of(options),
+            stopwatch=lambda: time.perf_counter_ns() // 1000,
+        )
+        engine.suggestions.policy = policy
+        return engine
 
     @property
     def engine(self) -> Engine:
@@ -118,9 +113,17 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         Raises:
             HomeAssistantError: the entry is not loaded.
         """
-        if self._engine is None:
-            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_loaded")
-        return self._engine
+        return self._thread.engine
+
+    @property
+    def closed(self) -> bool:
+        """Whether the engine takes no more calls."""
+        return self._thread.state is EngineState.CLOSED
+
+    @property
+    def _running(self) -> bool:
+        """Whether something new may begin."""
+        return self._thread.state is EngineState.RUNNING
 
     @callback
     def async_listen(self) -> None:
@@ -137,7 +140,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def async_stop_listening(self) -> None:
         """Stop to listen and to keep time; what is buffered stays for `async_close`."""
-        self._stopping = True
+        self._thread.async_stop()
         for remove in self._stop_listening:
             remove()
         self._stop_listening.clear()
@@ -148,24 +151,16 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.buffer.release()
         try:
             async with self._cycle_lock:
-                if (engine := self._engine) is None:
+                if self.closed:
                     return
                 await self._async_store_buffer()
                 for old, new in self._renames:
                     await self._async_try(self.run(self._rename, old, new))
-                async with self._lock:
-                    self.closed, self._engine = True, None
-                    await self._async_try(self._turn(engine.close))
+                await self._async_try(self._thread.async_close())
         finally:
-            await self._async_end_thread()
+            await self._thread.async_end()
         if self.buffer:
             _LOGGER.warning("%d events could not be stored before closing", len(self.buffer))
-
-    async def _async_end_thread(self) -> None:
-        """End the engine's thread; what is called later hears that nothing is loaded."""
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            await self.hass.async_add_executor_job(executor.shutdown)
 
     async def _async_try(self, step: Awaitable[None]) -> None:
         """A step of closing; one that fails must not keep the others from running."""
@@ -175,7 +170,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             _LOGGER.warning("The store could not be closed as it should: %s", error)
 
     def _rename(self, old: str, new: str) -> None:
-        """In the executor: let history, and how far it was read, follow an entity's new id."""
+        """On the engine's thread: let history, and how far it was read, follow an entity's new id."""
         store = self.engine.store
         with store.transaction():
             self.engine.rename_entity(old, new)
@@ -202,39 +197,22 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     # Calls of the engine
 
     async def run[T](self, job: Callable[..., T], *args: Any) -> T:
-        """Run one call of the engine in an executor job, when its turn comes.
-
-        A job that has begun cannot be stopped: where the caller is cancelled, the turn still ends with the job.
+        """Run one call of the engine on its thread, when its turn comes; see `EngineThread.run`.
 
         Raises:
             HomeAssistantError: the engine was closed.
         """
-        async with self._lock:
-            if self.closed:
-                # Whoever waited for a turn while the file was closed.
-                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_loaded")
-            return await self._turn(job, *args)
+        return await self._thread.run(job, *args)
 
-    async def _turn[T](self, job: Callable[..., T], *args: Any) -> T:
-        """One call of the engine, by who holds the lock."""
-        future = self.hass.loop.run_in_executor(self._executor, job, *args)
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            # Cancelled or not, the lock has to outlive the job. What came of it concerns nobody any more.
-            while not future.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()
-            raise
-        return future.result()
+    async def async_run_slices[T](self, begin: Callable[[], Iterator[T]], step: Callable[[T], None]) -> None:
+        """Run long work of the engine slice by slice; see `EngineThread.async_run_slices`."""
+        await self._thread.async_run_slices(begin, step)
 
     async def async_correct(self, correct: Callable[[Engine, int], Corrected]) -> int:
         """Let a person's word count and show what is believed then; the number of the label.
 
         Args:
-            correct: given the engine and the present, in the executor.
+            correct: given the engine and the present, on the engine's thread.
 
         Raises:
             HomeAssistantError: the entry is not loaded, or the store refuses.
@@ -250,38 +228,19 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.async_publish(corrected.snapshot)
         return corrected.label_id
 
-    async def async_run_slices[T](self, begin: Callable[[], Iterator[T]], step: Callable[[T], None]) -> None:
-        """Run long work of the engine slice by slice, each in its own turn.
-
-        Ending early, by an error or because Home Assistant stops, closes the iterator.
-
-        Args:
-            begin: makes the iterator, in the executor too.
-            step: called on the event loop with what each slice yields.
-        """
-        slices = await self.run(begin)
-        done: Any = object()
-        try:
-            while (piece := await self.run(next, slices, done)) is not done:
-                step(piece)
-        finally:
-            if (close := getattr(slices, "close", None)) is not None:
-                async with self._lock:
-                    await self._turn(close)
-
     # Events in, snapshots out
 
     @callback
     def async_request_cycle(self) -> None:
         """Store and predict soon; requests until it begins are one."""
-        if not self._cycle_requested and not self._stopping:
+        if not self._cycle_requested and self._running:
             self._cycle_requested = True
             # Not now: this runs inside the event callback, which must stay short, and a task costs the most of it.
             self.hass.loop.call_soon(self._begin_cycle)
 
     @callback
     def _begin_cycle(self) -> None:
-        if not self._stopping:
+        if self._running:
             self.config_entry.async_create_task(
                 self.hass, self._async_cycle(), f"{DOMAIN} cycle", eager_start=False
             )
@@ -302,7 +261,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         """Store what is buffered, let time pass in the engine, publish what it then believes."""
         async with self._cycle_lock:
             self._cycle_requested = False
-            if self._engine is None or self._stopping:
+            if not self._running:
                 return
             stored = await self._async_store_buffer()
             try:
@@ -316,8 +275,8 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 _LOGGER.exception("The engine failed")
                 self.async_set_update_error(error)
                 return
-            if self._engine.unsaved is not None:
-                self._note_failure(self._engine.unsaved)
+            if (unsaved := self.engine.unsaved) is not None:
+                self._note_failure(unsaved)
             elif stored:
                 self._note_success()
             self.async_publish(snapshot)
@@ -363,13 +322,13 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         return True
 
     def _predict(self, stored: bool) -> Snapshot:
-        """In the executor: let time pass; what cannot be stored counts all the same."""
+        """On the engine's thread: let time pass; what cannot be stored counts all the same."""
         if not stored:
             self.engine.hear([convert(raw) for raw in self.buffer.newest(BATCH)])
         return self.metrics.timed_tick(self.engine, now_us())
 
     def _ingest(self, taken: list[RawChange]) -> IngestResult:
-        """In the executor: convert and store."""
+        """On the engine's thread: convert and store."""
         return self.metrics.timed_ingest(self.engine, [convert(raw) for raw in taken])
 
     @callback
@@ -415,7 +374,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _note_failure(self, error: StoreError) -> None:
-        if isinstance(error, StoreDamagedError) and not self._stopping:
+        if isinstance(error, StoreDamagedError) and self._running:
             # Opening the file again sets it aside and starts a fresh one.
             _LOGGER.error("The store is damaged and will be set aside: %s", error)
             self.async_stop_listening()
