@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 from pathlib import Path
@@ -27,14 +26,14 @@ from .const import DOMAIN
 from .engine.events import to_us
 from .engine.home import Home
 from .engine.pipeline import Corrected, Engine, IngestResult
-from .engine.snapshot import Learning, Snapshot
+from .engine.snapshot import Snapshot
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
 from .engine.store.hold import FileHold
 from .engine_thread import EngineState, EngineThread
 from .home_builder import policy_of, retention_of
 from .ingest import EventBuffer, IngestCounts, LiveEvents, RawChange, convert
-from .log_lines import log_line
 from .metrics import Metrics
+from .store_health import StoreHealth
 from .work import Work
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,9 +45,6 @@ BATCH = 2_000
 
 # Snapshots made side by side are seconds apart at most.
 _OVERTAKEN_US = 60_000_000
-
-# A backup or another reader may lock the file for some seconds; a minute of it is a person's business.
-FAILING_AFTER = timedelta(minutes=1)
 
 
 def now_us() -> int:
@@ -67,8 +63,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.path = path
         self.buffer = EventBuffer()
         self.counts = IngestCounts()
-        self.failing_since: datetime | None = None
-        self.failure: str | None = None
+        self.store_health = StoreHealth(hass, path)
         self.metrics = Metrics()
         self._thread = EngineThread(hass, self._open_engine)
         self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
@@ -268,7 +263,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 snapshot = await self.run(self._predict, stored)
             except StoreError as error:
                 self._note_failure(error)
-                if self.is_failing:
+                if self.store_health.is_failing:
                     self.async_set_update_error(error)
                 return
             except Exception as error:
@@ -278,7 +273,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             if (unsaved := self.engine.unsaved) is not None:
                 self._note_failure(unsaved)
             elif stored:
-                self._note_success()
+                self.store_health.async_note_success(len(self.buffer))
             self.async_publish(snapshot)
 
     async def _async_update_data(self) -> Snapshot:
@@ -348,16 +343,11 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 self.async_set_updated_data(self._with_work(self._raw))
 
     def _with_work(self, snapshot: Snapshot) -> Snapshot:
-        if self.is_failing:
-            home = replace(
-                snapshot.home,
-                learning=Learning.DEGRADED,
-                learning_reason="Events cannot be stored at the moment; they are kept in memory.",
-            )
-            return replace(snapshot, home=home)
+        if self.store_health.is_failing:
+            return self.store_health.shown_in(snapshot)
         return snapshot if self._work is None else self._work.shown_in(snapshot)
 
-    # Trouble with the store, and with entities
+    # Trouble
 
     @callback
     def _note_restless(self) -> None:
@@ -367,11 +357,6 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 self._restless.add(entity_id)
                 _LOGGER.warning("%s changes so often that only a part of it is kept", entity_id)
 
-    @property
-    def is_failing(self) -> bool:
-        """Whether the store has refused events for so long that a person should know."""
-        return self.failing_since is not None and dt_util.utcnow() - self.failing_since >= FAILING_AFTER
-
     @callback
     def _note_failure(self, error: StoreError) -> None:
         if isinstance(error, StoreDamagedError) and self._running:
@@ -380,18 +365,4 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             self.async_stop_listening()
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
             return
-        self.failure = str(error)
-        if self.failing_since is None:
-            self.failing_since = dt_util.utcnow()
-            log_line(_LOGGER, logging.WARNING, "ingest_failing", cause=type(error).__name__)
-            _LOGGER.warning("Events cannot be stored for now and are kept in memory: %s", error)
-        elif self.is_failing:
-            issues.async_raise_store_issue(self.hass, error, str(self.path))
-
-    @callback
-    def _note_success(self) -> None:
-        if self.failing_since is not None:
-            self.failing_since = self.failure = None
-            log_line(_LOGGER, logging.INFO, "ingest_resumed", buffered=len(self.buffer))
-            _LOGGER.warning("Events are stored again")
-            issues.async_clear_store_issues(self.hass)
+        self.store_health.async_note_failure(error)
