@@ -162,7 +162,7 @@ async def test_training_leaves_lines_that_name_nothing(
     await set_up(hass)
     with caplog.at_level(logging.INFO, "custom_components.occupancy_ml"):
         await hass.services.async_call(DOMAIN, "retrain", {"rooms": ["bathroom"]}, blocking=True)
-    lines = [record.getMessage() for record in caplog.records if "learning" in record.name]
+    lines = [record.getMessage() for record in caplog.records if DOMAIN in record.name]
     ours = [line for line in lines if line.startswith("training_")]
     assert ours[-1].startswith("training_gate_not_met room=2 cause=request rows=0 days=0 in_service=False")
     assert not [line for line in ours if any(room in line for room in ROOMS)]
