@@ -20,8 +20,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml import issues
 from custom_components.occupancy_ml.const import DOMAIN
-from custom_components.occupancy_ml.coordinator import FAILING_AFTER, FLUSH_INTERVAL, now_us
+from custom_components.occupancy_ml.coordinator import FLUSH_INTERVAL, now_us
 from custom_components.occupancy_ml.engine.store.jobs import JobStatus
+from custom_components.occupancy_ml.store_health import FAILING_AFTER
 from tests.a_home import coordinator_of, database, pass_time, set_up, settle, stored_events
 from tests.house import build_house
 
@@ -128,7 +129,7 @@ async def test_a_full_disk_loses_nothing(hass: HomeAssistant, freezer: FrozenDat
         flood(hass, freezer)
         await pass_time(hass, freezer, FLUSH_INTERVAL)
         assert len(coordinator.buffer) == 3000
-        assert coordinator.failing_since is not None
+        assert coordinator.store_health.failing_since is not None
         # For some seconds it may be anything; a minute of it is told.
         assert issue(hass, issues.STORE_FULL) is None
         await pass_time(hass, freezer, FAILING_AFTER)
@@ -137,7 +138,7 @@ async def test_a_full_disk_loses_nothing(hass: HomeAssistant, freezer: FrozenDat
         assert not told.is_fixable
     await pass_time(hass, freezer, FLUSH_INTERVAL)
     assert issue(hass, issues.STORE_FULL) is None
-    assert not coordinator.is_failing
+    assert not coordinator.store_health.is_failing
     assert coordinator.buffer.dropped == 0
     assert len(await stored_events(entry, "sensor.kitchen_temperature")) == 3001
     status = hass.states.get("sensor.home_learning_status")

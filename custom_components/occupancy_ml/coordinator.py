@@ -1,16 +1,12 @@
-"""The one crossing between the event loop and the engine.
+"""The one crossing between the event loop and the engine: events go in, snapshots come out.
 
-Every call of the engine runs in an executor job, one at a time and on one thread. Long work (learning, replaying)
-comes as iterators of short slices and takes its turn slice by slice, so that events and minutes pass in between.
+Every call of the engine goes through here, and runs on the engine's own thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 from pathlib import Path
@@ -30,13 +26,14 @@ from .const import DOMAIN
 from .engine.events import to_us
 from .engine.home import Home
 from .engine.pipeline import Corrected, Engine, IngestResult
-from .engine.snapshot import Learning, Snapshot
+from .engine.snapshot import Snapshot
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
 from .engine.store.hold import FileHold
+from .engine_thread import EngineState, EngineThread
 from .home_builder import policy_of, retention_of
 from .ingest import EventBuffer, IngestCounts, LiveEvents, RawChange, convert
-from .log_lines import log_line
 from .metrics import Metrics
+from .store_health import StoreHealth
 from .work import Work
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,9 +45,6 @@ BATCH = 2_000
 
 # Snapshots made side by side are seconds apart at most.
 _OVERTAKEN_US = 60_000_000
-
-# A backup or another reader may lock the file for some seconds; a minute of it is a person's business.
-FAILING_AFTER = timedelta(minutes=1)
 
 
 def now_us() -> int:
@@ -69,18 +63,12 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.path = path
         self.buffer = EventBuffer()
         self.counts = IngestCounts()
-        self.failing_since: datetime | None = None
-        self.failure: str | None = None
-        self.closed = False
+        self.store_health = StoreHealth(hass, path)
         self.metrics = Metrics()
-        self._engine: Engine | None = None
+        self._thread = EngineThread(hass, self._open_engine)
         self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
-        self._lock = asyncio.Lock()
-        # A thread of its own: the allocator keeps apart, and keeps, what each thread had at its most.
-        self._executor: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix=DOMAIN)
         self._cycle_lock = asyncio.Lock()
         self._cycle_requested = False
-        self._stopping = False
         self._stop_listening: list[CALLBACK_TYPE] = []
         self._renames: list[tuple[str, str]] = []
         self._work: Work | None = None
@@ -96,20 +84,22 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             StoreError: subclasses say what a person, or time, can do about it.
         """
         async with self._cycle_lock:
-            await self.run(self._open)
+            await self._thread.async_open()
 
-    def _open(self) -> None:
-        """In the executor: kept there and then, so that a caller cancelled meanwhile leaves no open file."""
-        if not self._stopping:
-            self._engine = Engine.open(
-                self.path,
-                self.home,
-                now_us(),
-                Breather(),
-                retention=retention_of(self.config_entry.options),
-                stopwatch=lambda: time.perf_counter_ns() // 1000,
-            )
-            self._engine.suggestions.policy = policy_of(self.config_entry.options)
+    def _open_engine(self) -> Engine:
+        """On the engine's thread."""
+        options = self.config_entry.options
+        policy = policy_of(options)
+        engine = Engine.open(
+            self.path,
+            self.home,
+            now_us(),
+            Breather(),
+            retention=retention_of(options),
+            stopwatch=lambda: time.perf_counter_ns() // 1000,
+        )
+        engine.suggestions.policy = policy
+        return engine
 
     @property
     def engine(self) -> Engine:
@@ -118,9 +108,17 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         Raises:
             HomeAssistantError: the entry is not loaded.
         """
-        if self._engine is None:
-            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_loaded")
-        return self._engine
+        return self._thread.engine
+
+    @property
+    def closed(self) -> bool:
+        """Whether the engine takes no more calls."""
+        return self._thread.state is EngineState.CLOSED
+
+    @property
+    def _running(self) -> bool:
+        """Whether something new may begin."""
+        return self._thread.state is EngineState.RUNNING
 
     @callback
     def async_listen(self) -> None:
@@ -137,7 +135,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def async_stop_listening(self) -> None:
         """Stop to listen and to keep time; what is buffered stays for `async_close`."""
-        self._stopping = True
+        self._thread.async_stop()
         for remove in self._stop_listening:
             remove()
         self._stop_listening.clear()
@@ -148,24 +146,16 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.buffer.release()
         try:
             async with self._cycle_lock:
-                if (engine := self._engine) is None:
+                if self.closed:
                     return
                 await self._async_store_buffer()
                 for old, new in self._renames:
                     await self._async_try(self.run(self._rename, old, new))
-                async with self._lock:
-                    self.closed, self._engine = True, None
-                    await self._async_try(self._turn(engine.close))
+                await self._async_try(self._thread.async_close())
         finally:
-            await self._async_end_thread()
+            await self._thread.async_end()
         if self.buffer:
             _LOGGER.warning("%d events could not be stored before closing", len(self.buffer))
-
-    async def _async_end_thread(self) -> None:
-        """End the engine's thread; what is called later hears that nothing is loaded."""
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            await self.hass.async_add_executor_job(executor.shutdown)
 
     async def _async_try(self, step: Awaitable[None]) -> None:
         """A step of closing; one that fails must not keep the others from running."""
@@ -175,7 +165,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             _LOGGER.warning("The store could not be closed as it should: %s", error)
 
     def _rename(self, old: str, new: str) -> None:
-        """In the executor: let history, and how far it was read, follow an entity's new id."""
+        """On the engine's thread: let history, and how far it was read, follow an entity's new id."""
         store = self.engine.store
         with store.transaction():
             self.engine.rename_entity(old, new)
@@ -202,39 +192,22 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     # Calls of the engine
 
     async def run[T](self, job: Callable[..., T], *args: Any) -> T:
-        """Run one call of the engine in an executor job, when its turn comes.
-
-        A job that has begun cannot be stopped: where the caller is cancelled, the turn still ends with the job.
+        """Run one call of the engine on its thread, when its turn comes; see `EngineThread.run`.
 
         Raises:
             HomeAssistantError: the engine was closed.
         """
-        async with self._lock:
-            if self.closed:
-                # Whoever waited for a turn while the file was closed.
-                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_loaded")
-            return await self._turn(job, *args)
+        return await self._thread.run(job, *args)
 
-    async def _turn[T](self, job: Callable[..., T], *args: Any) -> T:
-        """One call of the engine, by who holds the lock."""
-        future = self.hass.loop.run_in_executor(self._executor, job, *args)
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            # Cancelled or not, the lock has to outlive the job. What came of it concerns nobody any more.
-            while not future.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()
-            raise
-        return future.result()
+    async def async_run_slices[T](self, begin: Callable[[], Iterator[T]], step: Callable[[T], None]) -> None:
+        """Run long work of the engine slice by slice; see `EngineThread.async_run_slices`."""
+        await self._thread.async_run_slices(begin, step)
 
     async def async_correct(self, correct: Callable[[Engine, int], Corrected]) -> int:
         """Let a person's word count and show what is believed then; the number of the label.
 
         Args:
-            correct: given the engine and the present, in the executor.
+            correct: given the engine and the present, on the engine's thread.
 
         Raises:
             HomeAssistantError: the entry is not loaded, or the store refuses.
@@ -250,38 +223,19 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.async_publish(corrected.snapshot)
         return corrected.label_id
 
-    async def async_run_slices[T](self, begin: Callable[[], Iterator[T]], step: Callable[[T], None]) -> None:
-        """Run long work of the engine slice by slice, each in its own turn.
-
-        Ending early, by an error or because Home Assistant stops, closes the iterator.
-
-        Args:
-            begin: makes the iterator, in the executor too.
-            step: called on the event loop with what each slice yields.
-        """
-        slices = await self.run(begin)
-        done: Any = object()
-        try:
-            while (piece := await self.run(next, slices, done)) is not done:
-                step(piece)
-        finally:
-            if (close := getattr(slices, "close", None)) is not None:
-                async with self._lock:
-                    await self._turn(close)
-
     # Events in, snapshots out
 
     @callback
     def async_request_cycle(self) -> None:
         """Store and predict soon; requests until it begins are one."""
-        if not self._cycle_requested and not self._stopping:
+        if not self._cycle_requested and self._running:
             self._cycle_requested = True
             # Not now: this runs inside the event callback, which must stay short, and a task costs the most of it.
             self.hass.loop.call_soon(self._begin_cycle)
 
     @callback
     def _begin_cycle(self) -> None:
-        if not self._stopping:
+        if self._running:
             self.config_entry.async_create_task(
                 self.hass, self._async_cycle(), f"{DOMAIN} cycle", eager_start=False
             )
@@ -302,24 +256,24 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         """Store what is buffered, let time pass in the engine, publish what it then believes."""
         async with self._cycle_lock:
             self._cycle_requested = False
-            if self._engine is None or self._stopping:
+            if not self._running:
                 return
             stored = await self._async_store_buffer()
             try:
                 snapshot = await self.run(self._predict, stored)
             except StoreError as error:
                 self._note_failure(error)
-                if self.is_failing:
+                if self.store_health.is_failing:
                     self.async_set_update_error(error)
                 return
             except Exception as error:
                 _LOGGER.exception("The engine failed")
                 self.async_set_update_error(error)
                 return
-            if self._engine.unsaved is not None:
-                self._note_failure(self._engine.unsaved)
+            if (unsaved := self.engine.unsaved) is not None:
+                self._note_failure(unsaved)
             elif stored:
-                self._note_success()
+                self.store_health.async_note_success(len(self.buffer))
             self.async_publish(snapshot)
 
     async def _async_update_data(self) -> Snapshot:
@@ -363,13 +317,13 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         return True
 
     def _predict(self, stored: bool) -> Snapshot:
-        """In the executor: let time pass; what cannot be stored counts all the same."""
+        """On the engine's thread: let time pass; what cannot be stored counts all the same."""
         if not stored:
             self.engine.hear([convert(raw) for raw in self.buffer.newest(BATCH)])
         return self.metrics.timed_tick(self.engine, now_us())
 
     def _ingest(self, taken: list[RawChange]) -> IngestResult:
-        """In the executor: convert and store."""
+        """On the engine's thread: convert and store."""
         return self.metrics.timed_ingest(self.engine, [convert(raw) for raw in taken])
 
     @callback
@@ -389,16 +343,11 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 self.async_set_updated_data(self._with_work(self._raw))
 
     def _with_work(self, snapshot: Snapshot) -> Snapshot:
-        if self.is_failing:
-            home = replace(
-                snapshot.home,
-                learning=Learning.DEGRADED,
-                learning_reason="Events cannot be stored at the moment; they are kept in memory.",
-            )
-            return replace(snapshot, home=home)
+        if self.store_health.is_failing:
+            return self.store_health.shown_in(snapshot)
         return snapshot if self._work is None else self._work.shown_in(snapshot)
 
-    # Trouble with the store, and with entities
+    # Trouble
 
     @callback
     def _note_restless(self) -> None:
@@ -408,31 +357,12 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 self._restless.add(entity_id)
                 _LOGGER.warning("%s changes so often that only a part of it is kept", entity_id)
 
-    @property
-    def is_failing(self) -> bool:
-        """Whether the store has refused events for so long that a person should know."""
-        return self.failing_since is not None and dt_util.utcnow() - self.failing_since >= FAILING_AFTER
-
     @callback
     def _note_failure(self, error: StoreError) -> None:
-        if isinstance(error, StoreDamagedError) and not self._stopping:
+        if isinstance(error, StoreDamagedError) and self._running:
             # Opening the file again sets it aside and starts a fresh one.
             _LOGGER.error("The store is damaged and will be set aside: %s", error)
             self.async_stop_listening()
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
             return
-        self.failure = str(error)
-        if self.failing_since is None:
-            self.failing_since = dt_util.utcnow()
-            log_line(_LOGGER, logging.WARNING, "ingest_failing", cause=type(error).__name__)
-            _LOGGER.warning("Events cannot be stored for now and are kept in memory: %s", error)
-        elif self.is_failing:
-            issues.async_raise_store_issue(self.hass, error, str(self.path))
-
-    @callback
-    def _note_success(self) -> None:
-        if self.failing_since is not None:
-            self.failing_since = self.failure = None
-            log_line(_LOGGER, logging.INFO, "ingest_resumed", buffered=len(self.buffer))
-            _LOGGER.warning("Events are stored again")
-            issues.async_clear_store_issues(self.hass)
+        self.store_health.async_note_failure(error)

@@ -85,6 +85,7 @@ async def async_get_config_entry_diagnostics(
     readiness = await coordinator.run(engine.readiness, now_us())
     size = await coordinator.run(engine.store.size_bytes)
     home, snapshot = coordinator.home, coordinator.data
+    failing = coordinator.store_health.failing_since
     return {
         "home": {
             "time_zone": home.time_zone,
@@ -106,7 +107,7 @@ async def async_get_config_entry_diagnostics(
             "dropped": coordinator.buffer.dropped,
             "left_out": coordinator.buffer.left_out,
             "restless_entities": len(coordinator.buffer.thinned),
-            "failing_since": coordinator.failing_since and coordinator.failing_since.isoformat(),
+            "failing_since": None if failing is None else failing.isoformat(),
         },
         "learner_busy": entry.runtime_data.learner.is_busy,
         "file_bytes": size,

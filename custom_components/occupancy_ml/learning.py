@@ -6,7 +6,7 @@ One such work runs at a time, in slices between which events and minutes pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 import logging
@@ -20,13 +20,13 @@ from homeassistant.helpers.event import async_track_utc_time_change
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
-from . import history, issues, marks as marks_module
+from . import history, issues, marks as marks_module, training_notices
 from .const import CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR, DOMAIN, SIGNAL_NIGHT_OVER
 from .coordinator import BATCH, Coordinator, now_us
 from .engine.events import Event, from_us
 from .engine.pipeline import Engine, IngestResult, Step, TrainingReport
 from .engine.snapshot import Learning
-from .engine.store import RunStatus, StoreError
+from .engine.store import StoreError
 from .marks import Marks
 from .night_hour import night_due
 from .night_lines import Known, log_forecasts, log_night, log_training
@@ -348,11 +348,7 @@ class Learner:
                 translation_placeholders={"error": str(error)},
             ) from error
         readiness = await coordinator.run(engine.readiness, now_us())
-        self._note_report(report, readiness.get("failed_steps"))
-        if isinstance(budget := readiness.get("size_budget"), Mapping):
-            issues.async_raise_size_budget(self._hass, str(coordinator.path), budget["mb"])
-        else:
-            issues.async_clear_size_budget(self._hass)
+        training_notices.async_tell(self._hass, coordinator.path, report, readiness)
         log_training(coordinator.home, report, cause, rooms)
         log_forecasts(coordinator.home, before, await coordinator.run(Known.of, engine))
         log_night(cause, readiness)
@@ -383,17 +379,3 @@ class Learner:
             await self._async_train("schedule", None)
         except (HomeAssistantError, StoreError) as error:
             _LOGGER.warning("The night's work ended early and will be tried again: %s", error)
-
-    @callback
-    def _note_report(self, report: TrainingReport, failed_steps: object) -> None:
-        """Show what failed as a repair, and withdraw it when all works again."""
-        failed = [room for room in report.rooms.values() if room.status is RunStatus.FAILED]
-        errors = {room.reason or "unknown" for room in failed}
-        if isinstance(failed_steps, Mapping):
-            errors |= {f"{step}: {error}" for step, error in failed_steps.items()}
-        if errors:
-            issues.async_raise_training_failed(
-                self._hass, [room.room_id for room in failed], "; ".join(sorted(errors))
-            )
-        else:
-            issues.async_clear_training_failed(self._hass)

@@ -49,7 +49,7 @@ async def async_readiness(coordinator: Coordinator) -> Json:
         if process in parts:
             parts[process]["forecasts"] = scores
     counts = coordinator.counts
-    failing = coordinator.failing_since
+    failing = coordinator.store_health.failing_since
     told["ingest"] = {
         "accepted": counts.accepted,
         "duplicates": counts.duplicates,
@@ -85,8 +85,8 @@ def _running_stages(coordinator: Coordinator, told: Json) -> Json:
     )
     return {
         "ingest": {
-            "degraded": coordinator.failing_since is not None,
-            "reason": coordinator.failure,
+            "degraded": coordinator.store_health.failing_since is not None,
+            "reason": coordinator.store_health.failure,
             "last_us": told["last_ingest_us"],
         },
         "features": {

@@ -40,13 +40,14 @@ MAY_USE = {
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime", "snapshot", "store"},
     "export": {"events", "home", "features", "store"},
+    "readiness": {"home", "occupancy", "store"},
     "routine_changes": {*GROUND, "changepoint", "store"},
     "pets": {*GROUND, "senses"},
     "sensor_health": {*GROUND, "senses"},
     "tracker": {*GROUND, "senses", "sensor_health", "pets", "features", "whereabouts", "changepoint"},
 }
 # These bind the others together, and none of the others may know them.
-BINDING = {"archive", "outlook", "night", "rebuilding", "running", "pipeline", "replay"}
+BINDING = {"archive", "outlook", "night", "rebuilding", "relabelling", "running", "pipeline", "replay"}
 
 CLOCKS = {
     ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time"),

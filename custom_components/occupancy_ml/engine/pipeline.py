@@ -9,41 +9,27 @@ from pathlib import Path
 
 from .adaptation.retraining import Cause
 from .adaptation.scores import RIVAL
-from .archive import Told
-from .events import DAY_US, MINUTE_US, Event
+from .events import Event
 from .features import WINDOW_US
 from .home import Home
 from .labels import judges
 from .labels.capture import SleepCapture
-from .labels.corrections import (
-    add_correction,
-    last_correction,
-    of_the_present,
-    standing_correction,
-    told_of_late,
-    withdraw_correction,
-)
 from .labels.sleep import HelperState, SleepReading
 from .night import Chore, Night, Step
 from .occupancy.model import ROW_WEIGHT
 from .occupancy.training import RoomReport
+from .readiness import readiness
 from .rebuilding import AHEAD_US, rebuilt
+from .relabelling import Relabelling, said_of
 from .routine_changes import RoutineChanges
 from .running import UNHEARD_US, Running
 from .snapshot import HOME, SLEEP, Snapshot
-from .store import Retention, Store, StoreDamagedError, StoreError, StoreRejectedError
-from .store.labels import Label, LabelSource
+from .store import Retention, Store, StoreDamagedError, StoreError
 from .tracker import FeatureRow
 
 __all__ = ["Corrected", "Engine", "IngestResult", "Step", "TrainingReport"]
 
 _LOGGER = logging.getLogger(__name__)
-
-_CHECKPOINT_EVERY_US = 15 * MINUTE_US
-_CORRECTION_WEIGHT = 6.0
-# What a person says of "now" speaks of the last minutes too, and of the next, which nothing may contradict yet.
-_SAID_OF_US = 5 * MINUTE_US
-_SAID_FOR_US = MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +71,7 @@ class Engine(Running):
         retention: Retention = Retention(),  # noqa: B008 - immutable
     ) -> None:
         """Use `Engine.open`."""
-        super().__init__(store, home, now_us, breathe)
-        self._durable = durable
-        self._folded_minute = now_us // MINUTE_US
+        super().__init__(store, home, now_us, breathe, durable=durable)
         self._judged_window = now_us // WINDOW_US
         self._retention = retention
         self.routine_changes = RoutineChanges(store)
@@ -234,34 +218,12 @@ class Engine(Running):
             self.unsaved = error
         return snapshot
 
-    def _look_for_changes(self, now_us: int) -> Iterator[float]:
-        """The days of the rooms, of the home and of sleep."""
-        return self.routine_changes.look([*self._room_ids, HOME, SLEEP], self.clock, now_us)
-
-    def _learn_forecasts(self, now_us: int) -> Iterator[float]:
-        """What forecasts learn in a night; where they got worse, a routine may have changed."""
-        try:
-            yield from self.forecasts.night(now_us)
-        finally:
-            self.routine_changes.note(self.forecasts.take_drifts(), now_us)
-
     def _judge(self, now_us: int) -> None:
         """Let reference entities judge what is shown, once a window."""
         if now_us // WINDOW_US != self._judged_window:
             self._judged_window = now_us // WINDOW_US
             for room_id, occupied in self.tracker.senses.references().items():
                 self.predictor.judge(room_id, occupied, ROW_WEIGHT)
-
-    def _keep(self, snapshot: Snapshot) -> None:
-        now_us = snapshot.time_us
-        self._archive.keep(self.tracker.layout.room_ids, snapshot)
-        self.forecasts.keep()
-        if self._durable:
-            if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
-                self._save()
-            if now_us // MINUTE_US != self._folded_minute:
-                self._folded_minute = now_us // MINUTE_US
-                self.store.checkpoint()
 
     def rebuild(self, now_us: int) -> Iterator[float]:
         """Replay what is stored into features and running state, learning night by night.
@@ -302,30 +264,7 @@ class Engine(Running):
             ValueError: the end is not after the start.
             StoreError: subclasses; nothing was changed.
         """
-        number = self._number(room_id)
-        if end_us <= start_us:
-            raise ValueError("the end must be after the start")
-        said = Label(
-            start_us=start_us,
-            end_us=end_us,
-            target=float(occupied),
-            weight=_CORRECTION_WEIGHT,
-            source=LabelSource.CORRECTION,
-            known_at_us=now_us,
-            room_id=room_id,
-            created_by=who,
-            local_date=self.clock.at(start_us).date().isoformat(),
-            time_zone=self.home.time_zone,
-        )
-        label_id = add_correction(self.store, said)
-        self.forecasts.retrain(room_id, Cause.CORRECTION)
-        if of_the_present(said):
-            self._archive.add_rows(self._advance(now_us))
-            if now_us < end_us:
-                vector = self.tracker.vectors(now_us)[number]
-                self._archive.expect(Told(room_id, start_us, end_us, vector))
-            self.tracker.filter.correct(number, occupied)
-            self.predictor.correct(room_id, occupied, now_us, end_us)
+        label_id = self._relabelling().relabel(room_id, start_us, end_us, occupied, now_us, who)
         return Corrected(label_id, self.tick(now_us))
 
     def tell(self, room_id: str, occupied: bool, now_us: int, who: str | None) -> Corrected:
@@ -335,7 +274,7 @@ class Engine(Running):
             KeyError: there is no such room.
             StoreError: subclasses; nothing was changed.
         """
-        return self.relabel(room_id, now_us - _SAID_OF_US, now_us + _SAID_FOR_US, occupied, now_us, who)
+        return self.answer(room_id, occupied, now_us, now_us, who)
 
     def answer(self, room_id: str, occupied: bool, asked_us: int, now_us: int, who: str | None) -> Corrected:
         """A person answers what was asked at a moment; said late, it is of that moment, not of the present.
@@ -344,9 +283,7 @@ class Engine(Running):
             KeyError: there is no such room.
             StoreError: subclasses; nothing was changed.
         """
-        if now_us - asked_us <= _SAID_FOR_US:
-            return self.tell(room_id, occupied, now_us, who)
-        return self.relabel(room_id, asked_us - _SAID_OF_US, asked_us + _SAID_FOR_US, occupied, now_us, who)
+        return self.relabel(room_id, *said_of(asked_us, now_us), occupied, now_us, who)
 
     def withdraw(self, room_id: str, now_us: int, label_id: int | None = None) -> Corrected:
         """Take back a correction of a room, the last one where none is named. What it superseded counts again.
@@ -356,32 +293,14 @@ class Engine(Running):
             LookupError: the room has no such correction that still counts.
             StoreError: subclasses; nothing was changed.
         """
-        self._number(room_id)
-        if label_id is None:
-            last = last_correction(self.store, room_id)
-            label_id = None if last is None else last.label_id
-        said = None if label_id is None else self.store.labels.get(label_id)
-        if label_id is None or said is None or said.room_id != room_id:
-            raise LookupError(f"{room_id} has no such correction")
-        try:
-            said = withdraw_correction(self.store, label_id, now_us)
-        except StoreRejectedError as error:
-            raise LookupError(str(error)) from error
-        self._archive.expect_no_more(room_id, said.start_us, said.end_us)
-        self._archive.add_rows(self._advance(now_us))
-        if self.predictor.withdraw(room_id, said.known_at_us):
-            earlier = standing_correction(self.store, room_id, now_us)
-            if earlier is not None:
-                self.predictor.correct(room_id, bool(earlier.target), earlier.known_at_us, earlier.end_us)
-        if of_the_present(said) and now_us - said.known_at_us < DAY_US:
-            for _ in self.tracker.refilter(told_of_late(self.store, self._room_ids, now_us)):
-                self._breathe()
-        return Corrected(said.label_id or label_id, self.tick(now_us))
+        label_id = self._relabelling().withdraw(room_id, now_us, label_id)
+        return Corrected(label_id, self.tick(now_us))
 
-    def _number(self, room_id: str) -> int:
-        if room_id not in self.tracker.layout.room_ids:
-            raise KeyError(room_id)
-        return self.tracker.layout.room_ids.index(room_id)
+    def _relabelling(self) -> Relabelling:
+        """Made for each call: a replay, or a clock that went back, puts another tracker in its place."""
+        return Relabelling(
+            self.store, self._archive, self.tracker, self.predictor, self.forecasts, self._breathe
+        )
 
     def sleep_told(
         self, start: HelperState | None, end: HelperState | None, now_us: int, who: str | None
@@ -450,36 +369,23 @@ class Engine(Running):
             Chore("suggestions", self.suggestions.night),
         )
 
+    def _look_for_changes(self, now_us: int) -> Iterator[float]:
+        """The days of the rooms, of the home and of sleep."""
+        return self.routine_changes.look([*self._room_ids, HOME, SLEEP], self.clock, now_us)
+
+    def _learn_forecasts(self, now_us: int) -> Iterator[float]:
+        """What forecasts learn in a night; where they got worse, a routine may have changed."""
+        try:
+            yield from self.forecasts.night(now_us)
+        finally:
+            self.routine_changes.note(self.forecasts.take_drifts(), now_us)
+
     def training_report(self) -> TrainingReport:
         """What came of the last training of each room."""
         return TrainingReport(self._outlook.trained_us, dict(self._reports))
 
     def readiness(self, now_us: int) -> dict[str, object]:
         """Counters, times and states, for diagnostics. Names no entity."""
-        store = self.store
-        span = store.events.span()
-        budget = store.over_budget()
-        return {
-            "now_us": now_us,
-            "events": store.events.count(),
-            "first_event_us": span[0] if span else None,
-            "last_event_us": span[1] if span else None,
-            "feature_rows": store.features.count(),
-            "labels": store.labels.counts(),
-            "size_bytes": store.size_bytes(),
-            "size_budget": None
-            if budget is None
-            else {"mb": budget.size_mb, "reached_us": budget.reached_us},
-            "metadata": store.metadata.all(),
-            "failed_steps": dict(self._outlook.failed),
-            "quality": self._outlook.quality,
-            "rooms": {
-                room.room_id: {
-                    "kind": room.kind.value,
-                    "has_model": self.predictor.has_model(room.room_id),
-                    "why_no_model": self.predictor.why_no_model.get(room.room_id),
-                    "sensors": sum(s.room_id == room.room_id for s in self.home.sensors),
-                }
-                for room in self.home.rooms
-            },
-        }
+        return readiness(
+            self.store, self.home, self.predictor, self._outlook.failed, self._outlook.quality, now_us
+        )

@@ -22,12 +22,14 @@ from .rebuilding import catch_up
 from .routines import Routines
 from .routines.suggestions import Suggester
 from .slices import finished
+from .snapshot import Snapshot
 from .store import Store
 from .tracker import FeatureRow, Tracker
 
 _LOGGER = logging.getLogger(__name__)
 
 _CHECKPOINT = "engine"
+_CHECKPOINT_EVERY_US = 15 * MINUTE_US
 UNHEARD_US = 15 * MINUTE_US
 """No tick for so long: nobody listened."""
 
@@ -47,11 +49,15 @@ class Running:
         needs_rebuild: whether stored events have to be replayed, since no checkpoint fits.
     """
 
-    def __init__(self, store: Store, home: Home, now_us: int, breathe: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, home: Home, now_us: int, breathe: Callable[[], None], *, durable: bool
+    ) -> None:
         self.store = store
         self._breathe = breathe
         self._now_us = now_us
+        self._durable = durable
         self._checkpoint_us = now_us
+        self._folded_minute = now_us // MINUTE_US
         self._archive = Archive(store)
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = self._rebuilding = False
@@ -118,6 +124,22 @@ class Running:
             self.forecasts.restore(value["forecasts"])
         except (KeyError, TypeError, ValueError) as error:
             _LOGGER.info("The saved switches and corrections do not fit: %r", error)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        """Keep what a tick made; save a checkpoint now and then, and fold the log once a minute.
+
+        Raises:
+            StoreError: subclasses; what was not kept waits for the next tick.
+        """
+        now_us = snapshot.time_us
+        self._archive.keep(self.tracker.layout.room_ids, snapshot)
+        self.forecasts.keep()
+        if self._durable:
+            if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
+                self._save()
+            if now_us // MINUTE_US != self._folded_minute:
+                self._folded_minute = now_us // MINUTE_US
+                self.store.checkpoint()
 
     def _save(self) -> None:
         """Write the checkpoint: from here the engine goes on after a restart."""

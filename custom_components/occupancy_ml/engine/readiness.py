@@ -1,0 +1,53 @@
+"""Counters, times and states of a running home, for diagnostics. Names no entity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .home import Home
+from .occupancy.predictor import Predictor
+from .store import Store
+
+
+def readiness(
+    store: Store,
+    home: Home,
+    predictor: Predictor,
+    failed: Mapping[str, str],
+    quality: float | None,
+    now_us: int,
+) -> dict[str, object]:
+    """All of it.
+
+    Args:
+        store: what is kept.
+        home: what is watched.
+        predictor: which rooms have a model, and why others have none.
+        failed: by step of the night, why it failed.
+        quality: skill of what was shown, None until measured.
+        now_us: the time.
+    """
+    span = store.events.span()
+    budget = store.over_budget()
+    return {
+        "now_us": now_us,
+        "events": store.events.count(),
+        "first_event_us": span[0] if span else None,
+        "last_event_us": span[1] if span else None,
+        "feature_rows": store.features.count(),
+        "labels": store.labels.counts(),
+        "size_bytes": store.size_bytes(),
+        "size_budget": None if budget is None else {"mb": budget.size_mb, "reached_us": budget.reached_us},
+        "metadata": store.metadata.all(),
+        "failed_steps": dict(failed),
+        "quality": quality,
+        "rooms": {
+            room.room_id: {
+                "kind": room.kind.value,
+                "has_model": predictor.has_model(room.room_id),
+                "why_no_model": predictor.why_no_model.get(room.room_id),
+                "sensors": sum(s.room_id == room.room_id for s in home.sensors),
+            }
+            for room in home.rooms
+        },
+    }
