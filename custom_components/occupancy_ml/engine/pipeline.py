@@ -214,8 +214,12 @@ class Engine(Running):
         elif now_us - self.tracker.time_us > UNHEARD_US:
             self.tracker.skip(now_us)
         self._now_us = now_us
-        self._archive.add_rows(self._advance(now_us))
-        vectors, anyone = self.tracker.present(now_us)
+        rows = self._advance(now_us)
+        self._archive.add_rows(rows)
+        if rows and rows[-1].window_end_us == now_us:  # a window ended in this very moment
+            vectors, anyone = rows[-1].vectors, rows[-1].anyone
+        else:
+            vectors, anyone = self.tracker.present(now_us)
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors, anyone)
         told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states)
         snapshot = replace(

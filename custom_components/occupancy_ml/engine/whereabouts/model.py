@@ -180,6 +180,13 @@ class Parameters:
         level[:, 1:] = np.maximum(level[:, 1:], level[:, :1])
         return cls(moves, fire, np.clip(level, 0.002, 0.998))
 
+    def nearness(self) -> Floats:
+        """(R, R) how near each other room is, by how often people go from one to the other; rows sum to one."""
+        both = self.moves + self.moves.T
+        np.fill_diagonal(both, 0.0)
+        result: Floats = both / np.maximum(both.sum(axis=1, keepdims=True), 1e-12)
+        return result
+
     def to_json(self) -> dict[str, Any]:
         """Plain lists."""
         return {"moves": self.moves.tolist(), "fire": self.fire.tolist(), "level": self.level.tolist()}

@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..senses import DOOR
 from .company import Company
@@ -216,7 +217,9 @@ def smooth(
     return Hindsight(ends, lengths, occupied, home, counts, log_likelihood)
 
 
-def _add_moves(moves: Floats, steps: Sequence[_Step], beliefs: Floats, messages: Floats, begin: int) -> None:
+def _add_moves(
+    moves: Floats, steps: Sequence[_Step], beliefs: NDArray[np.float32], messages: Floats, begin: int
+) -> None:
     """Add to moves (R, R) how likely each was in the steps of a slice, the last step first; all are worked out at once.
 
     Args:
