@@ -141,7 +141,9 @@ def replay(
                 row = recording.corrections[told]
                 engine.relabel(row.room_id, row.start_us, row.end_us, row.occupied, now_us, None)
                 told += 1
-            yield engine.tick(now_us, forecasts=not now_only and now_us % MOMENT_US == 0)
+            # Also at the first look, which may be late for the quarter before it.
+            wanted = not now_only and (now_us % MOMENT_US == 0 or minute == first)
+            yield engine.tick(now_us, forecasts=wanted)
             before, hour = hour, clock.hour(now_us)
             if hour == NIGHT_HOUR and before != NIGHT_HOUR:
                 for _ in engine.night(now_us, without=_NOT_NOW if now_only else ()):
