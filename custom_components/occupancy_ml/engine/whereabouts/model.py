@@ -194,5 +194,7 @@ class Parameters:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `to_json` gave."""
+        rooms = len(value["moves"])
+        moves = np.array(value["moves"], dtype=np.float64).reshape(rooms, rooms)
         level = np.array(value["level"], dtype=np.float64).reshape(-1, 3)
-        return cls(np.array(value["moves"]), np.array(value["fire"]), level)
+        return cls(moves, np.array(value["fire"]), level)
