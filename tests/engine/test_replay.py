@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US, from_us
+from custom_components.occupancy_ml.engine.forecast.moments import MOMENT_US
+from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.replay import RecordingError, load_recording, replay
-from custom_components.occupancy_ml.engine.snapshot import Source
+from custom_components.occupancy_ml.engine.snapshot import Snapshot, Source
 from tests.engine.store.helpers import query
 from tests.simulator import demo_home, simulate, write_folder
 
@@ -71,9 +73,33 @@ def test_who_is_there_does_not_depend_on_forecasts_and_routines(folder: Path, tm
     whole = list(replay(recording, tmp_path / "whole.db"))
     alone = list(replay(recording, tmp_path / "alone.db", now_only=True))
     assert [snapshot.rooms for snapshot in alone] == [snapshot.rooms for snapshot in whole]
+    assert not any(snapshot.forecasts for snapshot in alone)
     jobs = "SELECT DISTINCT job_type FROM processing_jobs"
     left_out = set(query(tmp_path / "whole.db", jobs)) - set(query(tmp_path / "alone.db", jobs))
     assert {("forecasts",), ("routines",), ("suggestions",)} <= left_out
+
+
+def test_forecasts_are_those_of_an_engine_that_looks_every_minute(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = load_recording(folder)
+    quarters = [s for s in replay(recording, tmp_path / "quarters.db") if s.time_us % MOMENT_US == 0]
+    tick = Engine.tick
+
+    def every_minute(self: Engine, now_us: int, *, forecasts: bool = True) -> Snapshot:
+        return tick(self, now_us)
+
+    monkeypatch.setattr(Engine, "tick", every_minute)
+    minutes = list(replay(recording, tmp_path / "minutes.db"))
+    assert [s.forecasts for s in minutes if s.time_us % MOMENT_US == 0] == [s.forecasts for s in quarters]
+    assert all(snapshot.forecasts for snapshot in quarters)
+    for table in ("forecast_moments", "forecasts"):
+        kept = [
+            query(tmp_path / name, f"SELECT * FROM {table} ORDER BY 1, 2, 3")
+            for name in ("quarters.db", "minutes.db")
+        ]
+        assert kept[0] == kept[1]
+        assert kept[0]
 
 
 def test_a_correction_is_not_seen_before_it_is_known(folder: Path, tmp_path: Path) -> None:

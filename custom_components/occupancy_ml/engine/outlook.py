@@ -118,6 +118,7 @@ def _recencies(tracker: Tracker, now_us: int, presence: Floats) -> dict[str, Rec
     """By room, what happened last; presence (R,) counts the presence sensors that are on."""
     windows, rooms = tracker.windows, tracker.home.rooms
     since, by = windows.since_us(now_us), windows.last_by()
+    since_us, door_us = since.tolist(), windows.since_door_us(now_us)
     moving = frozenset(tracker.senses.motion_rooms(now_us))
     night = tracker.clock.hour(now_us) in _NIGHT
     # The last two rooms with activity: of one of them the other is elsewhere.
@@ -126,9 +127,9 @@ def _recencies(tracker: Tracker, now_us: int, presence: Floats) -> dict[str, Rec
     for number, room in enumerate(rooms):
         other = next((each for each in latest if each != number), None)
         found[room.room_id] = Recency(
-            here_us=int(since[number]),
-            elsewhere_us=_NEVER if other is None else int(since[other]),
-            door_us=windows.since_door_us(now_us),
+            here_us=since_us[number],
+            elsewhere_us=_NEVER if other is None else since_us[other],
+            door_us=door_us,
             motion_on=number in moving,
             presence_on=bool(presence[number]),
             here_by=by[number],

@@ -181,11 +181,15 @@ class Engine(Running):
         known_us = before_us if before_us <= latest_us else 0
         self.store.metadata.set_us("last_ingest_at", max(known_us, min(newest_us, latest_us)))
 
-    def tick(self, now_us: int) -> Snapshot:
+    def tick(self, now_us: int, *, forecasts: bool = True) -> Snapshot:
         """Go on to the present: decay, windows, predictions; a checkpoint now and then.
 
         Where the store refuses, the snapshot comes all the same, `unsaved` says why, and what was to be
         kept waits for the next tick.
+
+        Args:
+            now_us: the present.
+            forecasts: False leaves them as they were, and what was known at this moment is not kept for them.
 
         Raises:
             StoreDamagedError: the file has to be opened again, which sets it aside.
@@ -199,10 +203,14 @@ class Engine(Running):
         elif now_us - self.tracker.time_us > UNHEARD_US:
             self.tracker.skip(now_us)
         self._now_us = now_us
-        self._archive.add_rows(self._advance(now_us))
-        vectors, anyone = self.tracker.present(now_us)
+        rows = self._advance(now_us)
+        self._archive.add_rows(rows)
+        if rows and rows[-1].window_end_us == now_us:  # a window ended in this very moment
+            vectors, anyone = rows[-1].vectors, rows[-1].anyone
+        else:
+            vectors, anyone = self.tracker.present(now_us)
         snapshot = self._outlook.snapshot(self.tracker, self.predictor, now_us, vectors, anyone)
-        told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states)
+        told = self.forecasts.look(snapshot, vectors, self.tracker.senses.states, anew=forecasts)
         snapshot = replace(
             snapshot,
             forecasts=told,

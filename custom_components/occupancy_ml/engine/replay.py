@@ -11,6 +11,7 @@ from pathlib import Path
 import re
 
 from .events import MINUTE_US, Cause, Event, Origin, to_us
+from .forecast.moments import MOMENT_US
 from .home import Home, Role, Room, RoomKind, Sensor, default_kind, default_role
 from .localtime import LocalClock
 from .pipeline import Engine
@@ -109,12 +110,13 @@ def replay(
     Args:
         recording: what to play.
         store: where the SQLite file is made; it must not exist.
-        now_only: leave out the nights' work on forecasts and routines, of which who is there now does not depend.
+        now_only: leave out forecasts, and the nights' work on them and on routines, of which who is there now does
+            not depend.
         progress: told the share done now and then.
 
     Yields:
         The state at every full minute from the first event to the last; each uses
-        nothing from after its minute.
+        nothing from after its minute. Forecasts are those of the last quarter of an hour: no others are kept.
     """
     events = recording.events
     if not events:
@@ -139,7 +141,9 @@ def replay(
                 row = recording.corrections[told]
                 engine.relabel(row.room_id, row.start_us, row.end_us, row.occupied, now_us, None)
                 told += 1
-            yield engine.tick(now_us)
+            # Also at the first look, which may be late for the quarter before it.
+            wanted = not now_only and (now_us % MOMENT_US == 0 or minute == first)
+            yield engine.tick(now_us, forecasts=wanted)
             before, hour = hour, clock.hour(now_us)
             if hour == NIGHT_HOUR and before != NIGHT_HOUR:
                 for _ in engine.night(now_us, without=_NOT_NOW if now_only else ()):

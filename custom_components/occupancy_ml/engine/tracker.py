@@ -63,11 +63,13 @@ class FeatureRow:
         window_end_us: end of the window of five minutes.
         activity: (R,) how often somebody acted within it.
         vectors: (R, d) features.
+        anyone: P(somebody is home).
     """
 
     window_end_us: int
     activity: NDArray[np.int64]
     vectors: Floats
+    anyone: float
 
 
 class Tracker:
@@ -143,7 +145,7 @@ class Tracker:
                 self.windows.hear(room, end_us, Role.MOTION)
             if activity is not None:
                 self._detect(activity)
-                rows.append(FeatureRow(end_us, activity, self.vectors(end_us)))
+                rows.append(FeatureRow(end_us, activity, *self.present(end_us)))
             yield
         return rows
 
@@ -188,7 +190,7 @@ class Tracker:
             now_us,
             self.clock.at(now_us),
             whereabouts=odds,
-            moves=self.filter.parameters.moves,
+            nearness=self.filter.pair.nearness,
             run_length=self._run_length,
             change=self._change,
         )

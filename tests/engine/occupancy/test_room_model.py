@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import pytest
 from scipy.special import expit, logit
 
-from custom_components.occupancy_ml.engine.occupancy.model import RoomModel, fit_room, log_loss
+from custom_components.occupancy_ml.engine.occupancy.model import RoomModel, contributions, fit_room, log_loss
 from custom_components.occupancy_ml.engine.occupancy.rhythm import rhythm_of_days_before
 from custom_components.occupancy_ml.engine.slices import finished
 
@@ -72,9 +72,12 @@ def test_the_parts_add_up_to_the_logit(row: int) -> None:
     features, offset, targets, weights, days, slots = room()
     features[::3, 1] = np.nan
     model = finished(fit_room(features, offset, targets, weights, days, slots)).model
-    parts, constant, calibration = model.contributions(features[row], float(offset[row]), int(slots[row]))
-    total = offset[row] + parts.sum() + constant + calibration
     one = slice(row, row + 1)
+    other = finished(fit_room(*room(1))).model
+    parts, constants, calibrated = contributions(
+        [other, model], features[[0, row]], offset[[0, row]], slots[[0, row]].tolist()
+    )
+    total = offset[row] + parts[1].sum() + constants[1] + calibrated[1]
     exact = model.calibration.apply(model.score(features[one], offset[one], slots[one]))[0]
     assert total == pytest.approx(exact, abs=1e-12)
     chance = model.predict(features[one], offset[one], slots[one])[0]
@@ -100,10 +103,10 @@ def test_what_is_not_known_counts_as_usual() -> None:
     assert fit.model.coefficients[5] == 0.0
     row = features[1].copy()
     row[4], row[5] = 1_000.0, 900.0  # a device, and air, that were never there before
-    parts, _, _ = fit.model.contributions(row, 0.0, 0)
-    assert parts[4] == parts[5] == 0.0
+    parts, _, _ = contributions([fit.model], row[None], np.zeros(1), [0])
+    assert parts[0, 4] == parts[0, 5] == 0.0
     row[0] = np.nan
-    assert fit.model.contributions(row, 0.0, 0)[0][0] == 0.0
+    assert contributions([fit.model], row[None], np.zeros(1), [0])[0][0, 0] == 0.0
 
 
 def test_the_rhythm_of_a_room_is_learned_from_earlier_days() -> None:

@@ -36,7 +36,12 @@ ENVIRONMENT = (
 _ALSO = {"volatile_organic_compounds_parts": "volatile_organic_compounds"}
 # What is judged in proportion: ten lux more matter at night, not at noon.
 _IN_PROPORTION = frozenset({"carbon_dioxide", "illuminance", "pm25", "volatile_organic_compounds"})
-_DEVICES = {"lights_on": Role.LIGHT, "media_on": Role.MEDIA, "appliances_on": Role.APPLIANCE}
+_DEVICES = {
+    Role.LIGHT: "lights_on",
+    Role.MEDIA: "media_on",
+    Role.APPLIANCE: "appliances_on",
+    Role.DOOR: "doors_open",
+}
 _COUNTS = (5, 15, 60)
 
 FEATURE_NAMES = (
@@ -56,8 +61,7 @@ FEATURE_NAMES = (
         for hours in (24, 12)
         for wave in ("sin", "cos")
     ),
-    *_DEVICES,
-    "doors_open",
+    *_DEVICES.values(),
     *(f"{name}_{kind}" for name in ENVIRONMENT for kind in ("level", "rise")),
     "persons_home",
     "run_length",
@@ -87,16 +91,12 @@ class Windows:
         self._last_door_us = _LONG_AGO
         # By room: the role of the sensor that last noticed somebody.
         self._last_by: list[Role | None] = [None] * self._size
-
-        def in_rooms(role: Role) -> list[list[str]]:
-            found: list[list[str]] = [[] for _ in rooms]
-            for sensor in home.sensors:
-                if sensor.role is role and sensor.room_id is not None:
-                    found[index[sensor.room_id]].append(sensor.entity_id)
-            return found
-
-        self._devices = {name: in_rooms(role) for name, role in _DEVICES.items()}
-        self._doors = in_rooms(Role.DOOR)
+        # (entity, room, column that counts it) of what can be on or open.
+        self._devices = [
+            (s.entity_id, index[s.room_id], _COLUMN[_DEVICES[s.role]])
+            for s in home.sensors
+            if s.role in _DEVICES and s.room_id is not None
+        ]
         self._presence_rooms = np.array(
             [index[s.room_id] for s in home.sensors if s.role is Role.PRESENCE and s.room_id], dtype=np.int64
         )
@@ -161,7 +161,7 @@ class Windows:
         local: datetime,
         *,
         whereabouts: Floats,
-        moves: Floats,
+        nearness: Floats,
         run_length: Floats,
         change: Floats,
     ) -> Floats:
@@ -171,33 +171,36 @@ class Windows:
             now_us: the moment.
             local: the same moment on the home's clock.
             whereabouts: (R,) log-odds of the whereabouts filter.
-            moves: (R, R) P(who leaves a room goes to another), as learned so far.
+            nearness: (R, R) how near each other room is, as learned so far; rows sum to one.
             run_length: (R,) expected log run length of the room's stream.
             change: (R,) P(the stream changed lately).
         """
         out = np.zeros((self._size, len(FEATURE_NAMES)))
         put = _Columns(out)
         put["whereabouts"] = whereabouts
-        put["motion_on"][self._senses.motion_rooms(now_us)] = 1.0
+        for room in self._senses.motion_rooms(now_us):
+            out[room, _COLUMN["motion_on"]] = 1.0
         levels = self._senses.presence_levels(now_us)
-        np.add.at(put["presence_on"], self._presence_rooms, (levels == 1).astype(np.float64))
-        since = _recency(self.since_us(now_us))
+        put["presence_on"] = np.bincount(self._presence_rooms, levels == 1, self._size)
+        recency = _recency(np.concatenate([self.since_us(now_us), [self.since_door_us(now_us)]]))
+        since = recency[:-1]
         put["recency_here"] = since
         elsewhere = _least_of_others(since)
         put["recency_elsewhere"] = elsewhere
-        put["recency_next_door"] = 1 - _nearness(moves) @ (1 - since)
+        put["recency_next_door"] = 1 - nearness @ (1 - since)
         put["latest_here"] = since < elsewhere
-        put["recency_exit_door"] = _recency(np.array([self.since_door_us(now_us)]))[0]
+        put["recency_exit_door"] = recency[-1]
         here = self._activities(_COUNTS)
-        elsewhere = here.sum(axis=1, keepdims=True) - here
-        out[:, _COUNTS_HERE], out[:, _COUNTS_ELSEWHERE] = np.log1p(here).T, np.log1p(elsewhere).T
+        counts = np.concatenate([here, here.sum(axis=1, keepdims=True) - here])
+        out[:, _COUNT_COLUMNS] = np.log1p(counts).T
         days = "day_off" if self._senses.is_day_off(local) else "workday"
         turn = 2 * math.pi * (local.hour + local.minute / 60) / 24
         for hours in (24, 12):
             put[f"sin_{hours}h_{days}"] = math.sin(turn * 24 / hours)
             put[f"cos_{hours}h_{days}"] = math.cos(turn * 24 / hours)
-        for name, found in (*self._devices.items(), ("doors_open", self._doors)):
-            put[name] = [sum(map(self._is_on, entity_ids)) for entity_ids in found]
+        for entity_id, room, column in self._devices:
+            if self._is_on(entity_id):
+                out[room, column] += 1.0
         self._put_environment(out)
         at_home, known = self._senses.persons_home()
         put["persons_home"] = at_home / known if known else 0.5
@@ -207,6 +210,10 @@ class Windows:
 
     def _put_environment(self, out: Floats) -> None:
         first = _COLUMN[f"{ENVIRONMENT[0]}_level"]
+        last = first + 2 * len(ENVIRONMENT)
+        if not self._environment:
+            out[:, first:last] = np.nan
+            return
         seen = np.zeros((self._size, len(ENVIRONMENT)))
         for entity_id, room, kind in self._environment:
             value = self._reading(entity_id, kind)
@@ -215,7 +222,7 @@ class Windows:
             seen[room, kind] += 1
             out[room, first + 2 * kind] += value
             out[room, first + 2 * kind + 1] += value - self._means.get(entity_id, value)
-        block = out[:, first : first + 2 * len(ENVIRONMENT)].reshape(self._size, len(ENVIRONMENT), 2)
+        block = out[:, first:last].reshape(self._size, len(ENVIRONMENT), 2)
         # No reading is no evidence: zero degrees would be some.
         block /= np.where(seen > 0, seen, np.nan)[:, :, None]
 
@@ -252,8 +259,8 @@ class Windows:
 
 
 _COLUMN = {name: number for number, name in enumerate(FEATURE_NAMES)}
-_COUNTS_HERE = [_COLUMN[f"count_here_{minutes}"] for minutes in _COUNTS]
-_COUNTS_ELSEWHERE = [_COLUMN[f"count_elsewhere_{minutes}"] for minutes in _COUNTS]
+# Those of the counts here, then elsewhere.
+_COUNT_COLUMNS = slice(_COLUMN[f"count_here_{_COUNTS[0]}"], _COLUMN[f"count_elsewhere_{_COUNTS[-1]}"] + 1)
 _DAY_OFF = [_COLUMN["sin_24h_day_off"], _COLUMN["cos_24h_day_off"]]
 
 
@@ -272,22 +279,11 @@ class _Columns:
     def __setitem__(self, name: str, values: ArrayLike) -> None:
         self._matrix[:, _COLUMN[name]] = values
 
-    def __getitem__(self, name: str) -> Floats:
-        return self._matrix[:, _COLUMN[name]]
-
 
 def _recency(since_us: NDArray[np.int64]) -> Floats:
     """log(1 + seconds), 0 just now and 1 a day ago or never."""
     seconds = np.minimum(since_us / MICROSECONDS, _DAY_S)
     result: Floats = np.log1p(seconds) / math.log1p(_DAY_S)
-    return result
-
-
-def _nearness(moves: Floats) -> Floats:
-    """(R, R) how near each other room is, by how often people go from one to the other; rows sum to one."""
-    both = moves + moves.T
-    np.fill_diagonal(both, 0.0)
-    result: Floats = both / np.maximum(both.sum(axis=1, keepdims=True), 1e-12)
     return result
 
 

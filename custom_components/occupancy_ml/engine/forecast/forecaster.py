@@ -79,13 +79,16 @@ class Forecaster:
         found, self.learner.drifts = self.learner.drifts, []
         return found
 
-    def look(self, snapshot: Snapshot, vectors: Floats, states: Mapping[str, str]) -> Mapping[str, Forecast]:
+    def look(
+        self, snapshot: Snapshot, vectors: Floats, states: Mapping[str, str], *, anew: bool = True
+    ) -> Mapping[str, Forecast]:
         """The forecasts at a snapshot: made anew every five minutes and when a state changed, else as they were.
 
         Args:
             snapshot: the present.
             vectors: (R, d) the features of all rooms.
             states: of entities, for those that are context.
+            anew: False takes in the present and leaves forecasts as they were; nothing of it is kept.
         """
         if not self.layout.rooms or not snapshot.rooms:
             return {}
@@ -94,13 +97,15 @@ class Forecaster:
         chances = np.array([0.5 if chance is None else chance for chance in shown])
         window_us = now_us // WINDOW_US * WINDOW_US
         ended = window_us > self._watch.time_us
-        if not ended and self._told and not self._moved(snapshot):
+        if not ended and (not anew or (self._told and not self._moved(snapshot))):
             return self._told
         context = self._context.values(states, now_us)
         if ended:
             self._vector = self._watch.see(window_us, vectors, chances, context, self._usual_sleep(now_us))
         else:
             self._vector = self._watch.peek(now_us, vectors, chances, context, self._usual_sleep(now_us))
+        if not anew:
+            return self._told
         told = self._forecast(now_us, self._vector, snapshot)
         if ended and window_us % MOMENT_US == 0:
             rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -31,8 +32,7 @@ class Calibration:
 
     def apply(self, score: Floats) -> Floats:
         """Calibrated log-odds of scores of any shape."""
-        result: Floats = self.above * log_expit(score) - self.below * log_expit(-score) + self.shift
-        return result
+        return _mapped(self.above, self.below, self.shift, score)
 
     @classmethod
     def fit(cls, score: Floats, targets: Floats, weights: Floats) -> Self:
@@ -52,6 +52,17 @@ class Calibration:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `to_json` gave."""
         return cls(value["above"], value["below"], value["shift"])
+
+
+def applied(calibrations: Sequence[Calibration], score: Floats) -> Floats:
+    """(n,) calibrated log-odds of scores (n,), each by its own calibration."""
+    above, below, shift = np.array([(each.above, each.below, each.shift) for each in calibrations]).T
+    return _mapped(above, below, shift, score)
+
+
+def _mapped(above: Floats | float, below: Floats | float, shift: Floats | float, score: Floats) -> Floats:
+    result: Floats = above * log_expit(score) - below * log_expit(-score) + shift
+    return result
 
 
 def _slopes(parts: Floats, targets: Floats, weights: Floats) -> tuple[list[float], float]:

@@ -96,12 +96,13 @@ def reasons(parts: Mapping[str, float], recency: Recency, now_us: int) -> tuple[
         now_us: the moment.
     """
     told: dict[tuple[str, int | None, str | None], float] = {}
-    small = sum(value for value in parts.values() if abs(value) < _LEAST)
-    for group, value in (*parts.items(), ("small", small)):
-        if abs(value) >= _LEAST or (group == "small" and small):
-            # What two parts say in the same words is one reason.
-            words = _words(group, value > 0, recency, now_us)
-            told[words] = told.get(words, 0.0) + value
+    worth = [(group, value) for group, value in parts.items() if abs(value) >= _LEAST]
+    if len(worth) < len(parts) and (small := sum([v for v in parts.values() if abs(v) < _LEAST])):
+        worth.append(("small", small))
+    for group, value in worth:
+        # What two parts say in the same words is one reason.
+        words = _words(group, value > 0, recency, now_us)
+        told[words] = told.get(words, 0.0) + value
     found = [Reason(text, value, time_us, room_id) for (text, time_us, room_id), value in told.items()]
     return tuple(sorted(found, key=lambda reason: -abs(reason.contribution)))
 

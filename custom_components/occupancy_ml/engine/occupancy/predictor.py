@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..numeric import expit, logit
 from ..snapshot import Reason, RoomState, Source
 from .explain import Recency, group_of, reasons, said
 from .logistic import Floats
-from .model import RoomModel
+from .model import RoomModel, contributions
 from .online import OnlineCalibration
 from .rhythm import slot_of
 from .rules import Baseline, room_rules
@@ -154,29 +154,63 @@ class Predictor:
         local = self._clock.at(now_us)
         half_hour = local.hour * 2 + local.minute // 30
         slots = [slot_of(half_hour, day_off) for day_off in is_day_off(vectors).tolist()]
+        groups = self._groups(vectors, slots)
+        scores = [
+            self._score(room.room_id, parts) for room, parts in zip(self.home.rooms, groups, strict=True)
+        ]
+        chances = expit(scores).tolist()
         return {
             room.room_id: self._room(
-                room.room_id, now_us, half_hour, slots[number], vectors[number], recencies[room.room_id]
+                room.room_id,
+                now_us,
+                half_hour,
+                groups[number],
+                scores[number],
+                chances[number],
+                recencies[room.room_id],
             )
             for number, room in enumerate(self.home.rooms)
         }
 
-    def _room(
-        self, room_id: str, now_us: int, half_hour: int, slot: int, vector: Floats, recency: Recency
-    ) -> RoomState:
-        offset = float(vector[WHEREABOUTS])
-        groups: dict[str, float] = {"filter": offset}
-        trained_us: int | None = None
-        if room_id in self._models:
-            model, trained_us = self._models[room_id]
-            parts, constant, calibration = model.contributions(vector, offset, slot)
-            groups |= zip(_GROUPS, np.bincount(_NUMBERS, parts).tolist(), strict=True)
-            groups["base"] = constant + calibration
+    def _groups(self, vectors: Floats, slots: Sequence[int]) -> list[dict[str, float]]:
+        """By room, log-odds by group of reasons."""
+        offsets = vectors[:, WHEREABOUTS]
+        groups: list[dict[str, float]] = [{"filter": offset} for offset in offsets.tolist()]
+        own = [number for number, room in enumerate(self.home.rooms) if room.room_id in self._models]
+        if not own:
+            return groups
+        models = [self._models[self.home.rooms[number].room_id][0] for number in own]
+        parts, constants, calibrated = contributions(
+            models, vectors[own], offsets[own], [slots[number] for number in own]
+        )
+        cells = len(_GROUPS) * np.arange(len(own))[:, None] + _NUMBERS
+        sums = np.bincount(cells.ravel(), parts.ravel()).reshape(len(own), -1).tolist()
+        base = (constants + calibrated).tolist()
+        for number, values, rest in zip(own, sums, base, strict=True):
+            groups[number] |= zip(_GROUPS, values, strict=True)
+            groups[number]["base"] = rest
+        return groups
+
+    def _score(self, room_id: str, groups: dict[str, float]) -> float:
+        """The log-odds of a room; what was told since the last night joins the groups."""
         self._scores[room_id] = score = sum(groups.values())
         if room_id in self._online:
             groups["told"] = self._online[room_id].apply(score) - score
             score = sum(groups.values())
-        model_says = probability = float(expit(score))
+        return score
+
+    def _room(
+        self,
+        room_id: str,
+        now_us: int,
+        half_hour: int,
+        groups: Mapping[str, float],
+        score: float,
+        model_says: float,
+        recency: Recency,
+    ) -> RoomState:
+        probability = model_says
+        trained_us = self._models[room_id][1] if room_id in self._models else None
         found = reasons(groups, recency, now_us)
         source = Source.MODEL if trained_us is not None else Source.PRIOR
         why = None if trained_us is not None else self.why_no_model.get(room_id, "nothing was learned yet")

@@ -118,10 +118,13 @@ class FeatureRows:
                 number of columns than its version has names.
         """
         with self._database.transaction():
+            columns = {version: self.names(version) for version in {block.version for block in blocks}}
+            rows: list[tuple[object, ...]] = []
             for block in blocks:
-                self._write_block(block)
+                rows += self._rows_of(block, columns[block.version])
+            self._database.executemany(_UPSERT, rows)
 
-    def _write_block(self, block: FeatureBlock) -> None:
+    def _rows_of(self, block: FeatureBlock, names: tuple[str, ...] | None) -> list[tuple[object, ...]]:
         n = len(block.window_end_us)
         if block.vectors.ndim != 2 or {
             len(block.window_start_us),
@@ -129,26 +132,22 @@ class FeatureRows:
             len(block.vectors),
         } != {n}:
             raise ValueError("the arrays of a feature block differ in length")
-        names = self.names(block.version)
         if names is not None and block.vectors.shape[1] != len(names):
             raise ValueError(f"feature set version {block.version} has {len(names)} columns")
         if n == 0:
-            return
+            return []
         room = self._rooms.intern(block.room_id)
         stored = np.clip(block.vectors, -_LARGEST, _LARGEST).astype(_STORED)
-        self._database.executemany(
-            _UPSERT,
-            [
-                (room, end_us, block.version, start_us, block.computed_at_us, activity, vector.tobytes())
-                for end_us, start_us, activity, vector in zip(
-                    block.window_end_us.tolist(),
-                    block.window_start_us.tolist(),
-                    block.activity.tolist(),
-                    stored,
-                    strict=True,
-                )
-            ],
-        )
+        return [
+            (room, end_us, block.version, start_us, block.computed_at_us, activity, vector.tobytes())
+            for end_us, start_us, activity, vector in zip(
+                block.window_end_us.tolist(),
+                block.window_start_us.tolist(),
+                block.activity.tolist(),
+                stored,
+                strict=True,
+            )
+        ]
 
     def read(self, room_id: str, start_us: int, end_us: int, version: int) -> FeatureTable:
         """The rows of a room whose windows lie within [start_us, end_us], by window end."""

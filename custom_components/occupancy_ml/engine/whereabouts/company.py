@@ -64,7 +64,8 @@ class Company:
             log_likelihood: of the same signals by the two chains, outer doors aside, a minute.
             length: how many minutes.
         """
-        likelihood = silence * self._fired(minute)
+        fired = self._fired(minute)
+        likelihood = silence.copy() if fired is None else silence * fired
         for number, room in enumerate(self._layout.presence_rooms):
             if (level := minute.levels[number]) >= 0:
                 likelihood[room] *= self._levels[number, level]
@@ -77,8 +78,10 @@ class Company:
         """`rooms` and `chance` if the running minute ended now. What has not fired yet may still fire."""
         return self._after(self._fired(minute), hour, log_likelihood)
 
-    def _fired(self, minute: Minute) -> Floats:
-        """(R, 3) likelihoods of the signals, by room and by who is in it."""
+    def _fired(self, minute: Minute) -> Floats | None:
+        """(R, 3) likelihoods of the signals, by room and by who is in it; None without any."""
+        if not minute.fires:
+            return None
         count = len(self.rooms)
         likelihood = np.ones((count, 3))
         for channel, context in minute.fires:
@@ -86,8 +89,10 @@ class Company:
                 likelihood[channel % count] *= self._fire[channel, context]
         return likelihood
 
-    def _after(self, likelihood: Floats, hour: int, log_likelihood: float) -> tuple[Floats, float]:
-        rooms = np.einsum("rs,rst->rt", self.rooms, self._steps[is_night(hour)]) * likelihood
+    def _after(self, likelihood: Floats | None, hour: int, log_likelihood: float) -> tuple[Floats, float]:
+        rooms: Floats = np.einsum("rs,rst->rt", self.rooms, self._steps[is_night(hour)])
+        if likelihood is not None:
+            rooms *= likelihood
         totals = np.maximum(rooms.sum(axis=1), 1e-300)
         rooms /= totals[:, None]
         # Company in one room only, or in none, is none.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,11 +48,20 @@ class Emissions:
         silence: Floats = ratios[: self._rooms] * ratios[self._rooms :]
         return silence
 
+    def silences(self, minutes: Sequence[Minute]) -> Floats:
+        """(n, R, 3) the `silence` of n minutes, at least one."""
+        ratios = self._silent[np.array([minute.contexts for minute in minutes]), self._columns]
+        for number, minute in enumerate(minutes):
+            if minute.fires:
+                ratios[number, list(minute.channels)] = 1.0
+        silences: Floats = ratios[:, : self._rooms] * ratios[:, self._rooms :]
+        return silences
+
     def quiet(self, silence: Floats) -> Floats:
-        """(S,) for each chain: a minute of such `silence`."""
-        out = np.ones(2 * self._rooms + 1)
-        out[: self._rooms] = silence[:, 2]
-        out[self._rooms : -1] = silence[:, 1]
+        """(..., S) for each chain: minutes of such `silence` (..., R, 3)."""
+        out = np.ones((*silence.shape[:-2], 2 * self._rooms + 1))
+        out[..., : self._rooms] = silence[..., 2]
+        out[..., self._rooms : -1] = silence[..., 1]
         return out
 
     def fire(self, channel: int, context: int) -> Floats:

@@ -22,7 +22,13 @@ _UNHEARD_OF = 1e-300
 
 
 class Filter:
-    """The joint belief (S, S) over both chains, minute by minute."""
+    """The joint belief (S, S) over both chains, minute by minute.
+
+    Attributes:
+        parameters: what was learned from the home.
+        nearness: of its rooms, see `Parameters.nearness`.
+        emissions: likelihoods of what is heard.
+    """
 
     def __init__(self, layout: Layout, parameters: Parameters, hour: int = 12) -> None:
         self.layout = layout
@@ -32,18 +38,20 @@ class Filter:
     def use(self, parameters: Parameters) -> None:
         """Go on with other parameters."""
         self.parameters = parameters
+        self.nearness = parameters.nearness()
         self._tables = Tables(self.layout, parameters)
         self.emissions = Emissions(self.layout, parameters)
 
-    def step(self, minute: Minute, hour: int) -> float:
+    def step(self, minute: Minute, hour: int, silence: Floats | None = None) -> float:
         """Take in a minute that is over; the log-likelihood of its signals, outer doors aside.
 
         Args:
             minute: what was heard.
             hour: the local hour of day.
+            silence: (R, 3) of what was not, where it is known already.
         """
         belief, told = self.peek(minute, hour)
-        quiet = self.emissions.quiet(self.emissions.silence(minute))
+        quiet = self.emissions.quiet(self.emissions.silence(minute) if silence is None else silence)
         belief = self._tables.quiet(hour, watched=minute.watched).forward(belief)
         belief *= quiet[:, None]
         belief *= quiet

@@ -32,8 +32,9 @@ class Mixture:
 
     def step(self, minute: Minute, hour: int) -> None:
         """Take in a minute that is over; hour is the local hour of day."""
-        told = self.pair.step(minute, hour)
-        self.company.step(minute, hour, self.pair.emissions.silence(minute), told)
+        silence = self.pair.emissions.silence(minute)
+        told = self.pair.step(minute, hour, silence)
+        self.company.step(minute, hour, silence, told)
 
     def peek(self, minute: Minute, hour: int) -> tuple[Floats, float]:
         """`occupancy` and `anyone_home` if the running minute ended now. What has not fired yet may still fire."""

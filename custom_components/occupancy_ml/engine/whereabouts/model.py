@@ -180,6 +180,13 @@ class Parameters:
         level[:, 1:] = np.maximum(level[:, 1:], level[:, :1])
         return cls(moves, fire, np.clip(level, 0.002, 0.998))
 
+    def nearness(self) -> Floats:
+        """(R, R) how near each other room is, by how often people go from one to the other; rows sum to one."""
+        both = self.moves + self.moves.T
+        np.fill_diagonal(both, 0.0)
+        result: Floats = both / np.maximum(both.sum(axis=1, keepdims=True), 1e-12)
+        return result
+
     def to_json(self) -> dict[str, Any]:
         """Plain lists."""
         return {"moves": self.moves.tolist(), "fire": self.fire.tolist(), "level": self.level.tolist()}
@@ -187,5 +194,7 @@ class Parameters:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `to_json` gave."""
+        rooms = len(value["moves"])
+        moves = np.array(value["moves"], dtype=np.float64).reshape(rooms, rooms)
         level = np.array(value["level"], dtype=np.float64).reshape(-1, 3)
-        return cls(np.array(value["moves"]), np.array(value["fire"]), level)
+        return cls(moves, np.array(value["fire"]), level)

@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..senses import DOOR
 from .company import Company
@@ -74,9 +75,14 @@ class _Step:
 
     def forward(self, belief: Floats) -> tuple[Floats, float]:
         """The belief (S, S) after the step, and how likely what was heard was."""
-        belief = self.weigh(self.transition.forward(belief))
+        belief = self.transition.forward(belief)
+        if self.likelihood is not None:
+            belief *= self.likelihood
         total = float(belief.sum())
-        return (belief / total if total > 0.0 else np.full(belief.shape, 1.0 / belief.size)), total
+        if not total > 0.0:
+            return np.full(belief.shape, 1.0 / belief.size), total
+        belief /= total
+        return belief, total
 
 
 def smooth(
@@ -112,10 +118,17 @@ def smooth(
         if len(ends) and ends[0] <= minute_told <= ends[-1]:
             said.setdefault(int(np.searchsorted(ends, minute_told)), []).extend(rooms_told)
 
-    def steps_of(first: int) -> list[_Step]:
-        """The steps of the slice that begins at an entry of the plan."""
+    def steps_of(first: int) -> tuple[list[_Step], Floats]:
+        """The steps of the slice that begins at an entry of the plan, and (n, R, 3) the silences of its n entries."""
         steps: list[_Step] = []
-        for entry, (index, length) in enumerate(plan[first : first + _SLICE], start=first):
+        part = plan[first : first + _SLICE]
+        silences = emissions.silences([minutes[index] for index, _ in part])
+        quiets = emissions.quiet(silences)
+        lengths = np.array([length for _, length in part])
+        for length in range(2, _SILENT_STRIDE + 1):
+            quiets[lengths == length] **= length
+        likelihoods: Floats = quiets[:, :, None] * quiets[:, None, :]
+        for entry, (index, length) in enumerate(part, start=first):
             minute, hour = minutes[index], hours[index]
             for channel, context in minute.fires:
                 if channel == DOOR:
@@ -131,12 +144,11 @@ def smooth(
                     )
             for room, somebody in said.get(entry, ()):
                 steps.append(_Step(entry, _TOLD, stays, likelihood_of(layout, room, somebody)))
-            quiet = emissions.quiet(emissions.silence(minute)) ** length
-            likelihood: Floats = quiet[:, None] * quiet
+            likelihood = likelihoods[entry - first]
             if (levels := emissions.levels(minute.levels)) is not None:
                 likelihood *= levels if length == 1 else levels**length
             steps.append(_Step(entry, _END, tables.quiet(hour, length, watched=minute.watched), likelihood))
-        return steps
+        return steps, silences
 
     begins: list[Floats] = []
     belief, log_likelihood = initial_belief(layout, hours[0] if hours else 12), 0.0
@@ -144,7 +156,8 @@ def smooth(
     for first in range(0, len(plan), _SLICE):
         begins.append(belief)
         heard = 0.0
-        for step in steps_of(first):
+        steps, silences = steps_of(first)
+        for step in steps:
             belief, total = step.forward(belief)
             likelihood = float(np.log(total)) if total > 0.0 else 0.0
             log_likelihood += likelihood
@@ -155,7 +168,7 @@ def smooth(
                 for room, somebody in said.get(step.entry, ()):
                     company.correct(room, somebody, CORRECTION)
                 minute = minutes[index]
-                company.step(minute, hours[index], emissions.silence(minute), heard / length, length)
+                company.step(minute, hours[index], silences[step.entry - first], heard / length, length)
                 heard = 0.0
                 if company.chance > _SOME_COMPANY:
                     guests[step.entry] = company.chance, company.rooms
@@ -167,7 +180,8 @@ def smooth(
     active = np.zeros((len(plan), rooms))
     message = np.ones((size, size))
     for first in range((len(plan) - 1) // _SLICE * _SLICE, -1, -_SLICE):
-        steps, belief = steps_of(first), begins.pop()
+        steps, _ = steps_of(first)
+        belief = begins.pop()
         beliefs = np.empty((len(steps) + 1, size, size), dtype=np.float32)  # that before the slice first
         beliefs[0] = belief
         for number, step in enumerate(steps):
@@ -175,19 +189,16 @@ def smooth(
             beliefs[number + 1] = belief
         yield 1 - 0.5 * min(first + _SLICE, len(plan)) / len(plan)
         posterior = np.empty((min(_SLICE, len(plan) - first), size, size))
+        messages = np.empty((len(steps), size, size))  # weighed by what was heard
         for number in range(len(steps) - 1, -1, -1):
             step = steps[number]
             if step.channel == _END:
                 np.multiply(beliefs[number + 1], message, out=posterior[step.entry - first])
-            weighted = step.weigh(message)
-            if first + number and step.channel != DOOR:
-                one, other, _ = step.transition.terms[0]
-                pairs = one * ((beliefs[number] @ other) @ weighted.T)
-                total = pairs.sum()
-                if total > 0.0:
-                    moves += pairs[:rooms, :rooms] / total
-            message = step.transition.backward(weighted)
+            messages[number] = step.weigh(message)
+            message = step.transition.backward(messages[number])
             message /= max(message.max(), 1e-300)
+        # Nobody knows who moved in the first step of all.
+        _add_moves(moves, steps, beliefs, messages, 0 if first else 1)
         posterior /= np.maximum(posterior.sum(axis=(1, 2), keepdims=True), 1e-300)
         here = slice(first, first + len(posterior))
         there = emissions.occupancy(posterior)
@@ -204,6 +215,32 @@ def smooth(
     lengths = np.array([length for _, length in plan], dtype=np.int64)
     counts = Counts(moves * (1 - np.eye(rooms)), *_tally(layout, minutes, plan, lengths, occupied, active))
     return Hindsight(ends, lengths, occupied, home, counts, log_likelihood)
+
+
+def _add_moves(
+    moves: Floats, steps: Sequence[_Step], beliefs: NDArray[np.float32], messages: Floats, begin: int
+) -> None:
+    """Add to moves (R, R) how likely each was in the steps of a slice, the last step first; all are worked out at once.
+
+    Args:
+        moves: changed in place.
+        steps: of the slice.
+        beliefs: (n + 1, S, S) before each step.
+        messages: (n, S, S) after each step, weighed by what was heard in it.
+        begin: the first step that counts.
+    """
+    chosen = [number for number in range(begin, len(steps)) if steps[number].channel != DOOR][::-1]
+    if not chosen:
+        return
+    ones, others = (
+        np.array([steps[number].transition.terms[0][chain] for number in chosen]) for chain in (0, 1)
+    )
+    pairs = ones * ((beliefs[chosen].astype(np.float64) @ others) @ messages[chosen].transpose(0, 2, 1))
+    totals = pairs.reshape(len(chosen), -1).sum(axis=1).tolist()
+    rooms = len(moves)
+    for pair, total in zip(pairs[:, :rooms, :rooms], totals, strict=True):
+        if total > 0.0:
+            moves += pair / total
 
 
 def rhythm_of(found: Hindsight, hours: Sequence[int]) -> Floats:

@@ -83,12 +83,15 @@ class Transition:
     def forward(self, belief: Floats) -> Floats:
         """The joint belief (S, S) one step later."""
         first, second, weight = self.terms[0]
-        out = weight * (first.T @ belief @ second)
+        out = first.T @ belief @ second
+        if weight != 1.0:
+            out *= weight
         for first, second, weight in self.terms[1:]:
             out += weight * (first.T @ belief @ second)
         if self.fade:
-            both = self.fade * out[:-1, :-1]
-            out[:-1, :-1] -= both
+            home = out[:-1, :-1]
+            both = self.fade * home
+            home -= both
             out[:-1, -1] += 0.5 * both.sum(axis=1)
             out[-1, :-1] += 0.5 * both.sum(axis=0)
         return out
@@ -100,7 +103,9 @@ class Transition:
             message = message.copy()
             message[:-1, :-1] += self.fade * (alone - message[:-1, :-1])
         first, second, weight = self.terms[0]
-        out = weight * (first @ message @ second.T)
+        out = first @ message @ second.T
+        if weight != 1.0:
+            out *= weight
         for first, second, weight in self.terms[1:]:
             out += weight * (first @ message @ second.T)
         return out
