@@ -182,7 +182,7 @@ class Windows:
             out[room, _COLUMN["motion_on"]] = 1.0
         levels = self._senses.presence_levels(now_us)
         put["presence_on"] = np.bincount(self._presence_rooms, levels == 1, self._size)
-        recency = _recency(np.concatenate([self.since_us(now_us), [self.since_door_us(now_us)]]))
+        recency = recency_of(np.concatenate([self.since_us(now_us), [self.since_door_us(now_us)]]))
         since = recency[:-1]
         put["recency_here"] = since
         elsewhere = _least_of_others(since)
@@ -280,8 +280,8 @@ class _Columns:
         self._matrix[:, _COLUMN[name]] = values
 
 
-def _recency(since_us: NDArray[np.int64]) -> Floats:
-    """log(1 + seconds), 0 just now and 1 a day ago or never."""
+def recency_of(since_us: NDArray[np.int64]) -> Floats:
+    """How features tell the time since something (microseconds): log(1 + seconds), 0 just now and 1 a day ago or never."""
     seconds = np.minimum(since_us / MICROSECONDS, _DAY_S)
     result: Floats = np.log1p(seconds) / math.log1p(_DAY_S)
     return result

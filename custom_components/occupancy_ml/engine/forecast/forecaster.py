@@ -14,7 +14,7 @@ import numpy as np
 
 from ..adaptation.retraining import Cause
 from ..events import MINUTE_US
-from ..features import WINDOW_US
+from ..features import WINDOW_US, recency_of
 from ..home import Home, Role
 from ..localtime import LocalClock
 from ..snapshot import (
@@ -34,6 +34,7 @@ from .context import Context
 from .gate import certain_of
 from .learning import Learner
 from .moments import MOMENT_US, Layout, Moments, Watch
+from .processes import Bools
 from .rows import clock_of, rows_now
 from .telling import curve_of, forecasts_of, told_of
 from .together import answered
@@ -46,6 +47,9 @@ _MOST_WAITING = 96
 _NOTHING = "nothing was learned yet"
 _CATCHING_UP = "the history is still being learned from"
 _UNCERTAIN = "it is not certain enough what is now"
+# Who went through an outer door may have left, or come: for five minutes nothing is told of the home.
+_SETTLED = float(recency_of(np.array([5 * MINUTE_US]))[0])
+_EXIT_DOOR = 2
 
 
 class Forecaster:
@@ -97,6 +101,7 @@ class Forecaster:
         chances = np.array([0.5 if chance is None else chance for chance in shown])
         window_us = now_us // WINDOW_US * WINDOW_US
         ended = window_us > self._watch.time_us
+        self._watch.notice(now_us, chances)
         if not ended and (not anew or (self._told and not self._moved(snapshot))):
             return self._told
         context = self._context.values(states, now_us)
@@ -106,11 +111,15 @@ class Forecaster:
             self._vector = self._watch.peek(now_us, vectors, chances, context, self._usual_sleep(now_us))
         if not anew:
             return self._told
-        told = self._forecast(now_us, self._vector, snapshot)
+        told, spoken = self._forecast(now_us, self._vector, snapshot)
         if ended and window_us % MOMENT_US == 0:
+            # Where no model knew anything nothing was told: kept, it would be scored as "never".
             rows = [
                 (process, forecast.occupied, forecast.published, numbers)
-                for (process, forecast), numbers in zip(self._told.items(), told.vectors(), strict=True)
+                for (process, forecast), numbers, said in zip(
+                    self._told.items(), told.vectors(), spoken.tolist(), strict=True
+                )
+                if said
             ]
             self._waiting = [*self._waiting[-_MOST_WAITING:], (window_us, self._vector, rows)]
         return self._told
@@ -151,15 +160,15 @@ class Forecaster:
         return any(states[p] != told.occupied for p, told in self._told.items() if p in states)
 
     def _usual_sleep(self, now_us: int) -> float:
-        """How often they sleep at this time of such a day; 0 where a bedroom tells, or nothing was told yet."""
+        """How often they sleep at this time of such a day; 0 where nothing was learned of it yet."""
         sleep = self.learner.learned[SLEEP]
-        if self.layout.bedrooms or not sleep.ready:
+        if not sleep.ready:
             return 0.0
         _, clock, free = clock_of(self._clock, np.array([now_us], dtype=np.int64))
         return float(sleep.model.climatology.usual(clock, free)[0])
 
-    def _forecast(self, now_us: int, vector: Floats, snapshot: Snapshot) -> Told:
-        """Make the forecasts of all processes; what they tell, in order of the layout."""
+    def _forecast(self, now_us: int, vector: Floats, snapshot: Snapshot) -> tuple[Told, Bools]:
+        """Make the forecasts of all processes; what they tell, and (P,) which tell anything, in order of the layout."""
         processes = self.layout.processes
         moment = Moments.of(self.layout, np.array([now_us], dtype=np.int64), vector[None])
         rows = rows_now(self.layout, moment, self._clock)
@@ -178,11 +187,14 @@ class Forecaster:
             cdfs[ready] = np.nan_to_num(answer.cdf)
             told_then = spoken[ready][:, None] & np.isfinite(answer.occupied)
             occupied[ready] = np.where(told_then, answer.occupied, occupied[ready])
-        certain = certain_of(rows.chance)
+        states = self._states(snapshot, rows.believed)
+        # A room that is still shown as it was, since it waits before it switches, would be told the wrong change.
+        certain = certain_of(rows.chance) & (rows.believed == states)
+        if moment.home[0, _EXIT_DOOR] < _SETTLED:
+            certain[processes.index(HOME)] = False
         published = np.zeros(len(processes), dtype=np.bool_)
         reasons: list[str | None] = []
         horizons: list[tuple[int, ...]] = []
-        states: list[bool] = []
         for n, process in enumerate(processes):
             gate = self.learner.learned[process].gates[int(rows.believed[n])]
             reason: str | None = _CATCHING_UP if self._catching_up else _NOTHING
@@ -191,13 +203,18 @@ class Forecaster:
                 published[n] = reason is None
             reasons.append(reason)
             horizons.append(gate.horizons if published[n] else ())
-            if process in snapshot.rooms:
-                states.append(bool(snapshot.rooms[process].occupied))
-            else:
-                states.append(bool(snapshot.home.occupied) if process == HOME else bool(rows.believed[n]))
         told = told_of(cdfs, occupied)
-        self._told = forecasts_of(now_us, processes, states, published, reasons, horizons, cdfs, told)
-        return told
+        self._told = forecasts_of(
+            now_us, processes, states.tolist(), published, reasons, horizons, cdfs, told
+        )
+        return told, spoken
+
+    def _states(self, snapshot: Snapshot, believed: Bools) -> Bools:
+        """(P,) what is shown of each process; of sleep what is believed."""
+        shown = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
+        shown[HOME] = bool(snapshot.home.occupied)
+        pairs = zip(self.layout.processes, believed.tolist(), strict=True)
+        return np.array([shown.get(process, now) for process, now in pairs])
 
     def night(self, now_us: int) -> Iterator[float]:
         """Learn from what came; a bounded slice at a time."""

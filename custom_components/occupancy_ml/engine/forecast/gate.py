@@ -66,7 +66,8 @@ class Gate:
         # By day: for each horizon moments and sums of squared errors of the model and of each baseline.
         self._ahead: deque[Floats] = deque(maxlen=_DAYS)
         self.open = False
-        self.reason: str | None = "fewer than 10 days were scored"
+        self._since = ""
+        self.reason: str | None = self._too_few()
         self.horizons: tuple[int, ...] = ()
 
     def learn(
@@ -95,7 +96,7 @@ class Gate:
     def _decide(self) -> None:
         days = np.array(self._days, dtype=np.float64).reshape(-1, 11)
         if len(days) < _LEAST_DAYS:
-            self._shut(f"fewer than {_LEAST_DAYS} days were scored")
+            self._shut(self._too_few())
             return
         if days[:, 2].sum() < _LEAST_EVENTS:
             self._shut(f"it changed fewer than {_LEAST_EVENTS} times in the days that were scored")
@@ -119,6 +120,16 @@ class Gate:
             if ahead[0, column] and ahead[1, column] < ahead[2:, column].min()
         )
 
+    def forget(self) -> None:
+        """The routine changed: what was won before says nothing any more, and nothing is published until it wins anew."""
+        self._days.clear()
+        self._ahead.clear()
+        self._since = " since its routine changed"
+        self._shut(self._too_few())
+
+    def _too_few(self) -> str:
+        return f"fewer than {_LEAST_DAYS} days were scored{self._since}"
+
     def _shut(self, reason: str) -> None:
         self.open, self.reason, self.horizons = False, reason, ()
 
@@ -130,6 +141,7 @@ class Gate:
             "open": self.open,
             "reason": self.reason,
             "horizons": list(self.horizons),
+            "since": self._since,
         }
 
     def restore(self, value: dict[str, Any]) -> None:
@@ -143,3 +155,4 @@ class Gate:
         self._days = deque(value["days"], maxlen=_DAYS)
         self._ahead = deque((np.array(a) for a in value["ahead"]), maxlen=_DAYS)
         self.open, self.reason, self.horizons = value["open"], value["reason"], tuple(value["horizons"])
+        self._since = value.get("since", "")

@@ -14,8 +14,8 @@ import numpy as np
 from .bins import CAP, LEVELS, Floats, at, quantiles
 
 # After so many days a day counts half; so many days that were as forecast are taken as given.
-_HALF_LIFE = 21.0
-_GIVEN_DAYS = 4.0
+_HALF_LIFE = 14.0
+_GIVEN_DAYS = 3.0
 # The stated time is held to the calibrated median by so many days.
 _HELD_DAYS = 3.0
 _EDGES: Floats = np.linspace(0.0, 1.0, 51)

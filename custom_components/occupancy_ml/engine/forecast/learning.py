@@ -196,7 +196,8 @@ class Learner:
         yield from self._fit(process, learned, rows, cut_us - DAY_US, now_us)
         if learned.ready and learned.tuned_us + tuning.EVERY_US <= now_us and _long_enough(rows, cut_us):
             learned.tuned_us = now_us
-            learned.model.kernel.kernel = yield from tuning.tuned(rows, learned.model.kernel.kernel, cut_us)
+            kernel = learned.model.kernel
+            kernel.kernel = yield from tuning.tuned(rows.agreed(), kernel.kernel, cut_us)
         if learned.ready:
             self._save(process, learned, now_us)
         yield
@@ -209,7 +210,7 @@ class Learner:
 
     def _fit(self, process: str, learned: Learned, rows: Rows, until_us: int, now_us: int) -> Iterator[None]:
         """Let the models learn from all rows before a time."""
-        past = rows.take((rows.time_us < until_us) & (rows.time_us >= until_us - HISTORY_US))
+        past = rows.take((rows.time_us < until_us) & (rows.time_us >= until_us - HISTORY_US)).agreed()
         if not np.isfinite(past.wait).any():
             return
         due = process in self.queue or not learned.ready
@@ -262,13 +263,13 @@ class Learner:
         ordinal = self._date_of(day).toordinal()
         tell_gates(learned.gates, ordinal, past, answer)
         yield
-        yield from learned.model.learn(day, answer)
+        yield from learned.model.learn(day.agreed(), answer)
         yield
         if learned.challenger is not None:
             theirs = yield from _answered(learned.challenger, day)
             tell_gates(learned.its_gates, ordinal, past, theirs)
             yield
-            yield from learned.challenger.learn(day, theirs)
+            yield from learned.challenger.learn(day.agreed(), theirs)
             self._challenge(process, learned, day, answer, theirs, end_us)
 
     def _date_of(self, day: Rows) -> date:
@@ -280,7 +281,8 @@ class Learner:
         told, published = self._as_told(process, day, answer)
         mine = pinball(told.quantiles, day.wait)
         label = self._date_of(day)
-        known = np.isfinite(day.wait) & np.isfinite(mine)
+        # What was told, or would have been: nothing where no model knew anything.
+        known = np.isfinite(day.wait) & np.isfinite(mine) & np.isfinite(answer.cdf[:, 0])
         scores = []
         for side in (0, 1):
             ours = known & (day.state == side)
@@ -334,6 +336,8 @@ class Learner:
         self.queue.add(process, Cause.ALARM)
         learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
         learned.its_gates, learned.duel = (Gate(), Gate()), []
+        for gate in learned.gates:
+            gate.forget()
         learned.tuned_us = 0
 
     def _challenge(
@@ -454,7 +458,7 @@ class Learner:
             return
         number = self._layout.processes.index(process)
         moments = Moments.of(self._layout, times_us, vectors)
-        rows = self._rows(number, process, moments, clock_of(self._clock, times_us))
+        rows = self._rows(number, process, moments, clock_of(self._clock, times_us)).agreed()
         learned.model.restore(header, arrays, rows)
         if against is not None:
             header, arrays = unpack(_KIND, against)

@@ -34,8 +34,8 @@ _COLUMNS = [FEATURE_NAMES.index(name) for name in _CHOSEN]
 _EXIT, _PERSONS = FEATURE_NAMES.index("recency_exit_door"), FEATURE_NAMES.index("persons_home")
 _HERE = [FEATURE_NAMES.index(f"count_here_{n}") for n in (5, 15, 60)]
 _QUARTER = _HERE[1]
-# Of those who are home and awake, so many let a quarter of an hour pass without a sign.
-_QUIET_AWAKE = 0.2
+# Of those who are home and awake, so many let a quarter of an hour pass without a sign, and so many are all in bedrooms.
+_QUIET_AWAKE, _ALONE_AWAKE = 0.2, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,25 +145,42 @@ class Watch:
             vectors: (R, d) features.
             shown: (R + 1,) P(occupied) as shown of the rooms and the home; what the filter says where left out.
             context: (C,) what the named entities say.
-            usual_sleep: how often they sleep at this time, as far as was told; of use where there is no bedroom.
+            usual_sleep: how often they sleep at this time; 0 where that is not known.
         """
         chance = self._chances(vectors, shown, usual_sleep)
         believed = (chance >= 0.5).astype(np.int64)
         if not self.time_us:
             self._since_us[:] = self._before_us[:] = window_end_us
             self._believed = believed
-        changed = believed != self._believed
-        blip = changed & (window_end_us - self._since_us <= _BLIP_US)
-        since = np.where(blip, self._before_us, window_end_us)
-        self._before_us = np.where(changed, self._since_us, self._before_us)
-        self._since_us = np.where(changed, since, self._since_us)
-        self._believed, self.time_us = believed, window_end_us
+        self._change(window_end_us, believed)
+        self.time_us = window_end_us
         place = self._where(chance)
         if place != self._place:
             self._place, self._last_place = place, self._place
         if window_end_us % MOMENT_US == 0:
             self._echo = step(self._echo, 2 * chance - 1)
         return self._vector(window_end_us, vectors, chance, context)
+
+    def notice(self, now_us: int, shown: Floats) -> None:
+        """Take in what is shown between the ends of windows: how long ago it changed is known to the minute.
+
+        Args:
+            now_us: microseconds UTC.
+            shown: (R + 1,) P(occupied) as shown of the rooms and the home.
+        """
+        if self.time_us:
+            believed = (_rounded(shown) >= 0.5).astype(np.int64)
+            self._change(now_us, np.append(believed, self._believed[-1]))
+
+    def _change(self, now_us: int, believed: NDArray[np.int64]) -> None:
+        """What is believed from a time on; what is taken back soon has not changed at all."""
+        changed = believed != self._believed
+        if changed.any():
+            blip = changed & (now_us - self._since_us <= _BLIP_US)
+            since = np.where(blip, self._before_us, now_us)
+            self._before_us = np.where(changed, self._since_us, self._before_us)
+            self._since_us = np.where(changed, since, self._since_us)
+            self._believed = believed
 
     def peek(
         self,
@@ -189,14 +206,14 @@ class Watch:
         if bedrooms:
             others = np.delete(rooms, bedrooms)
             rest = rooms[bedrooms].max() * (1 - others.max(initial=0.0))
+            if usual_sleep:  # who is in bed at noon is awake, unless they sleep at noon (Bayes' rule)
+                rest *= usual_sleep / (usual_sleep + _ALONE_AWAKE * (1 - usual_sleep))
         else:
             # No room tells of sleep: what is usual does, while nothing moves (Bayes' rule).
             silent = not vectors[:, _QUARTER].any()
             awake = _QUIET_AWAKE * (1 - usual_sleep)
             rest = anyone * usual_sleep / (usual_sleep + awake) if silent and usual_sleep else 0.0
-        chances = np.concatenate([rooms, [anyone, rest]])
-        rounded: Floats = chances.astype(np.float16).astype(np.float64)
-        return rounded
+        return _rounded(np.concatenate([rooms, [anyone, rest]]))
 
     def _where(self, chance: Floats) -> int:
         rooms = self._layout.rooms
@@ -214,8 +231,7 @@ class Watch:
         home = [self._place, self._last_place, first[_EXIT], first[_PERSONS], *activity]
         named = np.full(len(self._layout.context), np.nan) if context is None else context
         parts = (vectors[:, _COLUMNS].ravel(), chance, elapsed, home, named, self._echo)
-        rounded: Floats = np.concatenate(parts).astype(np.float16).astype(np.float64)
-        return rounded
+        return _rounded(np.concatenate(parts))
 
     def to_json(self) -> dict[str, Any]:
         """The whole state, for a restart."""
@@ -242,3 +258,9 @@ class Watch:
         self._before_us = np.array(value["before_us"], dtype=np.int64)
         self._place, self._last_place = value["places"]
         self._echo = np.array(value["echo"])
+
+
+def _rounded(values: Floats) -> Floats:
+    """As it will be read again: moments are stored in half precision."""
+    rounded: Floats = values.astype(np.float16).astype(np.float64)
+    return rounded

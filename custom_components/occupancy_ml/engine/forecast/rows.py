@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,14 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.time_us)
+
+    def agreed(self) -> Rows:
+        """The same, the wait unknown where hindsight says that the state was mistaken.
+
+        What is told is when the state ends that is believed. Where it had ended already nothing is to be learned of that.
+        """
+        mistaken = (self.state >= 0) & (self.state != self.believed)
+        return replace(self, wait=np.where(mistaken, np.nan, self.wait))
 
     def take(self, chosen: NDArray[np.bool_] | Ints | slice) -> Rows:
         """Some of the rows; nothing is copied for a slice."""
