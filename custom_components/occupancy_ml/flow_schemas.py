@@ -173,7 +173,9 @@ def options_schema(
     members = SelectSelectorConfig(
         options=list(MORE), multiple=True, mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_MEMBERS
     )
-    fields[_suggest(CONF_MEMBERS, options.get(CONF_MEMBERS, []))] = SelectSelector(members)
+    # One that is on for everybody by now is no choice any more.
+    chosen = [name for name in options.get(CONF_MEMBERS, []) if name in MORE]
+    fields[_suggest(CONF_MEMBERS, chosen)] = SelectSelector(members)
     fields[vol.Required(CONF_CONTEXT, default={})] = section(vol.Schema(named), {"collapsed": not context})
     kept = retention_of(options)
     storage = {

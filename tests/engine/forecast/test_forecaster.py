@@ -427,12 +427,12 @@ def test_a_challenger_that_takes_over_is_judged_by_its_own_days(store: Store) ->
 
 def test_a_member_that_was_added_learns_in_the_next_night(store: Store) -> None:
     """What the other members learned together is left aside, and learned again from what is stored."""
-    forecaster = Forecaster(store, replace(DEN, members=("logistic_hazard", "no_such")))
+    forecaster = Forecaster(store, replace(DEN, members=("boosting", "no_such")))
     assert not forecaster.learner.learned["den"].ready
     for _ in forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US):
         pass
     names = [member.name for member in forecaster.learner.learned["den"].model.members]
-    assert names[-2:] == ["recurrent", "logistic_hazard"]
+    assert names[-2:] == ["logistic_hazard", "boosting"]
     weights = {r.process: r.weights for r in forecaster.report(60, NOON_US) if r.to_occupied}["den"]
     assert sum(weights.values()) == pytest.approx(1.0)
     assert weights.keys() == set(names)

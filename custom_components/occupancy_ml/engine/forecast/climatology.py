@@ -47,7 +47,8 @@ class Climatology:
     def fit(self, rows: Rows) -> None:
         """Keep the rows."""
         self._made.clear()
-        known = np.flatnonzero(np.isfinite(rows.wait))
+        # What is usual is told by moments, too, whose state was mistaken.
+        known = np.flatnonzero(np.isfinite(rows.wait) | (rows.state >= 0))
         slots = (rows.clock[known] // 30).astype(np.int64) + 48 * rows.free[known]
         cells = 96 * rows.believed[known] + slots
         sorting = np.argsort(cells, kind="stable")
@@ -106,10 +107,11 @@ class Climatology:
             known = (then >= 0).sum(axis=0)
             later = np.where(then >= 0, then, 0).sum(axis=0) / np.maximum(known, 1)
             wait = past.wait[same]
+            wait = wait[np.isfinite(wait)]
             if jumps_in < CAP:
                 # What comes beyond the 24 hours stays there.
                 wait = np.where(wait < CAP, by_the_clock(wait, jumps_in, jump), wait)
-            self._made[key] = frequencies(wait), later
+            self._made[key] = frequencies(wait) if len(wait) else np.full(BINS, np.nan), later
         return self._made[key]
 
     def usual(self, clock: Floats, free: Bools) -> Floats:

@@ -11,12 +11,12 @@ from .member import Member
 from .model import ProcessModel
 from .recurrent import Recurrent
 
-MORE: Mapping[str, Callable[[], Member]] = {
-    member.name: member for member in (LogisticHazard, Boosting, GaussianProcess)
-}
+MORE: Mapping[str, Callable[[], Member]] = {member.name: member for member in (Boosting, GaussianProcess)}
 """Members that are off by default, by name; docs/forecasts.md says why."""
 
 
 def new_model(more: Iterable[str] = ()) -> ProcessModel:
     """A model with the members that are on by default, and others of `MORE`; unknown names are passed over."""
-    return ProcessModel([Recurrent(), *(MORE[name]() for name in MORE if name in set(more))])
+    return ProcessModel(
+        [Recurrent(), LogisticHazard(), *(MORE[name]() for name in MORE if name in set(more))]
+    )

@@ -83,6 +83,7 @@ class Layout:
             "place_before", "recency_exit_door", "persons_home",
             *(f"activity_{minutes}" for minutes in (5, 15, 60)),
             *self.context,
+            *(f"silent_{name}" for name in self.context),
             *(f"reservoir_{number}" for number in range(UNITS)),
         )  # fmt: skip
 

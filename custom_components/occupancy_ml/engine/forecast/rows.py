@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,12 @@ def day_off(layout: Layout, moments: Moments, weekend: Bools) -> Bools:
     return np.where(np.isfinite(told).any(axis=1), ~(told > 0.5).any(axis=1), weekend)
 
 
+def known_context(context: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(n, C) what entities say, 0 where nothing, and (n, C) whether it is nothing: no alarm is none that rings now."""
+    silent = np.isnan(context)
+    return np.where(silent, 0, context), silent.astype(context.dtype)
+
+
 def rows_of(
     layout: Layout,
     moments: Moments,
@@ -125,7 +132,7 @@ def rows_of(
             np.log1p(moments.elapsed[:, [number, r, r + 1]].astype(np.float64)),
             moments.chance,
             moments.home[:, 1:],
-            np.nan_to_num(moments.context) if layout.context else moments.context,
+            *known_context(moments.context),
             moments.echo,
         ],
         axis=1,
@@ -162,8 +169,8 @@ def rows_now(layout: Layout, moments: Moments, clock: LocalClock) -> Rows:
     own = np.zeros((p, moments.rooms.shape[2]))
     own[:r] = moments.rooms[0]
     held = np.stack([elapsed, np.full(p, elapsed[r]), np.full(p, elapsed[r + 1])], axis=1)
-    context = np.nan_to_num(moments.context[0])
-    common = np.concatenate([moments.chance[0], moments.home[0, 1:], context, moments.echo[0]])
+    said, silent = known_context(moments.context)
+    common = np.concatenate([moments.chance[0], moments.home[0, 1:], said[0], silent[0], moments.echo[0]])
     features = np.concatenate([own, np.log1p(held), np.repeat(common[None], p, axis=0)], axis=1)
     unknown = np.full(p, np.nan)
     return Rows(

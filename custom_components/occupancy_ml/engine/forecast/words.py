@@ -25,7 +25,7 @@ _WORDS = {
     "persons_home": "who is home",
     **{f"activity_{minutes}": "how much people move about" for minutes in (5, 15, 60)},
 }
-_CHANCE, _ECHO = "chance_", "reservoir_"
+_CHANCE, _ECHO, _SILENT = "chance_", "reservoir_", "silent_"
 _PROCESSES = {HOME: "when somebody is home", SLEEP: "when people sleep"}
 
 
@@ -39,6 +39,8 @@ def _word(name: str) -> str:
         return _WORDS[name]
     if name.startswith(_ECHO):
         return "the course of the day"
+    if name.startswith(_SILENT):
+        return "when a named entity says nothing"
     if name.startswith(_CHANCE):
         process = name.removeprefix(_CHANCE)
         return _PROCESSES.get(process) or f"when {process.replace('_', ' ')} is used"
