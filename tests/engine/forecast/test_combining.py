@@ -164,6 +164,24 @@ def test_the_gate_opens_for_the_better_and_says_why_it_is_shut() -> None:
     assert other.to_json() == gate.to_json()
 
 
+def test_a_changed_routine_shuts_the_gate_until_it_wins_anew() -> None:
+    gate = Gate()
+    for number in range(15):
+        day_of(gate, number, 5.0)
+    assert gate.open
+    gate.forget()
+    assert state(gate) == (False, "fewer than 10 days were scored since its routine changed")
+    assert gate.horizons == ()
+    restored = Gate()
+    restored.restore(gate.to_json())
+    for each in (gate, restored):
+        for number in range(15, 24):
+            day_of(each, number, 5.0)
+            assert state(each) == (False, "fewer than 10 days were scored since its routine changed")
+        day_of(each, 24, 5.0)
+        assert each.open
+
+
 def test_what_gains_on_the_mean_by_chance_alone_is_not_published() -> None:
     opened = 0
     for _ in range(40):

@@ -15,7 +15,7 @@ import pytest
 
 from custom_components.occupancy_ml.engine.adaptation.retraining import Cause
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
-from custom_components.occupancy_ml.engine.features import FEATURE_NAMES
+from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, recency_of
 from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
 from custom_components.occupancy_ml.engine.forecast.learning import REPLACED, Learned
 from custom_components.occupancy_ml.engine.forecast.model import ProcessModel
@@ -196,6 +196,38 @@ def test_the_curve_goes_from_now_over_the_change(store: Store) -> None:
     assert np.all(np.diff(curve.changed) >= -1e-12)
     with pytest.raises(KeyError):
         forecaster.curve("cellar", NOON_US)
+
+
+def test_where_no_model_knew_anything_nothing_is_kept_to_be_scored(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "new.db", START_US)
+    look(Forecaster(store, DEN), START_US)
+    times, *_ = store.forecasts.told("den", START_US, START_US + 1)
+    assert not len(times)
+    store.close()
+
+
+def test_while_the_room_is_still_shown_as_it_was_no_change_is_told(store: Store) -> None:
+    """A room waits before it switches: the forecast is of what is believed, which would be the wrong change."""
+    forecaster = Forecaster(store, DEN)
+    assert look(forecaster, NOON_US).forecasts["den"].published
+    snapshot, vectors = shown(NOON_US + 5 * MINUTE_US)
+    den = replace(snapshot.rooms["den"], occupied=True)
+    told = forecaster.look(replace(snapshot, rooms={"den": den}), vectors, {})["den"]
+    assert not told.published
+    assert told.reason == "it is not certain enough what is now"
+
+
+@pytest.mark.parametrize(("minutes", "published"), [(2, False), (4, False), (6, True)])
+def test_right_after_an_outer_door_moved_nothing_is_told_of_the_home(
+    store: Store, minutes: int, published: bool
+) -> None:
+    forecaster = Forecaster(store, DEN)
+    snapshot, vectors = shown(NOON_US)
+    since_us = np.array([minutes * MINUTE_US], dtype=np.int64)
+    vectors[:, FEATURE_NAMES.index("recency_exit_door")] = recency_of(since_us)
+    told = forecaster.look(snapshot, vectors, {})
+    assert told["den"].published
+    assert told[HOME].published == published
 
 
 def test_the_report_is_of_forecasts_made_before(store: Store) -> None:
