@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Callable
 import csv
@@ -233,7 +234,14 @@ def test_a_folder_holds_what_was_simulated(tmp_path: Path) -> None:
     assert events == [(e.time_us, e.entity_id, e.state) for e in simulation.events]
     with (tmp_path / "home" / "truth.csv").open() as file:
         truth = [(_us(r["start"]), _us(r["end"]), r["area_id"], r["activity"]) for r in csv.DictReader(file)]
-    assert truth == [tuple(row) for row in simulation.truth]
+    # By whole minutes: each says where they were at its begin.
+    told = [(at, *what) for start, end, *what in truth for at in range(start, end, MINUTE_US)]
+    first, last = simulation.truth[0].start_us, simulation.truth[-1].end_us
+    starts = [row.start_us for row in simulation.truth]
+    rows = [
+        (at, simulation.truth[bisect.bisect_right(starts, at) - 1]) for at in range(first, last, MINUTE_US)
+    ]
+    assert told == [(at, row.area_id, row.activity) for at, row in rows]
 
 
 def test_the_command_writes_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

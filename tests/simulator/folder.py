@@ -6,15 +6,16 @@ import csv
 import json
 from pathlib import Path
 
-from custom_components.occupancy_ml.engine.events import from_us
+from custom_components.occupancy_ml.engine.events import MINUTE_US, from_us
 from tests.simulator.simulation import Simulation
 
 
 def write_folder(simulation: Simulation, path: Path) -> None:
     """Write a simulation in the form of a recorded home; files that are there are replaced.
 
-    `home.json` says that it is simulated. Times are ISO 8601 in UTC to the microsecond. An entity
-    that belongs to no room (a person) has null as its area.
+    `home.json` says that it is simulated. Times are ISO 8601 in UTC, those of events to the microsecond; truth is by
+    whole minutes, as in recorded homes: each says where somebody was at its begin, which is when it is asked for. An
+    entity that belongs to no room (a person) has null as its area.
     """
     path.mkdir(parents=True, exist_ok=True)
     config = simulation.config
@@ -39,7 +40,13 @@ def write_folder(simulation: Simulation, path: Path) -> None:
     with (path / "truth.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("start", "end", "area_id", "activity"))
-        rows.writerows((_iso(t.start_us), _iso(t.end_us), t.area_id, t.activity) for t in simulation.truth)
+        spans = ((_next_minute(t.start_us), _next_minute(t.end_us), t) for t in simulation.truth)
+        rows.writerows((_iso(a), _iso(b), t.area_id, t.activity) for a, b, t in spans if a < b)
+
+
+def _next_minute(time_us: int) -> int:
+    """The begin of the first whole minute from a time on."""
+    return -(-time_us // MINUTE_US) * MINUTE_US
 
 
 def _iso(time_us: int) -> str:
