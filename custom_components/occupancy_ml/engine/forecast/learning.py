@@ -13,7 +13,6 @@ import numpy as np
 from ..adaptation.drift import Drift
 from ..adaptation.retraining import Cause, Queue
 from ..events import DAY_US, MINUTE_US
-from ..features import FEATURE_SET_VERSION, WINDOW_US
 from ..localtime import LocalClock
 from ..payload import PayloadError, pack, unpack
 from ..snapshot import FoundBy, RoutineChange
@@ -24,12 +23,12 @@ from . import tuning
 from .baselines import baselines
 from .bins import Floats
 from .combining import Answer
-from .former import context_before
+from .filling import filled
 from .gate import Gate, pinball
 from .judging import Past, changes_in, tell_gates
 from .members import new_model
 from .model import ProcessModel
-from .moments import MOMENT_US, Layout, Moments, Watch
+from .moments import MOMENT_US, Layout, Moments
 from .processes import Bools, Ints, Process
 from .rows import Rows, clock_of, rows_of
 from .telling import told_of
@@ -145,7 +144,7 @@ class Learner:
             RuntimeError: some processes failed; the others have learned.
         """
         self._store.forecasts.fail_orphans(now_us)
-        for share in self._fill(now_us):
+        for share in filled(self._store, self._layout, self._key, now_us - HISTORY_US, now_us):
             yield 0.2 * share
         cut_us = (now_us - _LAG_US) // MOMENT_US * MOMENT_US
         times_us, vectors = self._store.forecasts.moments(cut_us - HISTORY_US, cut_us, self._key)
@@ -365,45 +364,6 @@ class Learner:
             learned.run_id = run_id
         elif len(learned.duel) >= _GIVEN_UP_DAYS:
             learned.challenger = None
-
-    # What is known, from before anybody looked
-
-    def _fill(self, now_us: int) -> Iterator[float]:
-        """Moments from feature rows that are older than any moment: after an import."""
-        span = self._store.features.span(FEATURE_SET_VERSION)
-        known = self._store.forecasts.moments_span(self._key)
-        if span is None or not self._layout.rooms:
-            return
-        start_us = max(span[0], now_us - HISTORY_US)
-        end_us = min(span[1], now_us) if known is None else known[0]
-        if end_us - start_us < DAY_US // 2:
-            return
-        watch = Watch(self._layout)
-        for first_us in range(start_us, end_us, DAY_US):
-            tables = []
-            for room in self._layout.processes[:-2]:
-                last_us = min(first_us + DAY_US, end_us)
-                tables.append(self._store.features.read(room, first_us, last_us, FEATURE_SET_VERSION))
-                yield (first_us - start_us) / (end_us - start_us)
-            said = context_before(self._store, self._layout, self._key, first_us, first_us + DAY_US + 1)
-            times = tables[0].window_end_us
-            index = [{int(t): n for n, t in enumerate(table.window_end_us)} for table in tables]
-            kept: list[tuple[int, Floats]] = []
-            for n, time_us in enumerate(times.tolist()):
-                if time_us % WINDOW_US or any(time_us not in where for where in index):
-                    continue
-                vectors = np.stack(
-                    [table.vectors[where[time_us]] for table, where in zip(tables, index, strict=True)]
-                )
-                vector = watch.see(time_us, vectors.astype(np.float64), context=said.get(time_us))
-                if time_us % MOMENT_US == 0:
-                    kept.append((time_us, vector))
-                if n % 24 == 0:
-                    yield (first_us - start_us) / (end_us - start_us)
-            if kept:
-                self._store.forecasts.add_moments(
-                    np.array([t for t, _ in kept], dtype=np.int64), self._key, np.stack([v for _, v in kept])
-                )
 
     # Across restarts
 

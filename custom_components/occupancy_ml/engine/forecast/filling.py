@@ -1,0 +1,62 @@
+"""Moments from before anybody looked: made of stored feature rows, after an import or with another layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..events import DAY_US
+from ..features import FEATURE_SET_VERSION, WINDOW_US
+from ..store import Store
+from .bins import Floats
+from .former import context_before
+from .moments import MOMENT_US, Layout, Watch
+
+
+def filled(store: Store, layout: Layout, key: str, since_us: int, now_us: int) -> Iterator[float]:
+    """Make and keep the moments from a time on that are older than any kept one.
+
+    Args:
+        store: the home's.
+        layout: of the moments.
+        key: of it, in the store.
+        since_us: nothing older is made.
+        now_us: the present.
+
+    Yields:
+        The share done, after every bounded slice.
+    """
+    span = store.features.span(FEATURE_SET_VERSION)
+    known = store.forecasts.moments_span(key)
+    if span is None or not layout.rooms:
+        return
+    start_us = max(span[0], since_us)
+    end_us = min(span[1], now_us) if known is None else known[0]
+    if end_us - start_us < DAY_US // 2:
+        return
+    watch = Watch(layout)
+    for first_us in range(start_us, end_us, DAY_US):
+        share = (first_us - start_us) / (end_us - start_us)
+        last_us = min(first_us + DAY_US, end_us)
+        tables = []
+        for room in layout.processes[:-2]:
+            tables.append(store.features.read(room, first_us, last_us, FEATURE_SET_VERSION))
+            yield share
+        said = context_before(store, layout, key, first_us, first_us + DAY_US + 1)
+        index = [{int(t): n for n, t in enumerate(table.window_end_us)} for table in tables]
+        kept: list[tuple[int, Floats]] = []
+        for n, time_us in enumerate(tables[0].window_end_us.tolist()):
+            if time_us % WINDOW_US or any(time_us not in where for where in index):
+                continue
+            vectors = np.stack(
+                [table.vectors[where[time_us]] for table, where in zip(tables, index, strict=True)]
+            )
+            vector = watch.see(time_us, vectors.astype(np.float64), context=said.get(time_us))
+            if time_us % MOMENT_US == 0:
+                kept.append((time_us, vector))
+            if n % 24 == 0:
+                yield share
+        if kept:
+            times_us = np.array([time_us for time_us, _ in kept], dtype=np.int64)
+            store.forecasts.add_moments(times_us, key, np.stack([vector for _, vector in kept]))
