@@ -49,7 +49,6 @@ _CATCHING_UP = "the history is still being learned from"
 _UNCERTAIN = "it is not certain enough what is now"
 # Who went through an outer door may have left, or come: for five minutes nothing is told of the home.
 _SETTLED = float(recency_of(np.array([5 * MINUTE_US]))[0])
-_EXIT_DOOR = 2
 
 
 class Forecaster:
@@ -155,8 +154,7 @@ class Forecaster:
         """Whether a room or the home is in another state than when forecasts were made, or that is still to come."""
         if any(told.made_at_us > snapshot.time_us for told in self._told.values()):
             return True  # the clock was set back a little
-        states = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
-        states[HOME] = bool(snapshot.home.occupied)
+        states = _shown(snapshot)
         return any(states[p] != told.occupied for p, told in self._told.items() if p in states)
 
     def _usual_sleep(self, now_us: int) -> float:
@@ -190,7 +188,7 @@ class Forecaster:
         states = self._states(snapshot, rows.believed)
         # A room that is still shown as it was, since it waits before it switches, would be told the wrong change.
         certain = certain_of(rows.chance) & (rows.believed == states)
-        if moment.home[0, _EXIT_DOOR] < _SETTLED:
+        if moment.exit_door[0] < _SETTLED:
             certain[processes.index(HOME)] = False
         published = np.zeros(len(processes), dtype=np.bool_)
         reasons: list[str | None] = []
@@ -211,8 +209,7 @@ class Forecaster:
 
     def _states(self, snapshot: Snapshot, believed: Bools) -> Bools:
         """(P,) what is shown of each process; of sleep what is believed."""
-        shown = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
-        shown[HOME] = bool(snapshot.home.occupied)
+        shown = _shown(snapshot)
         pairs = zip(self.layout.processes, believed.tolist(), strict=True)
         return np.array([shown.get(process, now) for process, now in pairs])
 
@@ -306,6 +303,12 @@ class Forecaster:
         self._told = {told["process"]: _forecast(told) for told in value["told"]}
         self._vector = None if value["vector"] is None else np.array(value["vector"])
         self.learner.queue.restore(value["queue"])
+
+
+def _shown(snapshot: Snapshot) -> dict[str, bool]:
+    """What is shown of the rooms and the home."""
+    shown = {room_id: bool(room.occupied) for room_id, room in snapshot.rooms.items()}
+    return shown | {HOME: bool(snapshot.home.occupied)}
 
 
 def _plain(value: Forecast) -> dict[str, Any]:

@@ -184,19 +184,20 @@ class Learner:
         number = self._layout.processes.index(process)
         first_us = int(moments.time_us[0])
         rows = self._rows(number, process, moments, when)
+        agreed = rows.agreed()
         yield
         start_us = max(learned.learned_us, first_us + _FIRST_US, cut_us - _CATCH_UP_US)
         while cut_us - start_us >= _LEAST_NEW_US:
             end_us = min(start_us + DAY_US, cut_us)
-            yield from self._fit(process, learned, rows, start_us - DAY_US, now_us)
+            yield from self._fit(process, learned, agreed, start_us - DAY_US, now_us)
             if learned.ready:
                 yield from self._score(process, learned, rows, start_us, end_us)
             start_us = learned.learned_us = end_us
-        yield from self._fit(process, learned, rows, cut_us - DAY_US, now_us)
+        yield from self._fit(process, learned, agreed, cut_us - DAY_US, now_us)
         if learned.ready and learned.tuned_us + tuning.EVERY_US <= now_us and _long_enough(rows, cut_us):
             learned.tuned_us = now_us
             kernel = learned.model.kernel
-            kernel.kernel = yield from tuning.tuned(rows.agreed(), kernel.kernel, cut_us)
+            kernel.kernel = yield from tuning.tuned(agreed, kernel.kernel, cut_us)
         if learned.ready:
             self._save(process, learned, now_us)
         yield
@@ -209,7 +210,7 @@ class Learner:
 
     def _fit(self, process: str, learned: Learned, rows: Rows, until_us: int, now_us: int) -> Iterator[None]:
         """Let the models learn from all rows before a time."""
-        past = rows.take((rows.time_us < until_us) & (rows.time_us >= until_us - HISTORY_US)).agreed()
+        past = rows.take((rows.time_us < until_us) & (rows.time_us >= until_us - HISTORY_US))
         if not np.isfinite(past.wait).any():
             return
         due = process in self.queue or not learned.ready

@@ -117,6 +117,12 @@ class Moments:
         parts = np.split(vectors, np.cumsum([r * k, p, p, 7, len(layout.context)]), axis=1)
         return cls(time_us, parts[0].reshape(-1, r, k), *parts[1:])
 
+    @property
+    def exit_door(self) -> NDArray[Any]:
+        """(T,) how long ago an outer door moved, as `recency_of` tells it."""
+        door: NDArray[Any] = self.home[:, 2]
+        return door
+
 
 class Watch:
     """What is believed of every process, and since when; fed with the windows in order."""
