@@ -26,6 +26,7 @@ from custom_components.occupancy_ml.engine.forecast.validator import added
 from custom_components.occupancy_ml.engine.home import Home
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.replay import load_recording, replay
+from custom_components.occupancy_ml.engine.snapshot import HOME
 from custom_components.occupancy_ml.engine.store import Store
 
 from .forecast_recurrent import compared
@@ -75,11 +76,14 @@ def _print_compared(store: Store, home: Home, wanted: list[str] | None, what: st
         else "fitted once a week to what was known a day before; processor time of a fit"
     )
     print(f"CRPS in minutes, days {_FIRST_DAYS} on, {each}")
+    did = {
+        process: Process.of(store.episodes.read(process, span[0] - DAY_US, span[1] + DAY_US))
+        for process in forecaster.layout.processes
+    }
     for number, process in enumerate(forecaster.layout.processes):
         if wanted and process not in wanted:
             continue
-        episodes = store.episodes.read(process, span[0] - DAY_US, span[1] + DAY_US)
-        rows = rows_of(forecaster.layout, moments, clock, number, Process.of(episodes))
+        rows = rows_of(forecaster.layout, moments, clock, number, did[process], did[HOME])
         lines = _compared(process, rows) if what == "members" else compared(process, rows, moments.chance)
         for line in lines:
             print(line, flush=True)

@@ -57,5 +57,6 @@ def rows(process: Process, days: int, *, features: int = 12, clock: LocalClock =
         wait,
         np.nan_to_num(held),
         later,
+        np.zeros(n, dtype=np.bool_),
         *clock.jumps(times),
     )

@@ -69,8 +69,8 @@ def episodes(process: str, until_us: int) -> list[Episode]:
     ]
 
 
-def shown(time_us: int) -> tuple[Snapshot, np.ndarray]:
-    here = there(time_us)
+def shown(time_us: int, here: bool | None = None) -> tuple[Snapshot, np.ndarray]:
+    here = there(time_us) if here is None else here
     chance = 0.99 if here else 0.01
     vectors = np.zeros((1, len(FEATURE_NAMES)))
     vectors[0, 0] = 4.5 if here else -4.5
@@ -86,8 +86,8 @@ def shown(time_us: int) -> tuple[Snapshot, np.ndarray]:
     )
 
 
-def look(forecaster: Forecaster, time_us: int) -> Snapshot:
-    snapshot, vectors = shown(time_us)
+def look(forecaster: Forecaster, time_us: int, here: bool | None = None) -> Snapshot:
+    snapshot, vectors = shown(time_us, here)
     told = forecaster.look(snapshot, vectors, {})
     forecaster.keep()
     return replace(snapshot, forecasts=told)
@@ -228,6 +228,18 @@ def test_right_after_an_outer_door_moved_nothing_is_told_of_the_home(
     told = forecaster.look(snapshot, vectors, {})
     assert told["den"].published
     assert told[HOME].published == published
+
+
+def test_once_nobody_has_been_home_for_a_day_nothing_is_told(store: Store) -> None:
+    forecaster = Forecaster(store, DEN)
+    assert look(forecaster, NOON_US).forecasts["den"].published
+    for hour in range(1, 36):
+        told = look(forecaster, NOON_US + hour * 60 * MINUTE_US, here=False).forecasts
+        reasons = {told[process].reason for process in ("den", HOME)}
+        assert ("nobody has been home for a day" in reasons) == (hour >= 24), hour
+    assert not any(forecast.published for forecast in told.values())
+    told = look(forecaster, NOON_US + 37 * 60 * MINUTE_US, here=True).forecasts
+    assert "nobody has been home for a day" not in {forecast.reason for forecast in told.values()}
 
 
 def test_the_report_is_of_forecasts_made_before(store: Store) -> None:

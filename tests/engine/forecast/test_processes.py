@@ -51,6 +51,21 @@ def test_waits_are_cut_at_a_day_and_unknown_at_the_end_of_knowledge() -> None:
     assert held[[2, 4]].tolist() == [59.0, 2990.0]
 
 
+def test_a_day_empty_is_one_from_its_begin_to_its_end() -> None:
+    day = 24 * 60
+    edges = [0, 600, 600 + day, 900 + day, 899 + 2 * day, 1000 + 2 * day]
+    process = Process.of(
+        [
+            Episode("home", a * MINUTE_US, b * MINUTE_US, number % 2 == 0, 1.0)
+            for number, (a, b) in enumerate(itertools.pairwise(edges))
+        ]
+    )
+    minutes = [599, 600, 1200, 599 + day, 600 + day, 900 + day, 1500 + day, 999 + 2 * day, 1000 + 2 * day]
+    times = np.array(minutes, dtype=np.int64) * MINUTE_US
+    # The second stretch is a minute short of a day; what is not known is no day away.
+    assert process.empty_for_a_day(times).tolist() == [False, True, True, True, *[False] * 5]
+
+
 def test_an_empty_history_knows_nothing() -> None:
     state, wait, _ = Process.of([]).at(np.array([1, 2], dtype=np.int64))
     assert state.tolist() == [-1, -1]

@@ -78,7 +78,7 @@ def test_rows_of_all_processes_are_those_of_each() -> None:
     moment = Moments.of(layout, np.array([(FIRST + 600) * MINUTE_US], dtype=np.int64), vectors)
     every = rows_now(layout, moment, CLOCK)
     for number in range(len(layout.processes)):
-        alone = rows_of(layout, moment, CLOCK, number, Process.of([]))
+        alone = rows_of(layout, moment, CLOCK, number, Process.of([]), Process.of([]))
         for name in Rows.__slots__:
             assert np.array_equal(
                 getattr(every, name)[number],
@@ -103,7 +103,7 @@ def test_a_day_off_is_what_the_workday_sensors_say() -> None:
         vectors = np.zeros((2, layout.size))
         vectors[:, layout.rooms * 10 + 2 * len(layout.processes) + 7 :][:, :3] = [*told, 7.0]
         moments = Moments.of(layout, times, vectors)
-        assert rows_of(layout, moments, CLOCK, 0, Process.of([])).free.tolist() == expected
+        assert rows_of(layout, moments, CLOCK, 0, Process.of([]), Process.of([])).free.tolist() == expected
         for n in range(2):
             one = Moments.of(layout, times[n : n + 1], vectors[n : n + 1])
             assert rows_now(layout, one, CLOCK).free.tolist() == [expected[n]] * 3

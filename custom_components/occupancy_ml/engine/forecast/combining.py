@@ -103,8 +103,8 @@ class Pool:
             return
         self.stack.learn(residuals(answer.members, np.repeat(rows.wait[None], len(answer.members), 0)))
         yield
-        # Levels are of what is told, and nothing is where the present is uncertain.
-        known = np.isfinite(answer.pooled[:, 0]) & certain_of(rows.chance)
+        # Levels are of what is told, and nothing is where the present is uncertain. Days away come by no rhythm.
+        known = np.isfinite(answer.pooled[:, 0]) & certain_of(rows.chance) & ~rows.away
         self.conformal.learn(answer.pooled[known], rows.wait[known])
         yield
         for column, stack in enumerate(self.later):

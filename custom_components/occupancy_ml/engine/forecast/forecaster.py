@@ -29,7 +29,7 @@ from ..snapshot import (
 )
 from ..store import Store
 from ..store.forecasts import ForecastScore
-from .bins import BINS, HORIZONS, STEP, Floats
+from .bins import BINS, CAP, HORIZONS, STEP, Floats
 from .context import Context
 from .gate import certain_of
 from .learning import Learner
@@ -47,6 +47,7 @@ _MOST_WAITING = 96
 _NOTHING = "nothing was learned yet"
 _CATCHING_UP = "the history is still being learned from"
 _UNCERTAIN = "it is not certain enough what is now"
+_AWAY = "nobody has been home for a day"
 # Who went through an outer door may have left, or come: for five minutes nothing is told of the home.
 _SETTLED = float(recency_of(np.array([5 * MINUTE_US]))[0])
 
@@ -185,11 +186,14 @@ class Forecaster:
             cdfs[ready] = np.nan_to_num(answer.cdf)
             told_then = spoken[ready][:, None] & np.isfinite(answer.occupied)
             occupied[ready] = np.where(told_then, answer.occupied, occupied[ready])
-        states = self._states(snapshot, rows.believed)
+        states, home = self._states(snapshot, rows.believed), processes.index(HOME)
         # A room that is still shown as it was, since it waits before it switches, would be told the wrong change.
         certain = certain_of(rows.chance) & (rows.believed == states)
         if moment.exit_door[0] < _SETTLED:
-            certain[processes.index(HOME)] = False
+            certain[home] = False
+        # Nothing is judged by days away, so nothing is told of them.
+        away = not states[home] and rows.elapsed[home] >= CAP
+        unknown = _AWAY if away else _UNCERTAIN
         published = np.zeros(len(processes), dtype=np.bool_)
         reasons: list[str | None] = []
         horizons: list[tuple[int, ...]] = []
@@ -197,7 +201,7 @@ class Forecaster:
             gate = self.learner.learned[process].gates[int(rows.believed[n])]
             reason: str | None = _CATCHING_UP if self._catching_up else _NOTHING
             if spoken[n]:
-                reason = gate.reason if not gate.open else None if certain[n] else _UNCERTAIN
+                reason = gate.reason if not gate.open else None if certain[n] and not away else unknown
                 published[n] = reason is None
             reasons.append(reason)
             horizons.append(gate.horizons if published[n] else ())

@@ -47,6 +47,8 @@ def changes_in(wait: Floats) -> int:
 def tell_gates(gates: tuple[Gate, Gate], day: int, past: Past, answer: Answer) -> None:
     """Tell each gate how the forecasts did that it would have let through: by what was believed, where certain.
 
+    Days away tell nothing: the hours they last would outweigh all other days, for and against.
+
     Args:
         gates: of what is vacant, and of what is occupied.
         day: proleptic ordinal.
@@ -57,7 +59,7 @@ def tell_gates(gates: tuple[Gate, Gate], day: int, past: Past, answer: Answer) -
     squared = np.concatenate([(answer.occupied - past.later)[None] ** 2, past.squared])
     own = pinball(read, rows.wait)
     late = np.where(rows.wait < CAP, np.minimum(read[:, len(LEVELS) // 2], CAP) - rows.wait, np.nan)
-    judged = np.isfinite(rows.wait) & (rows.state >= 0) & certain_of(rows.chance)
+    judged = np.isfinite(rows.wait) & (rows.state >= 0) & certain_of(rows.chance) & ~rows.away
     for side, gate in enumerate(gates):
         ours = judged & (rows.believed == bool(side))
         if ours.any():

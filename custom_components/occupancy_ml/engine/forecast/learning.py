@@ -15,7 +15,7 @@ from ..adaptation.retraining import Cause, Queue
 from ..events import DAY_US, MINUTE_US
 from ..localtime import LocalClock
 from ..payload import PayloadError, pack, unpack
-from ..snapshot import FoundBy, RoutineChange
+from ..snapshot import HOME, FoundBy, RoutineChange
 from ..store import Store, StoreError
 from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
@@ -157,12 +157,13 @@ class Learner:
             if now_us - learned.refitted_us >= _REFIT_US:
                 self.queue.add(process, Cause.SCHEDULE)
         moments, when = Moments.of(self._layout, times_us, vectors), clock_of(self._clock, times_us)
+        home = self._process(HOME, moments)
         yield 0.2
         order = [*self.queue, *(p for p in self.learned if p not in self.queue)]
         failed: list[str] = []
         for number, process in enumerate(order):
             try:
-                for _ in self._learn(process, moments, when, cut_us, now_us):
+                for _ in self._learn(process, moments, when, home, cut_us, now_us):
                     yield 0.2 + 0.8 * number / len(order)
             except StoreError:
                 raise
@@ -177,13 +178,13 @@ class Learner:
         process: str,
         moments: Moments,
         when: tuple[Ints, Floats, Bools],
+        home: Process,
         cut_us: int,
         now_us: int,
     ) -> Iterator[None]:
         learned = self.learned[process]
-        number = self._layout.processes.index(process)
         first_us = int(moments.time_us[0])
-        rows = self._rows(number, process, moments, when)
+        rows = self._rows(process, moments, when, home)
         agreed = rows.agreed()
         yield
         start_us = max(learned.learned_us, first_us + _FIRST_US, cut_us - _CATCH_UP_US)
@@ -202,11 +203,16 @@ class Learner:
             self._save(process, learned, now_us)
         yield
 
-    def _rows(self, number: int, process: str, moments: Moments, when: tuple[Ints, Floats, Bools]) -> Rows:
-        """All rows of a process over the history, with what came."""
+    def _process(self, process: str, moments: Moments) -> Process:
+        """What a process did around the moments."""
         first_us, last_us = int(moments.time_us[0]), int(moments.time_us[-1])
-        episodes = self._store.episodes.read(process, first_us - DAY_US, last_us + 2 * DAY_US)
-        return rows_of(self._layout, moments, self._clock, number, Process.of(episodes), when)
+        return Process.of(self._store.episodes.read(process, first_us - DAY_US, last_us + 2 * DAY_US))
+
+    def _rows(self, process: str, moments: Moments, when: tuple[Ints, Floats, Bools], home: Process) -> Rows:
+        """All rows of a process over the history, with what came."""
+        number = self._layout.processes.index(process)
+        did = home if process == HOME else self._process(process, moments)
+        return rows_of(self._layout, moments, self._clock, number, did, home, when)
 
     def _fit(self, process: str, learned: Learned, rows: Rows, until_us: int, now_us: int) -> Iterator[None]:
         """Let the models learn from all rows before a time."""
@@ -417,9 +423,9 @@ class Learner:
         times_us, vectors = self._store.forecasts.moments(until_us - HISTORY_US, until_us, self._key)
         if not len(times_us):
             return
-        number = self._layout.processes.index(process)
         moments = Moments.of(self._layout, times_us, vectors)
-        rows = self._rows(number, process, moments, clock_of(self._clock, times_us)).agreed()
+        when, home = clock_of(self._clock, times_us), self._process(HOME, moments)
+        rows = self._rows(process, moments, when, home).agreed()
         learned.model.restore(header, arrays, rows)
         if against is not None:
             header, arrays = unpack(_KIND, against)

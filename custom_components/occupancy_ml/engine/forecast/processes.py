@@ -78,6 +78,12 @@ class Process:
         state = np.where(inside, self.states[number], -1).astype(np.int8)
         return state, np.where(inside, wait, np.nan), np.where(inside, held, np.nan)
 
+    def empty_for_a_day(self, times_us: Ints) -> Bools:
+        """(n,) whether each time lies in a stretch of 24 hours or more in which it was vacant."""
+        state, wait, held = self.at(times_us)
+        result: Bools = (state == 0) & ((wait >= CAP) | (held + np.nan_to_num(wait) >= CAP))
+        return result
+
     def lengths(self, state: bool) -> tuple[Floats, Bools, Ints]:
         """Of the episodes of a state: (n,) minutes, (n,) whether the end is known, (n,) begins."""
         chosen = self.states == state

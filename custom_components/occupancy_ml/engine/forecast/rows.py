@@ -34,6 +34,7 @@ class Rows:
         wait: (n,) minutes until it changed by hindsight, cut at 24 hours, nan unknown.
         held: (n,) minutes since it had changed, by hindsight.
         later: (n, len(HORIZONS)) the state by hindsight so many minutes later, -1 unknown.
+        away: (n,) whether by hindsight nobody was home for a day or longer then.
         jumps_in: (n,) minutes until the local clock jumps, inf where it does not within 24 hours.
         jump: (n,) minutes by which it does.
     """
@@ -52,6 +53,7 @@ class Rows:
     wait: Floats
     held: Floats
     later: NDArray[np.int8]
+    away: Bools
     jumps_in: Floats
     jump: Floats
 
@@ -105,6 +107,7 @@ def rows_of(
     clock: LocalClock,
     number: int,
     process: Process,
+    home: Process,
     when: tuple[Ints, Floats, Bools] | None = None,
 ) -> Rows:
     """The rows of a process, with what came of them.
@@ -115,6 +118,7 @@ def rows_of(
         clock: the home's.
         number: of the process in the layout.
         process: what it did.
+        home: what the home did.
         when: what `clock_of` says of the moments, where that is known already.
     """
     n = len(moments.time_us)
@@ -152,6 +156,7 @@ def rows_of(
         wait,
         held,
         later,
+        home.empty_for_a_day(moments.time_us),
         *clock.jumps(moments.time_us),
     )
 
@@ -188,5 +193,6 @@ def rows_now(layout: Layout, moments: Moments, clock: LocalClock) -> Rows:
         unknown,
         unknown,
         np.full((p, len(HORIZONS)), -1, np.int8),
+        np.zeros(p, np.bool_),
         *(np.repeat(each, p) for each in clock.jumps(moments.time_us)),
     )
