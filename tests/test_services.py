@@ -273,14 +273,15 @@ async def test_the_button_trains(hass: HomeAssistant, entry: MockConfigEntry) ->
 
 
 async def test_events_are_imported_once(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    day = (dt_util.utcnow() - timedelta(days=2)).date().isoformat()
     text = (
         HEADER
-        + f"2026-01-01T10:00:00.000001+00:00,{WINDOW},on,off,person\n"
-        + f"2026-01-01T11:00:00+01:00,{WINDOW},off,,\n"
-        + "2026-01-01T12:00:00Z,binary_sensor.elsewhere,on,off,device\n"
-        + f"2026-01-01T10:00:00,{WINDOW},on,off,device\n"
+        + f"{day}T10:00:00.000001+00:00,{WINDOW},on,off,person\n"
+        + f"{day}T11:00:00+01:00,{WINDOW},off,,\n"
+        + f"{day}T12:00:00Z,binary_sensor.elsewhere,on,off,device\n"
+        + f"{day}T10:00:00,{WINDOW},on,off,device\n"
         + f"yesterday,{WINDOW},on,off,device\n"
-        + f"2026-01-01T13:00:00Z,{WINDOW},on,off,ghost\n"
+        + f"{day}T13:00:00Z,{WINDOW},on,off,ghost\n"
     )
     write(hass, "past.csv", "\ufeff" + text)
     answer = await call(hass, "import_events", file="past.csv")

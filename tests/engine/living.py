@@ -14,6 +14,7 @@ from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.replay import NOT_NOW
 from custom_components.occupancy_ml.engine.senses import ACTIVITY_ROLES
 from custom_components.occupancy_ml.engine.snapshot import Snapshot
 
@@ -89,6 +90,7 @@ def play(
     marked: Iterable[Marked] = (),
     nights: Iterable[int] = (),
     before_tick: Callable[[int], Engine] | None = None,
+    now_only: bool = False,
 ) -> list[Snapshot]:
     """Live from start to end: what happened in a minute, what a person marked, a tick, perhaps a night.
 
@@ -100,6 +102,7 @@ def play(
         marked: corrections.
         nights: moments from which on the night's work is due.
         before_tick: given the moment, may close and open the engine; returns the one to go on with.
+        now_only: leave out what who is there now does not depend on, which takes half of the time.
     """
     given = sorted(marked, key=lambda mark: mark.known_us)
     due = sorted(nights)
@@ -116,10 +119,10 @@ def play(
         while given and given[0].known_us <= now_us:
             mark = given.pop(0)
             engine.relabel(mark.room_id, mark.start_us, mark.end_us, mark.occupied, now_us, "tester")
-        shown.append(engine.tick(now_us))
+        shown.append(engine.tick(now_us, forecasts=not now_only))
         while due and due[0] <= now_us:
             due.pop(0)
-            list(engine.night(now_us))
+            list(engine.night(now_us, without=NOT_NOW if now_only else ()))
     return shown
 
 
@@ -132,10 +135,11 @@ def live(
     *,
     marked: Iterable[Marked] = (),
     nights: Iterable[int] = (),
+    now_only: bool = False,
 ) -> tuple[list[Snapshot], Engine]:
     """`play` in a new file; the engine is left open."""
     engine = Engine.open(path, home, start_us, durable=False)
-    return play(engine, events, start_us, end_us, marked=marked, nights=nights), engine
+    return play(engine, events, start_us, end_us, marked=marked, nights=nights, now_only=now_only), engine
 
 
 def rows_of(

@@ -189,6 +189,7 @@ def test_training_at_a_moment_is_the_same_whatever_was_learned_later(tmp_path: P
         simulated.start_us,
         moment_us,
         nights=[moment_us],
+        now_only=True,
     )
     clock = LocalClock(simulated.home.time_zone)
 
@@ -202,7 +203,7 @@ def test_training_at_a_moment_is_the_same_whatever_was_learned_later(tmp_path: P
     engine.relabel("kitchen", moment_us - HOUR_US, moment_us + 3 * HOUR_US, True, moment_us, None)
     then = {room_id: model(room_id) for room_id in rooms}
     assert any(found is not None for found in then.values())
-    play(engine, simulated.events, moment_us, moment_us + 5 * HOUR_US)
+    play(engine, simulated.events, moment_us, moment_us + 5 * HOUR_US, now_only=True)
     engine.relabel("kitchen", moment_us - HOUR_US, moment_us, True, moment_us + 5 * HOUR_US, None)
     assert {room_id: model(room_id) for room_id in rooms} == then
     engine.close()

@@ -53,7 +53,13 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
     nights = [simulated.start_us + day * DAY_US + 3 * 60 * MINUTE_US for day in range(1, DAYS)]
     path = tmp_path_factory.mktemp("week") / "home.db"
     shown, engine = live(
-        path, simulated.home, simulated.events, simulated.start_us, simulated.end_us, nights=nights
+        path,
+        simulated.home,
+        simulated.events,
+        simulated.start_us,
+        simulated.end_us,
+        nights=nights,
+        now_only=True,
     )
     engine.close()
     times = np.array([snapshot.time_us for snapshot in shown])

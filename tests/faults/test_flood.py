@@ -112,7 +112,7 @@ def sizes(engine: Engine) -> dict[str, int]:
 
 
 # `scripts/faults` plays the whole year.
-DAYS = max(200, int(os.environ.get("FAULTS_DAYS", "0")))
+DAYS = max(150, int(os.environ.get("FAULTS_DAYS", "0")))
 
 
 def test_a_year_leaves_nothing_growing(tmp_path: Path, note: Note) -> None:

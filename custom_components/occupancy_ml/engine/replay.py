@@ -20,7 +20,7 @@ from .snapshot import Snapshot
 
 # The quiet hour of the night's work, on the home's clock.
 NIGHT_HOUR = 3
-_NOT_NOW = ("forecasts", "routines", "suggestions")
+NOT_NOW = ("forecasts", "routines", "suggestions")
 
 
 class RecordingError(ValueError):
@@ -146,7 +146,7 @@ def replay(
             yield engine.tick(now_us, forecasts=wanted)
             before, hour = hour, clock.hour(now_us)
             if hour == NIGHT_HOUR and before != NIGHT_HOUR:
-                for _ in engine.night(now_us, without=_NOT_NOW if now_only else ()):
+                for _ in engine.night(now_us, without=NOT_NOW if now_only else ()):
                     pass
             if progress is not None and minute % 60 == 0:
                 progress((minute - first) / max(last - first, 1))

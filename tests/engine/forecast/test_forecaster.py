@@ -17,7 +17,8 @@ from custom_components.occupancy_ml.engine.adaptation.retraining import Cause
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, recency_of
 from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
-from custom_components.occupancy_ml.engine.forecast.learning import REPLACED, Learned
+from custom_components.occupancy_ml.engine.forecast.learned import Learned
+from custom_components.occupancy_ml.engine.forecast.learning import REPLACED
 from custom_components.occupancy_ml.engine.forecast.model import ProcessModel
 from custom_components.occupancy_ml.engine.forecast.recurrent import Recurrent
 from custom_components.occupancy_ml.engine.forecast.rows import Rows

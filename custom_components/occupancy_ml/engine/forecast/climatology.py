@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bins import BINS, CAP, HORIZONS, Floats, frequencies, hazard_of
-from .processes import Bools
+from .processes import Bools, Ints
 from .rows import Rows, by_the_clock
 
 _LEAST = 8
@@ -22,14 +22,11 @@ class _Past:
     """Moments by side and half hour, in narrow types, since they are kept in memory.
 
     Attributes:
-        slots: (n,) half hours, those of days off after those of the others.
         wait: as in `Rows`, in single precision.
-        state, later: as there.
+        later: as there.
     """
 
-    slots: NDArray[np.int8]
     wait: Floats
-    state: NDArray[np.int8]
     later: NDArray[np.int8]
 
 
@@ -41,6 +38,7 @@ class Climatology:
     def __init__(self) -> None:
         self._past: _Past | None = None
         self._begins = np.zeros(0, dtype=np.int64)
+        self._usual: Floats = np.full(96, 0.5)
         # By begin and end of a half hour's rows, and the clock's next jump, what came; the last few asked for.
         self._made: dict[tuple[int, int, float, float], tuple[Floats, Floats]] = {}
 
@@ -53,14 +51,10 @@ class Climatology:
         cells = 96 * rows.believed[known] + slots
         sorting = np.argsort(cells, kind="stable")
         order = known[sorting]
-        self._past = _Past(
-            slots[sorting].astype(np.int8),
-            rows.wait[order].astype(np.float32),
-            rows.state[order],
-            rows.later[order],
-        )
+        self._past = _Past(rows.wait[order].astype(np.float32), rows.later[order])
         # Where each half hour of each side begins.
         self._begins = np.searchsorted(cells[sorting], np.arange(2 * 96 + 1), side="left")
+        self._usual = _share_occupied(slots, rows.state[known])
 
     def update(self, rows: Rows, since_us: int) -> None:
         """A table is made anew from all rows."""
@@ -116,13 +110,20 @@ class Climatology:
 
     def usual(self, clock: Floats, free: Bools) -> Floats:
         """(n,) share of occupied moments at (n,) minutes of the day, on days of (n,) kinds; one half where unknown."""
-        past = self._past
-        if past is None or not len(past.wait):
-            return np.full(len(clock), 0.5)
-        known = past.state >= 0
-        seen = np.bincount(past.slots[known], minlength=96)
-        occupied = np.bincount(past.slots[known], past.state[known], minlength=96)
-        mean = (occupied.sum() + 1) / (seen.sum() + 2)
-        table = (occupied + 4 * mean) / (seen + 4)
-        result: Floats = table[(clock // 30).astype(np.int64) % 48 + 48 * free]
+        result: Floats = self._usual[(clock // 30).astype(np.int64) % 48 + 48 * free]
         return result
+
+
+def _share_occupied(slots: Ints, state: NDArray[np.int8]) -> Floats:
+    """(96,) share of occupied moments by half hour, held to that of all; one half where nothing is known.
+
+    Args:
+        slots: (n,) half hours, those of days off after those of the others.
+        state: (n,) as in `Rows`.
+    """
+    known = state >= 0
+    seen = np.bincount(slots[known], minlength=96)
+    occupied = np.bincount(slots[known], state[known], minlength=96)
+    mean = (occupied.sum() + 1) / (seen.sum() + 2)
+    result: Floats = (occupied + 4 * mean) / (seen + 4)
+    return result

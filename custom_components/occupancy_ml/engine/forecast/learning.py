@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 import logging
 from typing import Any
 
 import numpy as np
 
-from ..adaptation.drift import Drift
 from ..adaptation.retraining import Cause, Queue
 from ..events import DAY_US, MINUTE_US
 from ..localtime import LocalClock
-from ..payload import PayloadError, pack, unpack
+from ..payload import PayloadError
 from ..snapshot import HOME, FoundBy, RoutineChange
 from ..store import Store, StoreError
 from ..store.forecasts import ForecastScore
@@ -24,8 +22,9 @@ from .baselines import baselines
 from .bins import Floats
 from .combining import Answer
 from .filling import filled
-from .gate import Gate, pinball
+from .gate import pinball
 from .judging import Past, changes_in, tell_gates
+from .learned import Learned
 from .members import new_model
 from .model import ProcessModel
 from .moments import MOMENT_US, Layout, Moments
@@ -48,54 +47,9 @@ _FIRST_US = 4 * DAY_US
 _LEAST_NEW_US = 20 * 60 * MINUTE_US
 _REFIT_US = 7 * DAY_US
 _ROWS_A_SLICE = 16
-# A challenger is compared over so many days, and given up after so many.
-_CHALLENGED_DAYS, _GIVEN_UP_DAYS = 5, 14
-_SHORT_HALF_LIFE = 10.0
+
 REPLACED = "challenger"
 """Cause of the run that records when a challenger took over."""
-_KIND = "forecast_model"
-
-
-@dataclass(slots=True)
-class Learned:
-    """One process.
-
-    Attributes:
-        model: in service.
-        gates: of the directions, to vacant (1 now) at index 1.
-        drift: watches model against climatology.
-        learned_us: rows before this were predicted and scored.
-        fitted_us: rows before this were learned from; 0 while nothing is.
-        refitted_us: when all members were last fitted from scratch.
-        tuned_us: when other kernels were last tried; 0 where that is due.
-        run_id: the run that fitted the model in service from scratch, or put it there.
-        challenger: fitted with a shorter memory, to take over when it wins.
-        its_gates: what the challenger told since it came, as `gates`.
-        duel: by day since it came: loss of the model, loss of the challenger.
-    """
-
-    model: ProcessModel
-    gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
-    drift: Drift = field(default_factory=Drift)
-    learned_us: int = 0
-    fitted_us: int = 0
-    refitted_us: int = 0
-    tuned_us: int = 0
-    run_id: int | None = None
-    challenger: ProcessModel | None = None
-    its_gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
-    duel: list[tuple[float, float]] = field(default_factory=list)
-
-    @property
-    def ready(self) -> bool:
-        """Whether anything was learned."""
-        return self.fitted_us > 0
-
-    def set_back(self, time_us: int) -> None:
-        """Nothing was learned after a time; what was done later is due again."""
-        self.learned_us, self.fitted_us = min(self.learned_us, time_us), min(self.fitted_us, time_us)
-        self.refitted_us = 0 if self.refitted_us > time_us else self.refitted_us
-        self.tuned_us = 0 if self.tuned_us > time_us else self.tuned_us
 
 
 class Learner:
@@ -340,60 +294,33 @@ class Learner:
         noticed_us = self._clock.day_bounds(day)[1]
         self.drifts.append(RoutineChange(process, since.isoformat(), noticed_us, FoundBy.FORECASTS, why=why))
         self.queue.add(process, Cause.ALARM)
-        learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
-        learned.its_gates, learned.duel = (Gate(), Gate()), []
-        for gate in learned.gates:
-            gate.forget()
-        learned.tuned_us = 0
+        learned.alarm()
 
     def _challenge(
         self, process: str, learned: Learned, day: Rows, answer: Answer, theirs: Answer, now_us: int
     ) -> None:
         """Compare the challenger on the same day; it takes over, with its gates, when it has won often enough."""
-        challenger = learned.challenger
-        assert challenger is not None
         known = np.isfinite(day.wait) & np.isfinite(theirs.cdf[:, 0])
         if not known.any():
             return
-        learned.duel.append(
-            (
-                float(pinball(answer.quantiles[known], day.wait[known]).mean()),
-                float(pinball(theirs.quantiles[known], day.wait[known]).mean()),
-            )
+        mine, its = (
+            float(pinball(each.quantiles[known], day.wait[known]).mean()) for each in (answer, theirs)
         )
-        mine, its = np.array(learned.duel).mean(axis=0).tolist()
-        if len(learned.duel) >= _CHALLENGED_DAYS and its < mine:
-            learned.model, learned.challenger = challenger, None
-            learned.gates = learned.its_gates
+        won = learned.challenged(mine, its)
+        if won is not None:
             run_id = self._store.forecasts.start_run(process, REPLACED, now_us)
-            won = {"days": len(learned.duel), "loss": its, "replaced": mine}
             self._store.forecasts.finish_run(run_id, RunStatus.COMPLETED, now_us, rows=len(day), metrics=won)
             learned.run_id = run_id
-        elif len(learned.duel) >= _GIVEN_UP_DAYS:
-            learned.challenger = None
 
     # Across restarts
 
     def _save(self, process: str, learned: Learned, now_us: int) -> None:
-        header, arrays = learned.model.state()
-        header |= {
-            "gates": [gate.to_json() for gate in learned.gates],
-            "drift": learned.drift.to_json(),
-            "learned_us": learned.learned_us,
-            "fitted_us": learned.fitted_us,
-            "refitted_us": learned.refitted_us,
-            "tuned_us": learned.tuned_us,
-            "key": self._key,
-        }
-        self._store.forecasts.save_model(process, now_us, pack(_KIND, header, arrays), learned.run_id)
-        if learned.challenger is None:
+        payload, against = learned.payloads(self._key)
+        self._store.forecasts.save_model(process, now_us, payload, learned.run_id)
+        if against is None:
             self._store.forecasts.drop_challenger(process)
-            return
-        header, arrays = learned.challenger.state()
-        header["duel"] = [list(pair) for pair in learned.duel]
-        header["gates"] = [gate.to_json() for gate in learned.its_gates]
-        payload = pack(_KIND, header, arrays)
-        self._store.forecasts.save_model(process, now_us, payload, None, challenger=True)
+        else:
+            self._store.forecasts.save_model(process, now_us, against, None, challenger=True)
 
     def load(self) -> None:
         """Take over what earlier nights have learned."""
@@ -410,15 +337,9 @@ class Learner:
                 self.learned[process] = self._nothing()
 
     def _restore(self, process: str, payload: bytes, against: bytes | None) -> None:
-        header, arrays = unpack(_KIND, payload)
-        if header["key"] != self._key:
-            return
         learned = self._nothing()
-        learned.learned_us, learned.fitted_us = header["learned_us"], header["fitted_us"]
-        learned.refitted_us, learned.tuned_us = header["refitted_us"], header["tuned_us"]
-        for gate, value in zip(learned.gates, header["gates"], strict=True):
-            gate.restore(value)
-        learned.drift.restore(header["drift"])
+        if not learned.restore(payload, self._key):
+            return
         until_us = learned.fitted_us
         times_us, vectors = self._store.forecasts.moments(until_us - HISTORY_US, until_us, self._key)
         if not len(times_us):
@@ -426,14 +347,7 @@ class Learner:
         moments = Moments.of(self._layout, times_us, vectors)
         when, home = clock_of(self._clock, times_us), self._process(HOME, moments)
         rows = self._rows(process, moments, when, home).agreed()
-        learned.model.restore(header, arrays, rows)
-        if against is not None:
-            header, arrays = unpack(_KIND, against)
-            learned.challenger = learned.model.challenger(_SHORT_HALF_LIFE)
-            learned.challenger.restore(header, arrays, rows)
-            learned.duel = [(mine, its) for mine, its in header["duel"]]
-            for gate, value in zip(learned.its_gates, header["gates"], strict=True):
-                gate.restore(value)
+        learned.restore_models(payload, against, rows)
         self.learned[process] = learned
 
 
