@@ -243,6 +243,25 @@ def test_once_nobody_has_been_home_for_a_day_nothing_is_told(store: Store) -> No
     assert "nobody has been home for a day" not in {forecast.reason for forecast in told.values()}
 
 
+def test_where_days_away_are_usual_forecasts_go_on(store: Store) -> None:
+    edges = [0, 7, 9, 13, 15, 18, DAYS]  # by turns with somebody home and nobody, which are three stretches
+    store.episodes.replace(
+        HOME,
+        START_US,
+        START_US + DAYS * DAY_US,
+        [
+            Episode(HOME, START_US + a * DAY_US, START_US + b * DAY_US, number % 2 == 0, 1.0)
+            for number, (a, b) in enumerate(pairwise(edges))
+        ],
+    )
+    forecaster = Forecaster(store, DEN)
+    told = [
+        look(forecaster, NOON_US + hour * 60 * MINUTE_US, here=False).forecasts["den"] for hour in range(30)
+    ]
+    assert told[0].published
+    assert "nobody has been home for a day" not in {forecast.reason for forecast in told}
+
+
 def test_the_report_is_of_forecasts_made_before(store: Store) -> None:
     report = {(r.process, r.to_occupied): r for r in Forecaster(store, DEN).report(60, NOON_US)}
     den = report["den", True]

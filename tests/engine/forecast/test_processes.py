@@ -63,7 +63,16 @@ def test_a_day_empty_is_one_from_its_begin_to_its_end() -> None:
     minutes = [599, 600, 1200, 599 + day, 600 + day, 900 + day, 1500 + day, 999 + 2 * day, 1000 + 2 * day]
     times = np.array(minutes, dtype=np.int64) * MINUTE_US
     # The second stretch is a minute short of a day; what is not known is no day away.
-    assert process.empty_for_a_day(times).tolist() == [False, True, True, True, *[False] * 5]
+    assert process.days_away(times).tolist() == [False, True, True, True, *[False] * 5]
+
+
+@pytest.mark.parametrize(
+    ("every", "times", "usual"), [(7, 2, False), (7, 3, True), (12, 4, True), (20, 4, False)]
+)
+def test_who_is_away_every_weekend_is_used_to_it(every: int, times: int, usual: bool) -> None:
+    process = Process.of(episodes(*[2 * 24 * 60, (every - 2) * 24 * 60] * times))
+    assert process.days_away_are_usual == usual
+    assert process.days_away(np.array([60 * MINUTE_US])).tolist() == [not usual]
 
 
 def test_an_empty_history_knows_nothing() -> None:

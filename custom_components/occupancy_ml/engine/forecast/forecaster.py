@@ -191,8 +191,8 @@ class Forecaster:
         certain = certain_of(rows.chance) & (rows.believed == states)
         if moment.exit_door[0] < _SETTLED:
             certain[home] = False
-        # Nothing is judged by days away, so nothing is told of them.
-        away = not states[home] and rows.elapsed[home] >= CAP
+        # Days away that are not usual judge nothing, so nothing is told of them.
+        away = not states[home] and rows.elapsed[home] >= CAP and not self.learner.days_away_are_usual
         unknown = _AWAY if away else _UNCERTAIN
         published = np.zeros(len(processes), dtype=np.bool_)
         reasons: list[str | None] = []

@@ -59,6 +59,7 @@ class Learner:
         learned: by process.
         drifts: changes of routine that were noticed, until they are taken.
         queue: what is to be fitted from scratch.
+        days_away_are_usual: whether nobody is home for a day or longer now and again.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Learner:
         self.learned = {process: self._nothing() for process in layout.processes}
         self.drifts: list[RoutineChange] = []
         self.queue = Queue()
+        self.days_away_are_usual = False
 
     def _nothing(self) -> Learned:
         return Learned(new_model(self._more))
@@ -112,6 +114,7 @@ class Learner:
                 self.queue.add(process, Cause.SCHEDULE)
         moments, when = Moments.of(self._layout, times_us, vectors), clock_of(self._clock, times_us)
         home = self._process(HOME, moments)
+        self.days_away_are_usual = home.days_away_are_usual
         yield 0.2
         order = [*self.queue, *(p for p in self.learned if p not in self.queue)]
         failed: list[str] = []
@@ -346,6 +349,7 @@ class Learner:
             return
         moments = Moments.of(self._layout, times_us, vectors)
         when, home = clock_of(self._clock, times_us), self._process(HOME, moments)
+        self.days_away_are_usual = home.days_away_are_usual
         rows = self._rows(process, moments, when, home).agreed()
         learned.restore_models(payload, against, rows)
         self.learned[process] = learned

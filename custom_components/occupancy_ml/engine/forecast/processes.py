@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import MINUTE_US
+from ..events import DAY_US, MINUTE_US
 from ..store.episodes import Episode
 from .bins import CAP, Floats
 
 SHORT_US = 5 * MINUTE_US
 """Gaps shorter than this are filled, and then stays that are."""
+# So many stretches of a day or longer are a habit, if there was one in so much time on the mean.
+_USUAL, _USUAL_WITHIN_US = 3, 14 * DAY_US
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -78,8 +80,17 @@ class Process:
         state = np.where(inside, self.states[number], -1).astype(np.int8)
         return state, np.where(inside, wait, np.nan), np.where(inside, held, np.nan)
 
-    def empty_for_a_day(self, times_us: Ints) -> Bools:
-        """(n,) whether each time lies in a stretch of 24 hours or more in which it was vacant."""
+    @property
+    def days_away_are_usual(self) -> bool:
+        """Whether it is vacant for 24 hours or more now and again: every weekend, say."""
+        length, _, _ = self.lengths(False)
+        stretches = int((length >= CAP).sum())
+        return stretches >= _USUAL and stretches * _USUAL_WITHIN_US >= self.ends_us[-1] - self.starts_us[0]
+
+    def days_away(self, times_us: Ints) -> Bools:
+        """(n,) whether each time lies in a stretch of 24 hours or more in which it was vacant, where that is not usual."""
+        if self.days_away_are_usual:
+            return np.zeros(len(times_us), dtype=np.bool_)
         state, wait, held = self.at(times_us)
         result: Bools = (state == 0) & ((wait >= CAP) | (held + np.nan_to_num(wait) >= CAP))
         return result

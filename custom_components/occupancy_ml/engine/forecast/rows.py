@@ -34,7 +34,7 @@ class Rows:
         wait: (n,) minutes until it changed by hindsight, cut at 24 hours, nan unknown.
         held: (n,) minutes since it had changed, by hindsight.
         later: (n, len(HORIZONS)) the state by hindsight so many minutes later, -1 unknown.
-        away: (n,) whether by hindsight nobody was home for a day or longer then.
+        away: (n,) whether by hindsight nobody was home for a day or longer then, which is not usual.
         jumps_in: (n,) minutes until the local clock jumps, inf where it does not within 24 hours.
         jump: (n,) minutes by which it does.
     """
@@ -156,7 +156,7 @@ def rows_of(
         wait,
         held,
         later,
-        home.empty_for_a_day(moments.time_us),
+        home.days_away(moments.time_us),
         *clock.jumps(moments.time_us),
     )
 
