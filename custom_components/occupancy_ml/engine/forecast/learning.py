@@ -172,11 +172,13 @@ class Learner:
         return rows_of(self._layout, moments, self._clock, number, did, home, when)
 
     def _fit(self, process: str, learned: Learned, rows: Rows, until_us: int, now_us: int) -> Iterator[None]:
-        """Let the models learn from all rows before a time."""
+        """Let the models learn from all rows before a time, where they have not yet."""
+        due = process in self.queue or not learned.ready
+        if not due and until_us <= learned.fitted_us and learned.challenger is None:
+            return
         past = rows.take((rows.time_us < until_us) & (rows.time_us >= until_us - HISTORY_US))
         if not np.isfinite(past.wait).any():
             return
-        due = process in self.queue or not learned.ready
         if due:
             waited_for = self.queue.take(process)
             try:
