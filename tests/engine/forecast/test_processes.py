@@ -23,9 +23,21 @@ def episodes(*lengths: int, begin: bool = False, start: int = 0) -> list[Episode
 
 def seen(process: Process) -> list[tuple[int, int, bool]]:
     return [
-        (int(a) // MINUTE_US, int(b) // MINUTE_US, bool(s))
+        (int(a) // MINUTE_US, int(b) // MINUTE_US, bool(s))  # the minutes in which it changed
         for a, b, s in zip(process.starts_us, process.ends_us, process.states, strict=True)
     ]
+
+
+def middles(minutes: list[int]) -> np.ndarray:
+    return np.array(minutes, dtype=np.int64) * MINUTE_US + MINUTE_US // 2
+
+
+def test_a_change_is_in_the_middle_of_the_minute_that_hindsight_calls_it_by() -> None:
+    state, wait, _ = Process.of(episodes(60, 60)).at(
+        np.array([60 * MINUTE_US, 61 * MINUTE_US], dtype=np.int64)
+    )
+    assert state.tolist() == [0, 1]
+    assert wait[0] == pytest.approx(0.5)
 
 
 def test_gaps_are_filled_before_stays_are_dropped() -> None:
@@ -43,7 +55,7 @@ def test_where_knowledge_ends_nothing_is_short() -> None:
 
 def test_waits_are_cut_at_a_day_and_unknown_at_the_end_of_knowledge() -> None:
     process = Process.of([*episodes(60, 3000, 60), *episodes(90, start=4000)])
-    times = np.array([-5, 0, 59, 60, 3050, 3100, 3500, 4010], dtype=np.int64) * MINUTE_US
+    times = middles([-5, 0, 59, 60, 3050, 3100, 3500, 4010])
     state, wait, held = process.at(times)
     assert state.tolist() == [-1, 0, 0, 1, 1, 0, -1, 0]
     assert wait[1:5].tolist() == [60.0, 1.0, 1440.0, 10.0]
@@ -61,9 +73,8 @@ def test_a_day_empty_is_one_from_its_begin_to_its_end() -> None:
         ]
     )
     minutes = [599, 600, 1200, 599 + day, 600 + day, 900 + day, 1500 + day, 999 + 2 * day, 1000 + 2 * day]
-    times = np.array(minutes, dtype=np.int64) * MINUTE_US
     # The second stretch is a minute short of a day; what is not known is no day away.
-    assert process.days_away(times).tolist() == [False, True, True, True, *[False] * 5]
+    assert process.days_away(middles(minutes)).tolist() == [False, True, True, True, *[False] * 5]
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,13 @@ def ordered(events: Iterable[Event]) -> list[Event]:
 def store_with(path: Path, events: Sequence[Event], home: Home = HOME) -> Store:
     """A store that holds events."""
     store = Store.open(path, 0)
-    store.events.append(events, {s.entity_id: (s.role, s.room_id) for s in home.sensors})
+    keep(store, events, home)
     return store
+
+
+def keep(store: Store, events: Sequence[Event], home: Home = HOME) -> None:
+    """Put more events into a store."""
+    store.events.append(events, {s.entity_id: (s.role, s.room_id) for s in home.sensors})
 
 
 def night_after(day: date) -> int:

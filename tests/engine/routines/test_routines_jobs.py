@@ -17,6 +17,7 @@ from tests.engine.routines.homes import (
     FIRST,
     at,
     everything,
+    keep,
     month_of_habits,
     night_after,
     routines_of,
@@ -68,6 +69,21 @@ def test_filters_choose(scratch: Store) -> None:
     assert routines.patterns(room_id="hall") == [p for p in routines.patterns() if p.room_id == "hall"]
     assert routines.patterns(lives=[Life.GONE]) == []
     assert all(p.statistics.low >= 0.6 for p in routines.patterns(least_rate=0.6))
+
+
+def test_a_night_that_ran_while_the_clock_was_ahead_is_made_good(scratch: Store, tmp_path: Path) -> None:
+    right = FIRST + timedelta(days=20)
+    until_us = night_after(right)
+    store = store_with(tmp_path / "home.db", [event for event in EVENTS if event.time_us < until_us])
+    for day in (right, right + timedelta(days=10)):
+        for _ in routines_of(store).night(night_after(day)):
+            pass
+    keep(store, [event for event in EVENTS if event.time_us >= until_us])
+    for number in range(21, DAYS):
+        for _ in routines_of(store).night(night_after(FIRST + timedelta(days=number))):
+            pass
+    assert everything(store) == everything(scratch)
+    store.close()
 
 
 def test_night_by_night_gives_what_all_at_once_gives(scratch: Store, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from .bins import CAP, Floats
 
 SHORT_US = 5 * MINUTE_US
 """Gaps shorter than this are filled, and then stays that are."""
+# Hindsight knows in which minute a change was, and calls all of that minute by what it was at its end.
+_WITHIN_US = MINUTE_US // 2
 # So many stretches of a day or longer are a habit, if there was one in so much time on the mean.
 _USUAL, _USUAL_WITHIN_US = 3, 14 * DAY_US
 
@@ -39,9 +41,12 @@ class Process:
 
     @classmethod
     def of(cls, episodes: Sequence[Episode]) -> Process:
-        """From episodes by start; touching ones of one state are one, short ones are passed over."""
-        starts = np.array([e.start_us for e in episodes], dtype=np.int64)
-        ends = np.array([e.end_us for e in episodes], dtype=np.int64)
+        """From episodes by start; touching ones of one state are one, short ones are passed over.
+
+        A change is taken to have come in the middle of its minute.
+        """
+        starts = np.array([e.start_us + _WITHIN_US for e in episodes], dtype=np.int64)
+        ends = np.array([e.end_us + _WITHIN_US for e in episodes], dtype=np.int64)
         states = np.array([e.occupied for e in episodes], dtype=np.bool_)
         for value in (None, False, True):
             if value is not None:

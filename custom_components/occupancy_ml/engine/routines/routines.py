@@ -55,7 +55,14 @@ class Routines:
         told = self._store.metadata.get(_UNTIL)
         first = today - timedelta(days=FIRST_DAYS)
         if told is not None:
-            first = max(date.fromisoformat(told) + timedelta(days=1), today - timedelta(days=_CATCH_UP_DAYS))
+            following, oldest = (
+                date.fromisoformat(told) + timedelta(days=1),
+                today - timedelta(days=_CATCH_UP_DAYS),
+            )
+            first = max(following, oldest)
+            if following > today:  # the clock was wrong then: days were done before they were over
+                first = oldest
+                self._forget_periods_since(oldest)
         yield from self._process(self._days(first, today), now_us)
 
     def backfill(self, days: int, now_us: int) -> Iterator[float]:
