@@ -40,7 +40,7 @@ class HazardRegression(ABC):
         yield from self.update(rows, 0)
 
     def update(self, rows: Rows, since_us: int) -> Iterator[None]:
-        """Fit again from where it was: a few steps with the newer rows among them."""
+        """A step from where it was, with the newer rows among the others: near the optimum one is nearly all."""
         for side in (0, 1):
             yield from self._fit_side(rows, side)
 
@@ -62,7 +62,8 @@ class HazardRegression(ABC):
         yield
         penalty = np.full(design.shape[1], self.penalty)
         penalty[:PERIODS] = 0.1
-        beta = yield from ridge.fit(design, cases.came, cases.weight, penalty, start)
+        steps = ridge.STEPS if start is None else 1
+        beta = yield from ridge.fit(design, cases.came, cases.weight, penalty, start, steps)
         self._sides[side] = {"mean": mean, "scale": scale, "beta": beta}
 
     def hazard(self, rows: Rows) -> Floats:

@@ -8,7 +8,8 @@ import numpy as np
 
 from .bins import Floats
 
-_STEPS = 8
+STEPS = 8
+"""From nothing so many steps are enough."""
 _ENOUGH = 1e-4
 # Products of so few rows are worked out in the calling thread. Of more, the linear algebra of numpy makes threads of its
 # own, which on a busy machine wait for each other for longer than they work (ten times, measured).
@@ -17,7 +18,12 @@ _BLOCKS_A_SLICE = 32
 
 
 def fit(
-    design: Floats, target: Floats, weight: Floats, penalty: Floats, start: Floats | None = None
+    design: Floats,
+    target: Floats,
+    weight: Floats,
+    penalty: Floats,
+    start: Floats | None = None,
+    steps: int = STEPS,
 ) -> Generator[None, None, Floats]:
     """The coefficients that minimise weighted log loss + 0.5 * penalty @ coefficients^2.
 
@@ -29,6 +35,7 @@ def fit(
         weight: (N,).
         penalty: (d,) at least a little for every coefficient.
         start: (d,) where to begin.
+        steps: at most so many.
 
     Yields:
         Nothing, after each bounded slice. Returns (d,) coefficients.
@@ -40,7 +47,7 @@ def fit(
     yield
     loss = _loss(design, target, weight, penalty, beta)
     yield
-    for _ in range(_STEPS):
+    for _ in range(steps):
         gradient, hessian = penalty * beta, np.diag(penalty)
         for first in range(0, len(design), _BLOCKS_A_SLICE):
             part = slice(first, first + _BLOCKS_A_SLICE)
