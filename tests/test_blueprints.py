@@ -179,15 +179,23 @@ async def test_light_ahead_by_day(
     assert said(calls) == lit
 
 
-async def test_clean_when_away_long_enough(
-    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
-) -> None:
+async def morning_of_the_cleaner(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory, *, somebody_home: bool
+) -> list[ServiceCall]:
+    """Nine in the morning: it stands in its dock, and the blueprint has had its first look."""
     freezer.move_to("2026-03-05 08:58:00+00:00")
     calls = record(hass, "vacuum.start", "vacuum.return_to_base")
     hass.states.async_set("vacuum.robot", "docked")
-    await tell(hass, entry, forecast(HOME, True, UNLIKELY), True)
+    await tell(hass, entry, forecast(HOME, somebody_home, UNLIKELY), somebody_home)
     await use(hass, "clean_when_away", vacuum="vacuum.robot")
     await wait(hass, freezer, timedelta(minutes=10))
+    return calls
+
+
+async def test_clean_when_away_long_enough(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    calls = await morning_of_the_cleaner(hass, entry, freezer, somebody_home=True)
     # Away, but not for long.
     await tell(hass, entry, forecast(HOME, False, LIKELY), False)
     await wait(hass, freezer, timedelta(minutes=10))
@@ -340,12 +348,7 @@ async def test_who_comes_while_the_cleaner_starts_has_it_sent_back(
 async def test_a_cleaner_that_stands_idle_on_the_floor_is_sent_back(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
-    freezer.move_to("2026-03-05 08:58:00+00:00")
-    calls = record(hass, "vacuum.start", "vacuum.return_to_base")
-    hass.states.async_set("vacuum.robot", "docked")
-    await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
-    await use(hass, "clean_when_away", vacuum="vacuum.robot")
-    await wait(hass, freezer, timedelta(minutes=10))
+    calls = await morning_of_the_cleaner(hass, entry, freezer, somebody_home=False)
     assert said(calls) == [("start", None)]
     for state in ("cleaning", "error", "idle"):
         hass.states.async_set("vacuum.robot", state)

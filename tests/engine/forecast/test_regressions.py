@@ -87,3 +87,22 @@ def test_a_member_learns_the_time_of_day_and_survives_a_restart(kind: Callable[[
     assert np.isnan(again.hazard(asked)).all()
     again.use(member.arrays())
     assert np.array_equal(again.hazard(asked), member.hazard(asked))
+
+
+@pytest.mark.parametrize("kind", [LogisticHazard, Recurrent])
+def test_a_night_s_step_is_nearly_all_of_a_refit(kind: Callable[[], Member]) -> None:
+    process = history(30, lambda day: [480 + int(RNG.integers(-30, 31)), 1050 + int(RNG.integers(-30, 31))])
+    known = rows(process, 30)
+    before, after, asked = (
+        known.take(known.day < known.day[0] + 27),
+        known.take(known.day < known.day[0] + 28),
+        known.take(known.day == known.day[0] + 28),
+    )
+    member, whole = kind(), kind()
+    for each, past in ((member, before), (whole, after)):
+        for _ in each.fit(past) or ():
+            pass
+    stale = np.abs(cdf_of(member.hazard(asked)) - cdf_of(whole.hazard(asked))).max()
+    for _ in member.update(after, int(before.time_us[-1]) + 1) or ():
+        pass
+    assert np.abs(cdf_of(member.hazard(asked)) - cdf_of(whole.hazard(asked))).max() < 0.5 * stale
