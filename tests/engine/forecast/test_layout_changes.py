@@ -17,6 +17,7 @@ from custom_components.occupancy_ml.engine.store import Store
 
 START_US = 20_600 * DAY_US
 NOW_US = START_US + 2 * DAY_US
+HOUR_US = 60 * MINUTE_US
 HOME = Home(
     "UTC",
     (Room("den", RoomKind.LIVING),),
@@ -98,3 +99,36 @@ def test_a_home_as_it_was_before_finds_its_own_moments(lived: Path, tmp_path: Pa
     assert np.array_equal(same, vectors, equal_nan=True)
     assert times[1] - times[0] == MOMENT_US
     store.close()
+
+
+@pytest.mark.parametrize("home", [HOME, HALL])
+def test_since_when_is_known_of_the_past_that_was_imported_or_made_anew(tmp_path: Path, home: Home) -> None:
+    """Nobody was in the den for five hours when Home Assistant started; it was believed some hours of them."""
+    motion = [
+        Event(time_us, "binary_sensor.den", state)
+        for hour in range(48 - 5)
+        for time_us, state in (
+            (START_US + hour * HOUR_US, "on"),
+            (START_US + hour * HOUR_US + 20 * MINUTE_US, "off"),
+        )
+    ]
+    hall = [
+        Event(NOW_US - n * 10 * MINUTE_US, "binary_sensor.hall", ("on", "off")[n % 2]) for n in range(1, 30)
+    ]
+    engine = Engine.open(tmp_path / "home.db", home, NOW_US, durable=False)
+    engine.tick(NOW_US)
+    engine.import_events(motion + (hall if home is HALL else []))
+    for _ in engine.rebuild(NOW_US + MINUTE_US):
+        pass
+    for minute in range(2, 10):
+        engine.tick(NOW_US + minute * MINUTE_US)
+    for _ in engine.night(NOW_US + 10 * MINUTE_US):
+        pass
+    quarter_us = NOW_US + 15 * MINUTE_US
+    engine.tick(quarter_us)
+    forecasts = engine.forecasts
+    times, vectors = engine.store.forecasts.moments(quarter_us, quarter_us + 1, forecasts.key)
+    moment = Moments.of(forecasts.layout, times, vectors)
+    engine.close()
+    assert moment.chance[0, 0] < 0.5
+    assert 120 < moment.elapsed[0, 0] < 400

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from .former import context_before
 from .moments import MOMENT_US, Layout, Watch
 
 
-def filled(store: Store, layout: Layout, key: str, since_us: int, now_us: int) -> Iterator[float]:
+def filled(
+    store: Store, layout: Layout, key: str, since_us: int, now_us: int
+) -> Generator[float, None, Watch | None]:
     """Make and keep the moments from a time on that are older than any kept one.
 
     Args:
@@ -25,16 +27,16 @@ def filled(store: Store, layout: Layout, key: str, since_us: int, now_us: int) -
         now_us: the present.
 
     Yields:
-        The share done, after every bounded slice.
+        The share done, after every bounded slice. Returns who watched, where anything was made.
     """
     span = store.features.span(FEATURE_SET_VERSION)
     known = store.forecasts.moments_span(key)
     if span is None or not layout.rooms:
-        return
+        return None
     start_us = max(span[0], since_us)
     end_us = min(span[1], now_us) if known is None else known[0]
     if end_us - start_us < DAY_US // 2:
-        return
+        return None
     watch = Watch(layout)
     for first_us in range(start_us, end_us, DAY_US):
         share = (first_us - start_us) / (end_us - start_us)
@@ -60,3 +62,4 @@ def filled(store: Store, layout: Layout, key: str, since_us: int, now_us: int) -
         if kept:
             times_us = np.array([time_us for time_us, _ in kept], dtype=np.int64)
             store.forecasts.add_moments(times_us, key, np.stack([vector for _, vector in kept]))
+    return watch

@@ -219,7 +219,9 @@ class Forecaster:
 
     def night(self, now_us: int) -> Iterator[float]:
         """Learn from what came; a bounded slice at a time."""
-        return self.learner.night(now_us)
+        earlier = yield from self.learner.night(now_us)
+        if earlier is not None:
+            self._watch.go_on(earlier)
 
     def retrain(self, process: str, cause: Cause) -> None:
         """Have a process fitted from scratch in the next night.

@@ -13,6 +13,7 @@ from ..adaptation.retraining import Cause, Queue
 from ..events import DAY_US, MINUTE_US
 from ..localtime import LocalClock
 from ..payload import PayloadError
+from ..slices import told_as
 from ..snapshot import HOME, FoundBy, RoutineChange
 from ..store import Store, StoreError
 from ..store.forecasts import ForecastScore
@@ -27,7 +28,7 @@ from .judging import Past, changes_in, tell_gates
 from .learned import Learned
 from .members import new_model
 from .model import ProcessModel
-from .moments import MOMENT_US, Layout, Moments
+from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools, Ints, Process
 from .rows import Rows, clock_of, rows_of
 from .telling import told_of
@@ -89,24 +90,24 @@ class Learner:
         for learned in self.learned.values():
             learned.set_back(time_us)
 
-    def night(self, now_us: int) -> Iterator[float]:
+    def night(self, now_us: int) -> Generator[float, None, Watch | None]:
         """Learn from what came since the last time.
 
         Yields:
-            The share done, after every bounded slice.
+            The share done, after every bounded slice. Returns who watched the past, where it was made up for now.
 
         Raises:
             StoreError: subclasses; the rest waits for the next night.
             RuntimeError: some processes failed; the others have learned.
         """
         self._store.forecasts.fail_orphans(now_us)
-        for share in filled(self._store, self._layout, self._key, now_us - HISTORY_US, now_us):
-            yield 0.2 * share
+        past = filled(self._store, self._layout, self._key, now_us - HISTORY_US, now_us)
+        watch = yield from told_as(past, lambda share: 0.2 * share)
         cut_us = (now_us - _LAG_US) // MOMENT_US * MOMENT_US
         times_us, vectors = self._store.forecasts.moments(cut_us - HISTORY_US, cut_us, self._key)
         yield 0.2
         if not len(times_us):
-            return
+            return watch
         for process, learned in self.learned.items():
             if max(learned.learned_us, learned.fitted_us, learned.refitted_us, learned.tuned_us) > now_us:
                 learned.set_back(cut_us)  # a night that ran while the clock was ahead
@@ -129,6 +130,7 @@ class Learner:
                 failed.append(_told(error))
         if failed:
             raise RuntimeError(f"{len(failed)} of {len(order)} processes: {failed[0]}")
+        return watch
 
     def _learn(
         self,

@@ -26,6 +26,8 @@ AWAY, RESTING = -1, -2
 _RESTING_US = 30 * MINUTE_US
 # A change that is taken back within a window was none.
 _BLIP_US = WINDOW_US
+# While the past is replayed and learned from, it is not known well what is.
+_START_US = 60 * MINUTE_US
 _CHOSEN = (
     "whereabouts", "recency_here", "count_here_15", "count_here_60", "presence_on", "motion_on",
     "lights_on", "media_on", "appliances_on", "doors_open",
@@ -188,6 +190,18 @@ class Watch:
             self._before_us = np.where(changed, self._since_us, self._before_us)
             self._since_us = np.where(changed, since, self._since_us)
             self._believed = believed
+
+    def go_on(self, earlier: Watch) -> None:
+        """Another watched the past until this one began: what has not changed since has been so for as long as it knew.
+
+        What changed within the hour after and is as it was before has not changed: that is how a start looks.
+        """
+        same = self._believed == earlier._believed
+        same &= self._since_us <= earlier.time_us + _START_US
+        self._since_us = np.where(same, earlier._since_us, self._since_us)
+        self._before_us = np.where(same, earlier._before_us, self._before_us)
+        if self.time_us <= earlier.time_us + _START_US:
+            self._echo = earlier._echo
 
     def peek(
         self,
