@@ -50,6 +50,23 @@ def test_who_rests_in_the_bedroom_sleeps_only_where_they_usually_do(usual: float
     assert (moment.chance[0, LAYOUT.processes.index("@sleep")] >= 0.5) == asleep
 
 
+def test_who_slept_and_still_rests_sleeps_on_until_the_first_leaving() -> None:
+    """Shortly before they get up on most days it is as certain as in the middle of the night; back to dress it is not."""
+    watch, asleep = Watch(LAYOUT), []
+    for number, (in_bed, usual) in enumerate([(True, 0.95), (True, 0.3), (False, 0.3), (True, 0.3)]):
+        shown = np.array([0.01 if in_bed else 0.99, 0.99 if in_bed else 0.01, 0.99])
+        time_us = BEGIN_US + number * 15 * MINUTE_US
+        vector = watch.see(time_us, VECTORS, shown, usual_sleep=usual)
+        restored = Watch(LAYOUT)
+        restored.restore(watch.to_json())
+        watch = restored
+        moment = Moments.of(LAYOUT, np.array([time_us], dtype=np.int64), vector[None])
+        asleep.append(float(moment.chance[0, LAYOUT.processes.index("@sleep")]))
+    assert asleep[0] == asleep[1] > 0.95
+    assert asleep[2] < 0.03
+    assert asleep[3] < 0.9
+
+
 def test_an_entity_that_says_nothing_does_not_say_zero() -> None:
     said, silent = known_context(np.array([[0.0, np.nan], [6.5, 1.0]]))
     assert said.tolist() == [[0.0, 0.0], [6.5, 1.0]]

@@ -137,6 +137,7 @@ class Watch:
         self._since_us = np.zeros(size, dtype=np.int64)
         self._before_us = np.zeros(size, dtype=np.int64)
         self._place = self._last_place = AWAY
+        self._usual_sleep = 0.0
         self._echo: Floats = np.zeros(UNITS)
 
     def see(
@@ -227,13 +228,14 @@ class Watch:
         if bedrooms:
             others = np.delete(rooms, bedrooms)
             rest = rooms[bedrooms].max() * (1 - others.max(initial=0.0))
-            if usual_sleep:  # who is in bed at noon is awake, unless they sleep at noon (Bayes' rule)
-                rest *= usual_sleep / (usual_sleep + _ALONE_AWAKE * (1 - usual_sleep))
         else:
-            # No room tells of sleep: what is usual does, while nothing moves (Bayes' rule).
-            silent = not vectors[:, _QUARTER].any()
-            awake = _QUIET_AWAKE * (1 - usual_sleep)
-            rest = anyone * usual_sleep / (usual_sleep + awake) if silent and usual_sleep else 0.0
+            # No room tells of sleep: what is usual does, while nothing moves.
+            rest = anyone if usual_sleep and not vectors[:, _QUARTER].any() else 0.0
+        # Who is in bed at noon is awake, unless they sleep at noon (Bayes' rule); who slept and still rests still sleeps.
+        self._usual_sleep = max(usual_sleep, self._usual_sleep) if rest >= 0.5 else 0.0
+        if usual_sleep:
+            usual = max(usual_sleep, self._usual_sleep)
+            rest *= usual / (usual + (_ALONE_AWAKE if bedrooms else _QUIET_AWAKE) * (1 - usual))
         return _rounded(np.concatenate([rooms, [anyone, rest]]))
 
     def _where(self, chance: Floats) -> int:
@@ -262,6 +264,7 @@ class Watch:
             "since_us": self._since_us.tolist(),
             "before_us": self._before_us.tolist(),
             "places": [self._place, self._last_place],
+            "usual_sleep": self._usual_sleep,
             "echo": self._echo.tolist(),
         }
 
@@ -278,6 +281,7 @@ class Watch:
         self._since_us = np.array(value["since_us"], dtype=np.int64)
         self._before_us = np.array(value["before_us"], dtype=np.int64)
         self._place, self._last_place = value["places"]
+        self._usual_sleep = value.get("usual_sleep", 0.0)
         self._echo = np.array(value["echo"])
 
 

@@ -96,7 +96,7 @@ def sleep_chance(
     """(n,) how far everybody at home was asleep, by the steps of smoothing.
 
     Asleep means: for three hours or more somebody was in a bedroom and nobody anywhere else, but for half an hour
-    at a time. Over the night around a sleep that somebody told, what was told counts instead.
+    at a time; not the bedroom for less than that before the first or after the last time. Over the night around a sleep that somebody told, what was told counts instead.
 
     Args:
         found: what smoothing found.
@@ -122,12 +122,23 @@ def sleep_chance(
 def _stretches(
     quiet: NDArray[np.bool_], starts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> list[tuple[int, int]]:
-    """(first, end) of the stretches of quiet that are long enough, short interruptions included."""
+    """(first, end) of the stretches of quiet that are long enough, short interruptions included.
+
+    Who is in the bedroom for a short while after having been up, to dress, does not sleep on, nor before to undress.
+    """
     breaks = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]])))
-    joined: list[tuple[int, int]] = []
+    joined: list[list[tuple[int, int]]] = []
     for begin, stop in zip(breaks[::2].tolist(), breaks[1::2].tolist(), strict=True):
-        if joined and starts[begin] - ends[joined[-1][1] - 1] <= _UP_MINUTES:
-            joined[-1] = (joined[-1][0], stop)
+        if joined and starts[begin] - ends[joined[-1][-1][1] - 1] <= _UP_MINUTES:
+            joined[-1].append((begin, stop))
         else:
-            joined.append((begin, stop))
-    return [(begin, stop) for begin, stop in joined if ends[stop - 1] - starts[begin] >= _SLEEP_MINUTES]
+            joined.append([(begin, stop)])
+    found = []
+    for pieces in joined:
+        for end in (0, -1):
+            while len(pieces) > 1 and ends[pieces[end][1] - 1] - starts[pieces[end][0]] < _UP_MINUTES:
+                pieces.pop(end)
+        begin, stop = pieces[0][0], pieces[-1][1]
+        if ends[stop - 1] - starts[begin] >= _SLEEP_MINUTES:
+            found.append((begin, stop))
+    return found
