@@ -36,7 +36,7 @@ MAY_USE = {
     "labels": {"events", "home", "localtime", "snapshot", "store", "whereabouts"},
     "occupancy": {"events", "home", "snapshot", "localtime", "numeric", "slices", "features", "store"},
     "adaptation": {*GROUND, "features", "occupancy", "store"},
-    "forecast": {*GROUND, "features", "store", "adaptation"},
+    "forecast": {*GROUND, "features", "store", "adaptation", "slices"},
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime", "snapshot", "store"},
     "export": {"events", "home", "features", "store"},
