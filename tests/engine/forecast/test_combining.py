@@ -251,6 +251,15 @@ def test_what_is_late_on_the_mean_is_not_published() -> None:
     assert gate.reason == "its times were late on the mean"
 
 
+def test_what_was_late_and_is_right_again_is_published_again() -> None:
+    gate = Gate()
+    for number in range(25):
+        day_of(gate, number, 5.0, late=20.0 if number < 15 else 0.0)
+        if number == 16:
+            assert state(gate) == (False, "its times were late on the mean")
+    assert gate.open
+
+
 def test_a_few_minutes_on_the_mean_do_not_matter() -> None:
     gate = Gate()
     for number in range(15):

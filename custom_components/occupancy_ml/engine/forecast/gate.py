@@ -57,6 +57,12 @@ def error_of_mean(days: Floats) -> Floats:
     return result
 
 
+def _late(days: Floats) -> float:
+    """By how much the stated times of (n, 11) days were late, in all; 0 where it is not worth mentioning."""
+    came, late, size = days[:, 8:].sum(axis=0).tolist()
+    return late if abs(late) > max(_BIAS * size, STEP * came) else 0.0
+
+
 class Gate:
     """One process and direction."""
 
@@ -108,8 +114,9 @@ class Gate:
         if sure[worst] <= (0.0 if self.open else _ERRORS):
             self._shut(f"it does not surely beat the baseline {BASELINES[worst].replace('_', ' ')}")
             return
-        came, late, size = days[:, 8:].sum(axis=0)
-        if abs(late) > max(_BIAS * size, STEP * came):
+        # What is right again need not wait until what was wrong is forgotten.
+        late = _late(days)
+        if late and _late(days[-_LEAST_DAYS:]):
             self._shut(f"its times were {'late' if late > 0 else 'early'} on the mean")
             return
         self.open, self.reason = True, None
