@@ -251,10 +251,11 @@ def test_what_is_late_on_the_mean_is_not_published() -> None:
     assert gate.reason == "its times were late on the mean"
 
 
-def test_what_was_late_and_is_right_again_is_published_again() -> None:
+@pytest.mark.parametrize("now_late", [0.0, -12.0])
+def test_what_was_late_and_is_so_no_more_is_published_again(now_late: float) -> None:
     gate = Gate()
     for number in range(25):
-        day_of(gate, number, 5.0, late=20.0 if number < 15 else 0.0)
+        day_of(gate, number, 5.0, late=40.0 if number < 15 else now_late)
         if number == 16:
             assert state(gate) == (False, "its times were late on the mean")
     assert gate.open

@@ -114,9 +114,9 @@ class Gate:
         if sure[worst] <= (0.0 if self.open else _ERRORS):
             self._shut(f"it does not surely beat the baseline {BASELINES[worst].replace('_', ' ')}")
             return
-        # What is right again need not wait until what was wrong is forgotten.
+        # What is right again need not wait until what was wrong is forgotten; early once and late once is no bias.
         late = _late(days)
-        if late and _late(days[-_LEAST_DAYS:]):
+        if late * _late(days[-_LEAST_DAYS:]) > 0:
             self._shut(f"its times were {'late' if late > 0 else 'early'} on the mean")
             return
         self.open, self.reason = True, None
