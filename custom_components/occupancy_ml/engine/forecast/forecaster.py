@@ -194,6 +194,7 @@ class Forecaster:
         # Days away that are not usual judge nothing, so nothing is told of them.
         away = not states[home] and rows.elapsed[home] >= CAP and not self.learner.days_away_are_usual
         unknown = _AWAY if away else _UNCERTAIN
+        certain &= not away
         published = np.zeros(len(processes), dtype=np.bool_)
         reasons: list[str | None] = []
         horizons: list[tuple[int, ...]] = []
@@ -201,7 +202,7 @@ class Forecaster:
             gate = self.learner.learned[process].gates[int(rows.believed[n])]
             reason: str | None = _CATCHING_UP if self._catching_up else _NOTHING
             if spoken[n]:
-                reason = gate.reason if not gate.open else None if certain[n] and not away else unknown
+                reason = gate.reason if not gate.open else None if certain[n] else unknown
                 published[n] = reason is None
             reasons.append(reason)
             horizons.append(gate.horizons if published[n] else ())
