@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -98,6 +99,24 @@ def test_who_lives_by_the_clock_is_known_better_by_the_clock() -> None:
         scores[name] = crps(member.cdf(asked)[0], asked.wait).mean()
     assert scores["clock"] < 0.6 * scores["stay"]
     assert scores["clock"] < 12
+
+
+def test_what_is_unlike_serves_only_where_nothing_alike_is_known() -> None:
+    # From the bathroom she is back within ten minutes, from the kitchen in the evening.
+    known = rows(BY_THE_CLOCK, 40)
+    vacant = known.take(np.flatnonzero((abs(known.clock - 720) <= 60) & np.isfinite(known.wait)))
+    bathroom = vacant.day % 2 == 0
+    both = replace(vacant, place=np.where(bathroom, 1, 2), wait=np.where(bathroom, 7.0, 600.0))
+    asked = both.take(np.flatnonzero(bathroom)[-1:])
+    shares = []
+    for past in (both, both.take(~bathroom)):
+        for kernel in (BY_CLOCK, replace(BY_CLOCK, enough=None)):
+            member = KernelSemiMarkov(kernel)
+            member.fit(past)
+            shares.append(member.cdf(asked)[0][0, 2])
+    backed_off, mixed, *elsewhere = shares
+    assert backed_off > 0.85 > 0.75 > mixed
+    assert elsewhere == [0.0, 0.0]
 
 
 def test_nothing_learned_is_nothing_said() -> None:

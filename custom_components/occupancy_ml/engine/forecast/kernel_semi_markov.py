@@ -36,6 +36,7 @@ class Kernel:
         other_day: what a moment of the other kind of day counts.
         other_place: what a moment counts at which somebody was elsewhere.
         anchor: minutes ahead from which on a change keeps to the clock rather than to the stay.
+        enough: moments alike in place and kind of day after which all others count half as much; None for never.
     """
 
     clock: float = 45.0
@@ -45,10 +46,15 @@ class Kernel:
     other_day: float = 0.5
     other_place: float = 0.3
     anchor: float = 480.0
+    enough: float | None = None
 
 
-BY_CLOCK = Kernel(clock=30.0, elapsed=2.5, other_day=0.1, other_place=0.5, anchor=1.0)
-"""For people who live by the clock: a change keeps its time of day, however long ago the last one was."""
+BY_CLOCK = Kernel(clock=30.0, elapsed=2.5, other_day=0.1, other_place=0.5, anchor=1.0, enough=2.0)
+"""For people who live by the clock: a change keeps its time of day, however long ago the last one was.
+
+From the bathroom they are back in five minutes, from the kitchen in fifteen hours: what is unlike serves where nothing
+better is known (back-off, Katz 1987).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +200,10 @@ class KernelSemiMarkov:
             + found.other_days * math.log(kernel.other_day)
             + found.other_place * math.log(kernel.other_place)
         )
+        if kernel.enough is not None:
+            unlike = found.other_place | (found.other_days > 0)
+            alike = float(weights[~unlike].sum())
+            weights[unlike] *= kernel.enough / (kernel.enough + alike)
         return ours, found.near, weights
 
     def cdf(self, rows: Rows, *, ahead: bool = True) -> tuple[Floats, Floats, Floats]:
