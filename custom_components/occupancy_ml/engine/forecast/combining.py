@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bins import BINS, HORIZONS, LEVELS, STEP, Floats, quantiles, residuals
-from .gate import certain_of
 from .intervals import Conformal
 from .processes import Bools, Ints
 from .rows import Rows
@@ -103,8 +102,7 @@ class Pool:
             return
         self.stack.learn(residuals(answer.members, np.repeat(rows.wait[None], len(answer.members), 0)))
         yield
-        # Levels are of what is told, and nothing is where the present is uncertain. Days away come by no rhythm.
-        known = np.isfinite(answer.pooled[:, 0]) & certain_of(rows.chance) & ~rows.away
+        known = np.isfinite(answer.pooled[:, 0]) & rows.judged
         self.conformal.learn(answer.pooled[known], rows.wait[known])
         yield
         for column, stack in enumerate(self.later):

@@ -31,7 +31,6 @@ from ..store import Store
 from ..store.forecasts import ForecastScore
 from .bins import BINS, CAP, HORIZONS, STEP, Floats
 from .context import Context
-from .gate import certain_of
 from .learning import Learner
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools
@@ -188,7 +187,7 @@ class Forecaster:
             occupied[ready] = np.where(told_then, answer.occupied, occupied[ready])
         states, home = self._states(snapshot, rows.believed), processes.index(HOME)
         # A room that is still shown as it was, since it waits before it switches, would be told the wrong change.
-        certain = certain_of(rows.chance) & (rows.believed == states)
+        certain = rows.certain & (rows.believed == states)
         if moment.exit_door[0] < _SETTLED:
             certain[home] = False
         # Days away that are not usual judge nothing, so nothing is told of them.

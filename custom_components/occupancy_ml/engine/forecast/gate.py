@@ -15,10 +15,6 @@ import numpy as np
 
 from .baselines import BASELINES
 from .bins import CAP, HORIZONS, LEVELS, STEP, Floats
-from .processes import Bools
-
-CERTAIN = 0.03
-"""A forecast is not published while P(occupied) is further than this from 0 and from 1."""
 
 _DAYS = 28
 _LEAST_DAYS = 10
@@ -41,11 +37,6 @@ def pinball(quantiles: Floats, wait: Floats) -> Floats:
     late = wait[..., None] - np.minimum(quantiles, CAP)
     result: Floats = 2 * np.maximum(levels * late, (levels - 1) * late).mean(axis=-1)
     return result
-
-
-def certain_of(chance: Floats) -> Bools:
-    """(n,) whether the present state is certain enough to tell what comes."""
-    return (chance < CERTAIN) | (chance > 1 - CERTAIN)
 
 
 def error_of_mean(days: Floats) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from ..events import MINUTE_US
 from .bins import CAP, LEVELS, Floats
 from .combining import Answer
-from .gate import Gate, certain_of, pinball
+from .gate import Gate, pinball
 from .moments import MOMENT_US
 from .rows import Rows
 
@@ -45,9 +45,7 @@ def changes_in(wait: Floats) -> int:
 
 
 def tell_gates(gates: tuple[Gate, Gate], day: int, past: Past, answer: Answer) -> None:
-    """Tell each gate how the forecasts did that it would have let through: by what was believed, where certain.
-
-    Days away tell nothing: the hours they last would outweigh all other days, for and against.
+    """Tell each gate how the forecasts did that it would have let through: by what was believed, where judged.
 
     Args:
         gates: of what is vacant, and of what is occupied.
@@ -59,7 +57,7 @@ def tell_gates(gates: tuple[Gate, Gate], day: int, past: Past, answer: Answer) -
     squared = np.concatenate([(answer.occupied - past.later)[None] ** 2, past.squared])
     own = pinball(read, rows.wait)
     late = np.where(rows.wait < CAP, np.minimum(read[:, len(LEVELS) // 2], CAP) - rows.wait, np.nan)
-    judged = np.isfinite(rows.wait) & (rows.state >= 0) & certain_of(rows.chance) & ~rows.away
+    judged = np.isfinite(rows.wait) & (rows.state >= 0) & rows.judged
     for side, gate in enumerate(gates):
         ours = judged & (rows.believed == bool(side))
         if ours.any():

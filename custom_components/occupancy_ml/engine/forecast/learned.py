@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,38 +110,36 @@ class Learned:
         header["gates"] = [gate.to_json() for gate in self.its_gates]
         return payload, pack(_KIND, header, arrays)
 
-    def restore(self, payload: bytes, key: str) -> bool:
-        """Take over all of what `payloads` gave but the models; whether it is of this layout.
+    def restore(
+        self, payload: bytes, against: bytes | None, key: str, rows_until: Callable[[int], Rows | None]
+    ) -> bool:
+        """Take over what `payloads` gave; whether it is of this layout, and there are moments of the past.
+
+        Args:
+            payload: of the model in service.
+            against: of the challenger.
+            key: of the layout of moments.
+            rows_until: what had been learned from, until a time; None where nothing is left of it.
 
         Raises:
             PayloadError: it is damaged.
             KeyError, TypeError, ValueError: it is of another form.
         """
-        header, _ = unpack(_KIND, payload)
-        if header["key"] != key:
+        header, arrays = unpack(_KIND, payload)
+        rows = rows_until(header["fitted_us"]) if header["key"] == key else None
+        if rows is None:
             return False
         for name in _TIMES:
             setattr(self, name, header[name])
         for gate, value in zip(self.gates, header["gates"], strict=True):
             gate.restore(value)
         self.drift.restore(header["drift"])
+        self.model.restore(header, arrays, rows)
+        if against is not None:
+            self._restore_challenger(against, rows)
         return True
 
-    def restore_models(self, payload: bytes, against: bytes | None, rows: Rows) -> None:
-        """Take over the models of what `payloads` gave.
-
-        Args:
-            payload: of the model in service.
-            against: of the challenger.
-            rows: what they had learned from.
-
-        Raises:
-            PayloadError: it is damaged.
-            KeyError, TypeError, ValueError: it is of another form.
-        """
-        self.model.restore(*unpack(_KIND, payload), rows)
-        if against is None:
-            return
+    def _restore_challenger(self, against: bytes, rows: Rows) -> None:
         header, arrays = unpack(_KIND, against)
         self.challenger = self.model.challenger(_SHORT_HALF_LIFE)
         self.challenger.restore(header, arrays, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from datetime import date
+from functools import partial
 import logging
 from typing import Any
 
@@ -48,6 +49,9 @@ _FIRST_US = 4 * DAY_US
 _LEAST_NEW_US = 20 * 60 * MINUTE_US
 _REFIT_US = 7 * DAY_US
 _ROWS_A_SLICE = 16
+
+# Moments, their local days and minutes and kinds of day, and what the home did.
+type _Known = tuple[Moments, tuple[Ints, Floats, Bools], Process]
 
 REPLACED = "challenger"
 """Cause of the run that records when a challenger took over."""
@@ -332,31 +336,40 @@ class Learner:
     def load(self) -> None:
         """Take over what earlier nights have learned."""
         challengers = self._store.forecasts.models(challenger=True)
+        known: dict[int, _Known | None] = {}
         for process, stored in self._store.forecasts.models().items():
             if process not in self.learned:
                 continue
             try:
                 against = challengers.get(process)
-                self._restore(process, stored.payload, None if against is None else against.payload)
-                self.learned[process].run_id = stored.run_id
+                learned = self._nothing()
+                if learned.restore(
+                    stored.payload,
+                    None if against is None else against.payload,
+                    self._key,
+                    partial(self._rows_until, known, process),
+                ):
+                    learned.run_id = stored.run_id
+                    self.learned[process] = learned
             except (PayloadError, KeyError, TypeError, ValueError) as error:
                 _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
                 self.learned[process] = self._nothing()
 
-    def _restore(self, process: str, payload: bytes, against: bytes | None) -> None:
-        learned = self._nothing()
-        if not learned.restore(payload, self._key):
-            return
-        until_us = learned.fitted_us
+    def _rows_until(self, known: dict[int, _Known | None], process: str, until_us: int) -> Rows | None:
+        """What a process had learned from, until a time; what all share is read once."""
+        if until_us not in known:
+            known[until_us] = self._known_until(until_us)
+        found = known[until_us]
+        return None if found is None else self._rows(process, *found).agreed()
+
+    def _known_until(self, until_us: int) -> _Known | None:
         times_us, vectors = self._store.forecasts.moments(until_us - HISTORY_US, until_us, self._key)
         if not len(times_us):
-            return
+            return None
         moments = Moments.of(self._layout, times_us, vectors)
-        when, home = clock_of(self._clock, times_us), self._process(HOME, moments)
+        home = self._process(HOME, moments)
         self.days_away_are_usual = home.days_away_are_usual
-        rows = self._rows(process, moments, when, home).agreed()
-        learned.restore_models(payload, against, rows)
-        self.learned[process] = learned
+        return moments, clock_of(self._clock, times_us), home
 
 
 def _answered(model: ProcessModel, day: Rows) -> Generator[None, None, Answer]:

@@ -14,6 +14,9 @@ from .bins import HORIZONS, Floats
 from .moments import Layout, Moments
 from .processes import Bools, Ints, Process
 
+# Nothing is told while P(occupied) is further than this from 0 and from 1.
+_CERTAIN = 0.03
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -59,6 +62,19 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.time_us)
+
+    @property
+    def certain(self) -> Bools:
+        """(n,) whether the present state is certain enough to tell what comes."""
+        return (self.chance < _CERTAIN) | (self.chance > 1 - _CERTAIN)
+
+    @property
+    def judged(self) -> Bools:
+        """(n,) whether what is told counts: the present is certain, and it is no day away.
+
+        Days away come by no rhythm, and the hours they last would outweigh all other days.
+        """
+        return self.certain & ~self.away
 
     def agreed(self) -> Rows:
         """The same, the wait unknown where hindsight says that the state was mistaken.
