@@ -94,8 +94,7 @@ def test_intervals_of_a_wrong_model_come_to_hold_what_they_promise(factor: float
         if day > 150:
             inside.append(((told[:, 0] <= waits) & (waits <= told[:, -1])).mean())
         conformal.learn(cdf, waits)
-    # Held a little to the wrong model, for good.
-    assert np.mean(inside) == pytest.approx(0.8, abs=0.03)
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.012)
 
 
 def test_what_is_told_stays_a_distribution() -> None:
@@ -126,7 +125,7 @@ def test_levels_are_learned_from_moments_at_which_something_is_told() -> None:
     assert learned[0] != pytest.approx(list(LEVELS), abs=0.01)
 
 
-@pytest.mark.parametrize("days", [8, 16, 28])
+@pytest.mark.parametrize("days", [8, 28])
 def test_intervals_hold_what_they_promise_from_the_first_weeks_on(days: int) -> None:
     """Levels are read off what came, and what comes next is one change more, outside of it as well as inside."""
     rng, inside = np.random.default_rng(days), []

@@ -14,14 +14,16 @@ import numpy as np
 
 from .bins import CAP, LEVELS, Floats, at, quantiles
 
-# After so many days a day counts half; so many days that were as forecast are taken as given.
+# After so many days a day counts half; at the begin so many are taken to have been as forecast.
 _HALF_LIFE = 14.0
 _GIVEN_DAYS = 3.0
 # What comes next, in days: a room changes some four times a day.
 _NEXT = 0.25
 # The stated time is held to the calibrated median by so many days.
 _HELD_DAYS = 3.0
-_EDGES: Floats = np.linspace(0.0, 1.0, 51)
+# Of the bins of the PIT; narrow at the ends, where all falls that a model did not expect.
+_END: Floats = np.array([0.0, 0.001, 0.0025, 0.005, 0.01])
+_EDGES: Floats = np.concatenate([_END, np.linspace(0.02, 0.98, 49), 1.0 - _END[::-1]])
 _GRID: Floats = np.linspace(0.01, 0.99, 50)
 """Levels at which the stated time may be read; kept off the ends by `_LEAST_STATED`."""
 _LEAST_STATED = 0.1
@@ -36,8 +38,8 @@ class Conformal:
     def __init__(self) -> None:
         self.levels = np.array(LEVELS)
         self._days = 0.0
-        # By bin of the PIT, how much came there; by level, the sum of the errors of a time read there.
-        self._mass = np.zeros(len(_EDGES) - 1)
+        # By bin of the PIT, how many days came there; by level, the sum of the errors of a time read there.
+        self._mass = _GIVEN_DAYS * np.diff(_EDGES)
         self._errors = np.zeros(len(_GRID))
 
     def learn(self, cdf: Floats, wait: Floats) -> None:
@@ -64,7 +66,7 @@ class Conformal:
 
     def _settle(self) -> None:
         """The levels that follow from the days so far."""
-        mass = self._mass + _GIVEN_DAYS / len(self._mass)
+        mass = self._mass.copy()
         mass[[0, -1]] += _NEXT / 2
         levels = np.interp(LEVELS, np.concatenate([[0.0], np.cumsum(mass)]) / mass.sum(), _EDGES)
         if self._errors.any():
@@ -88,7 +90,13 @@ class Conformal:
         return {"days": self._days, "mass": self._mass.tolist(), "errors": self._errors.tolist()}
 
     def restore(self, value: dict[str, Any]) -> None:
-        """Take over what `to_json` gave."""
+        """Take over what `to_json` gave.
+
+        Raises:
+            ValueError: it is of another form.
+        """
+        if len(value["mass"]) != len(self._mass):
+            raise ValueError("the levels are of another form")
         self._days = value["days"]
         self._mass, self._errors = np.array(value["mass"]), np.array(value["errors"])
         if self._days:
