@@ -104,7 +104,7 @@ def _compared(process: str, rows: Rows) -> Iterator[str]:
         day = rows.take((rows.time_us >= start_us) & (rows.time_us < start_us + DAY_US))
         if not len(day):
             continue
-        answer = model.predict(day)
+        answer = model.foretell(day)
         every = np.concatenate([answer.members, answer.pooled[None]])
         found = crps(every, np.repeat(day.wait[None], len(every), axis=0))
         known = np.isfinite(found).all(axis=0) & (start_us >= first_us)

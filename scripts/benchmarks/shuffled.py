@@ -16,6 +16,7 @@ from custom_components.occupancy_ml.engine.routine_changes import (
     changes,
     days_of,
 )
+from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.store.episodes import Episode
 from tests.simulator import one_person, simulate, two_people_and_a_cat
 
@@ -81,7 +82,7 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _announced(days: Mapping[str, Floats]) -> list[Found]:
-    return changes(list(days.values()), list(days))
+    return finished(changes(list(days.values()), list(days)))
 
 
 def _days(simulated: Any) -> dict[str, Floats]:

@@ -19,6 +19,7 @@ from custom_components.occupancy_ml.engine.routine_changes import (
     changes,
     days_of,
 )
+from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.snapshot import FoundBy, RoutineChange
 from custom_components.occupancy_ml.engine.store import Store
 from custom_components.occupancy_ml.engine.store.episodes import Episode
@@ -72,7 +73,7 @@ def test_a_day_is_told_by_its_hours_over_a_change_of_clocks_too() -> None:
 
 
 def test_a_change_is_found_with_its_day(moved: Simulation) -> None:
-    found = changes(days(moved), moved.areas)
+    found = finished(changes(days(moved), moved.areas))
     assert found
     for each in found:
         assert abs(each.day - (CHANGED - FIRST).days) <= 5
@@ -87,14 +88,18 @@ def test_stable_days_announce_hardly_anything_and_shuffled_days_next_to_nothing(
     """In days in any order there is nothing to find: what is announced then is a false alarm."""
     simulated = simulate(make(), FIRST, DAYS, seed)
     values = days(simulated)
-    assert len(changes(values, simulated.areas)) <= 1
+    assert len(finished(changes(values, simulated.areas))) <= 1
     rng = np.random.default_rng(seed)
     alarms = 0
     for _ in range(8):
         order = rng.permutation(DAYS - 1)
-        alarms += len(changes([each[order] for each in values], simulated.areas))
+        alarms += len(finished(changes([each[order] for each in values], simulated.areas)))
     years = 8 * len(values) * (DAYS - 1) / 365
     assert alarms / years < 0.25  # a room
+
+
+def test_days_are_gone_through_in_slices(moved: Simulation) -> None:
+    assert sum(1 for _ in changes(days(moved), moved.areas)) >= DAYS // 20
 
 
 def test_each_change_is_announced_once_whatever_is_repeated(tmp_path: Path, moved: Simulation) -> None:

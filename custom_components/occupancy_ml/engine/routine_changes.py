@@ -10,7 +10,7 @@ change, and takes their date.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 import json
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from .changepoint import Announcer, Channel, Detector, NormalGamma, Settings, Stream
 from .events import DAY_US, to_us
 from .localtime import LocalClock
+from .slices import told_as
 from .snapshot import FoundBy, RoutineChange
 from .store import Store
 from .store.episodes import Episode
@@ -33,6 +34,7 @@ _VALUES = ("hours", "first", "last")
 # A day of people begins when the last of them are asleep.
 _DAY_BEGINS = time(4)
 _LONGEST_DAYS = 400
+_DAYS_A_SLICE = 16
 # What such days were like: of the first so many that are known, and at least so many.
 _AT_FIRST, _LEAST = 28, 10
 _LEAST_KNOWN_H = 20.0
@@ -120,12 +122,15 @@ def against_the_usual(values: Floats, weekend: NDArray[np.bool_]) -> Floats:
     return out
 
 
-def changes(days: Sequence[Floats], names: Sequence[str]) -> list[Found]:
-    """The changes that are announced, in the order in which they are.
+def changes(days: Sequence[Floats], names: Sequence[str]) -> Generator[None, None, list[Found]]:
+    """Look for the changes that are announced, in the order in which they are.
 
     Args:
         days: by process, (days, 3) as `against_the_usual` tells them.
         names: of the processes.
+
+    Yields:
+        Nothing, every so many days. Returns the changes.
     """
     if not names:
         return []
@@ -135,7 +140,9 @@ def changes(days: Sequence[Floats], names: Sequence[str]) -> list[Found]:
     sure: list[Floats] = []
     found = []
     table = np.stack(days, axis=1)  # (days, processes, 3)
-    for values in table:
+    for number, values in enumerate(table):
+        if number % _DAYS_A_SLICE == 0:
+            yield
         update = detector.update(values)
         sure.append(update.change_probability)
         for change in announcer.update(update):
@@ -193,8 +200,8 @@ class RoutineChanges:
             yield 0.5 * (number + 1) / len(processes)
         known = [number for number, values in enumerate(days) if not np.isnan(values).all()]
         start = min((int(np.flatnonzero(~np.isnan(days[n]).all(axis=1))[0]) for n in known), default=0)
-        found = changes([days[n][start:] for n in known], [processes[n] for n in known])
-        yield 0.9
+        work = changes([days[n][start:] for n in known], [processes[n] for n in known])
+        found = yield from told_as(work, lambda _: 0.9)
         first = day + timedelta(days=start)
         self.note([_told(each, first, clock) for each in found], now_us)
         yield 1.0

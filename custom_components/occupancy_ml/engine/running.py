@@ -104,8 +104,10 @@ class Running:
             tracker = Tracker.from_payload(home, saved.payload)
         except PayloadError as error:
             _LOGGER.info("The saved state does not fit: %s", error)
+            self._restore_forecasts()
             return None
         self._restore_state()
+        self._restore_forecasts()
         catch_up(self.store, self._archive, tracker, self._roles.keys(), saved.time_us, now_us, self._breathe)
         if now_us - tracker.time_us > UNHEARD_US:
             tracker.skip(now_us)
@@ -121,9 +123,18 @@ class Running:
             self.predictor.restore(value["predictor"])
             self._outlook.restore(value["outlook"])
             self._archive.restore(value["archive"])
-            self.forecasts.restore(value["forecasts"])
         except (KeyError, TypeError, ValueError) as error:
             _LOGGER.info("The saved switches and corrections do not fit: %r", error)
+
+    def _restore_forecasts(self) -> None:
+        """Since when everything is, and what waits to be fitted: true of the rooms, whatever sensors they have."""
+        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
+        if state is None:
+            return
+        try:
+            self.forecasts.restore(json.loads(state.payload)["forecasts"])
+        except (KeyError, TypeError, ValueError) as error:
+            _LOGGER.info("The saved forecasts do not fit: %r", error)
 
     def _keep(self, snapshot: Snapshot) -> None:
         """Keep what a tick made; save a checkpoint now and then, and fold the log once a minute.

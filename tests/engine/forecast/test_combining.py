@@ -18,7 +18,7 @@ from custom_components.occupancy_ml.engine.forecast.bins import (
     quantiles,
     residuals,
 )
-from custom_components.occupancy_ml.engine.forecast.combining import Answer, Pool
+from custom_components.occupancy_ml.engine.forecast.combining import Answer, Pool, Said, combined
 from custom_components.occupancy_ml.engine.forecast.gate import Gate, error_of_mean, pinball
 from custom_components.occupancy_ml.engine.forecast.intervals import Conformal
 from custom_components.occupancy_ml.engine.forecast.judging import Past, tell_gates
@@ -66,6 +66,23 @@ def test_days_away_do_not_say_who_is_right_about_the_others() -> None:
             before = stack.weights
     assert before[0] > 0.6
     assert stack.weights[0] > 0.6
+
+
+def test_a_first_day_without_any_error_says_nothing_of_what_is_usual() -> None:
+    stack = Stack(2)
+    for number in range(30):
+        stack.learn(np.stack([np.zeros((9, 1)), np.full((9, 1), 0.1 if number else 0.0)]))
+    assert stack.weights[0] > 0.8
+
+
+def test_who_has_weight_and_nothing_to_say_leaves_it_to_the_others() -> None:
+    """Of a room in which nobody ever was at this hour the kernel knows nothing."""
+    pools = [Pool(1)]
+    for stack in pools[0].later:
+        stack.weights = np.array([1.0, 0.0, 0.0, 0.0])
+    cdf, usual = cdf_of(np.full((1, 1, BINS), 0.01)), np.full((1, len(HORIZONS)), 0.9)
+    said = Said(cdf, np.full_like(usual, np.nan), usual, np.array([0.99]), np.array([True]))
+    assert (combined(said, pools, np.array([0])).occupied > 0.9).all()
 
 
 def test_the_better_member_earns_weight_and_a_silent_one_is_passed_over() -> None:

@@ -493,8 +493,13 @@ def test_a_member_that_was_added_learns_in_the_next_night(store: Store) -> None:
     """What the other members learned together is left aside, and learned again from what is stored."""
     forecaster = Forecaster(store, replace(DEN, members=("boosting", "no_such")))
     assert not forecaster.learner.learned["den"].ready
-    for _ in forecaster.night(START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US):
+    night_us = START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US
+    for _ in forecaster.night(night_us):
         pass
+    # Of a day that is still to be scored members have seen nothing, though the first moment was at another time of day.
+    for learned in forecaster.learner.learned.values():
+        assert learned.learned_us == night_us - 25 * 60 * MINUTE_US
+        assert learned.fitted_us <= learned.learned_us - DAY_US
     names = [member.name for member in forecaster.learner.learned["den"].model.members]
     assert names[-2:] == ["logistic_hazard", "boosting"]
     weights = {r.process: r.weights for r in forecaster.report(60, NOON_US) if r.to_occupied}["den"]

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from custom_components.occupancy_ml.engine.adaptation.retraining import Cause
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event
+from custom_components.occupancy_ml.engine.forecast.filling import filled
 from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
 from custom_components.occupancy_ml.engine.forecast.moments import MOMENT_US, Layout, Moments
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.store import Store
 
 START_US = 20_600 * DAY_US
@@ -84,6 +87,40 @@ def test_what_an_entity_said_outlives_a_change_of_layout(
     assert said(engine.store, layout, key, "sensor.alarm") == before
     if home is WEATHER:
         assert said(engine.store, forecasts.layout, forecasts.key, "a.weather") == {}
+    engine.close()
+
+
+def test_a_night_that_is_stopped_while_moments_are_made_leaves_none_out(lived: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home.db"
+    path.write_bytes(lived.read_bytes())
+    engine = Engine.open(path, HALL, NOW_US, durable=False)
+    for _ in engine.rebuild(NOW_US):
+        pass
+    store, layout, key = engine.store, engine.forecasts.layout, engine.forecasts.key
+    stopped = filled(store, layout, key, START_US, NOW_US)
+    while store.forecasts.moments_span(key) is None:
+        next(stopped)
+    stopped.close()
+    few = len(store.forecasts.moments(START_US, NOW_US, key)[0])
+    assert finished(filled(store, layout, key, START_US, NOW_US)) is not None
+    assert len(store.forecasts.moments(START_US, NOW_US, key)[0]) > max(180, few)
+    assert finished(filled(store, layout, key, START_US, NOW_US)) is None
+    engine.close()
+
+
+def test_one_sensor_more_and_it_is_still_known_since_when_all_is_as_it_is(
+    lived: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "home.db"
+    path.write_bytes(lived.read_bytes())
+    engine = Engine.open(path, HOME, NOW_US, durable=False)
+    engine.forecasts.learner.queue.add("den", Cause.ALARM)
+    engine.close()
+    before = engine.forecasts.to_json()
+    more = replace(HOME, sensors=(*HOME.sensors, Sensor("binary_sensor.desk", Role.MOTION, "den", "motion")))
+    engine = Engine.open(path, more, NOW_US, durable=False)
+    assert engine.needs_rebuild
+    assert engine.forecasts.to_json() == before
     engine.close()
 
 

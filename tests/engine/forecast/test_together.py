@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,21 @@ def test_where_those_with_weight_are_silent_the_others_speak(models: list[tuple[
     # Nothing was fitted but what was taken over: the fourth, a table, has nothing to say.
     assert np.isfinite(answer.cdf).all()
     assert np.array_equal(answer.cdf, other.predict(day.take(slice(40, 41))).cdf)
+
+
+def test_a_day_is_foretold_by_what_was_known_while_it_was_to_come() -> None:
+    """What came of the day before it was not: its changes reach into the day."""
+    model, day = learned(LIVES[0])
+    eve = replace(day, wait=np.full(len(day), 5.0))
+    to_come, answer = model.predict(day), model.predict(eve)
+    for _ in model.learn(eve, answer):
+        pass
+    foretold = model.foretell(day)
+    assert np.array_equal(foretold.cdf, to_come.cdf, equal_nan=True)
+    assert not np.array_equal(model.predict(day).cdf, to_come.cdf, equal_nan=True)
+    other = model.challenger(10.0)
+    other.restore_pools(model.state()[0])
+    assert other.state()[0]["earlier"] == model.state()[0]["earlier"] != model.state()[0]["pools"]
 
 
 def test_rows_of_all_processes_are_those_of_each() -> None:

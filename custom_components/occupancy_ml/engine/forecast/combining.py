@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +89,25 @@ class Pool:
         self.later = [Stack(4) for _ in HORIZONS]
         self.conformal = Conformal()
 
+    def to_json(self) -> dict[str, Any]:
+        """The whole state."""
+        return {
+            "stack": self.stack.to_json(),
+            "later": [stack.to_json() for stack in self.later],
+            "conformal": self.conformal.to_json(),
+        }
+
+    def restore(self, value: dict[str, Any]) -> None:
+        """Take over what `to_json` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is of another form.
+        """
+        self.stack.restore(value["stack"])
+        for stack, stored in zip(self.later, value["later"], strict=True):
+            stack.restore(stored)
+        self.conformal.restore(value["conformal"])
+
     def learn(self, rows: Rows, answer: Answer) -> Generator[None]:
         """Learn from forecasts of one direction and what then came.
 
@@ -135,5 +155,7 @@ def combined(said: Said, pools: Sequence[Pool], which: Ints) -> Answer:
     known = np.isfinite(later)
     shares = np.concatenate([stack.weights for pool in pools for stack in pool.later])
     weights = shares.reshape(len(pools), len(HORIZONS), -1)[which].transpose(2, 0, 1) * known
-    occupied = (weights * np.where(known, later, 0.0)).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)
+    # Who has no weight speaks where nobody else does.
+    weights = np.where(weights.sum(axis=0) > 0, weights, known / len(later))
+    occupied = (weights * np.where(known, later, 0.0)).sum(axis=0) / weights.sum(axis=0)
     return Answer(members, pooled, told, later, occupied)

@@ -34,7 +34,7 @@ from .context import Context
 from .learning import Learner
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools
-from .rows import clock_of, rows_now
+from .rows import clock_of, day_off, rows_now
 from .telling import curve_of, forecasts_of, told_of
 from .together import answered
 from .validator import Told, report_of
@@ -105,9 +105,13 @@ class Forecaster:
             return self._told
         context = self._context.values(states, now_us)
         if ended:
-            self._vector = self._watch.see(window_us, vectors, chances, context, self._usual_sleep(now_us))
+            self._vector = self._watch.see(
+                window_us, vectors, chances, context, self._usual_sleep(now_us, context)
+            )
         else:
-            self._vector = self._watch.peek(now_us, vectors, chances, context, self._usual_sleep(now_us))
+            self._vector = self._watch.peek(
+                now_us, vectors, chances, context, self._usual_sleep(now_us, context)
+            )
         if not anew:
             return self._told
         told, spoken = self._forecast(now_us, self._vector, snapshot)
@@ -157,12 +161,13 @@ class Forecaster:
         states = _shown(snapshot)
         return any(states[p] != told.occupied for p, told in self._told.items() if p in states)
 
-    def _usual_sleep(self, now_us: int) -> float:
+    def _usual_sleep(self, now_us: int, context: Floats) -> float:
         """How often they sleep at this time of such a day; 0 where nothing was learned of it yet."""
         sleep = self.learner.learned[SLEEP]
         if not sleep.ready:
             return 0.0
-        _, clock, free = clock_of(self._clock, np.array([now_us], dtype=np.int64))
+        _, clock, weekend = clock_of(self._clock, np.array([now_us], dtype=np.int64))
+        free = day_off(self.layout, context[None], weekend)
         return float(sleep.model.climatology.usual(clock, free)[0])
 
     def _forecast(self, now_us: int, vector: Floats, snapshot: Snapshot) -> tuple[Told, Bools]:

@@ -152,12 +152,14 @@ class Learner:
         yield
         start_us = max(learned.learned_us, first_us + _FIRST_US, cut_us - _CATCH_UP_US)
         while cut_us - start_us >= _LEAST_NEW_US:
-            end_us = min(start_us + DAY_US, cut_us)
+            # Whole days, but for the first: nothing is left over that would be learned before it was scored.
+            left_us = cut_us - start_us
+            end_us = start_us + (DAY_US + left_us % DAY_US if left_us >= DAY_US else left_us)
             yield from self._fit(process, learned, agreed, start_us - DAY_US, now_us)
             if learned.ready:
                 yield from self._score(process, learned, rows, start_us, end_us)
             start_us = learned.learned_us = end_us
-        yield from self._fit(process, learned, agreed, cut_us - DAY_US, now_us)
+        yield from self._fit(process, learned, agreed, min(start_us, cut_us) - DAY_US, now_us)
         if learned.ready and learned.tuned_us + tuning.EVERY_US <= now_us and _long_enough(rows, cut_us):
             learned.tuned_us = now_us
             kernel = learned.model.kernel
@@ -373,10 +375,10 @@ class Learner:
 
 
 def _answered(model: ProcessModel, day: Rows) -> Generator[None, None, Answer]:
-    """What a model says of a day, in slices."""
+    """What a model said of a day while it was to come, in slices."""
     parts = []
     for first in range(0, len(day), _ROWS_A_SLICE):
-        parts.append(model.predict(day.take(slice(first, first + _ROWS_A_SLICE))))
+        parts.append(model.foretell(day.take(slice(first, first + _ROWS_A_SLICE))))
         yield
     return Answer.joined(parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -30,6 +31,8 @@ class ProcessModel:
         self.meier, self.by_clock = KaplanMeier(), by_clock
         self.members: list[Member] = [self.kernel, self.climatology, self.meier, by_clock, *members]
         self.pools = tuple(Pool(len(self.members)) for _ in (0, 1))
+        # As they were before the last day was learned.
+        self._earlier = tuple(Pool(len(self.members)) for _ in (0, 1))
 
     def fit(self, rows: Rows) -> Iterator[None]:
         """Fit all members anew, one a slice or more."""
@@ -52,6 +55,13 @@ class ProcessModel:
         """
         return combined(self.asked(rows, briefly=briefly), self.pools, rows.believed.astype(np.int64))
 
+    def foretell(self, rows: Rows) -> Answer:
+        """Forecasts of the day after the last one that was learned, as they were made while it was to come.
+
+        What came of that last day is known only once this one is over, since its changes reach into it.
+        """
+        return combined(self.asked(rows), self._earlier, rows.believed.astype(np.int64))
+
     def asked(self, rows: Rows, *, briefly: bool = False) -> Said:
         """What the members say; of members that are not asked nan."""
         members = np.full((len(self.members), len(rows), BINS), np.nan)
@@ -72,6 +82,7 @@ class ProcessModel:
         Yields:
             Nothing, after every bounded slice.
         """
+        self._earlier = deepcopy(self.pools)
         for side, pool in enumerate(self.pools):
             ours = np.flatnonzero((rows.believed == bool(side)) & np.isfinite(rows.wait))
             yield from pool.learn(rows.take(ours), answer.take(ours))
@@ -90,9 +101,8 @@ class ProcessModel:
         """What was learned but for the tables, which are made again from the rows."""
         header: dict[str, Any] = {
             "names": [member.name for member in self.members],
-            "stacks": [pool.stack.to_json() for pool in self.pools],
-            "later": [[stack.to_json() for stack in pool.later] for pool in self.pools],
-            "conformal": [pool.conformal.to_json() for pool in self.pools],
+            "pools": [pool.to_json() for pool in self.pools],
+            "earlier": [pool.to_json() for pool in self._earlier],
             "kernel": asdict(self.kernel.kernel),
         }
         arrays: dict[str, Any] = {}
@@ -104,15 +114,14 @@ class ProcessModel:
         """How members are combined, and how wide intervals are.
 
         Raises:
+            KeyError, TypeError: it is of another form.
             ValueError: it was saved with other members.
         """
         if header["names"] != [member.name for member in self.members]:
             raise ValueError("the members are others now")
-        for side, pool in enumerate(self.pools):
-            pool.stack.restore(header["stacks"][side])
-            for stack, value in zip(pool.later, header["later"][side], strict=True):
-                stack.restore(value)
-            pool.conformal.restore(header["conformal"][side])
+        for pools, stored in ((self.pools, header["pools"]), (self._earlier, header["earlier"])):
+            for pool, value in zip(pools, stored, strict=True):
+                pool.restore(value)
 
     def restore(self, header: dict[str, Any], arrays: dict[str, Any], rows: Rows) -> None:
         """Take over what `state` gave; the tables are made from the rows they were made from."""

@@ -103,11 +103,11 @@ def by_the_clock(wait: Floats, jumps_in: float, jump: Floats | float) -> Floats:
     return np.where(wait >= jumps_in, np.maximum(wait - jump, jumps_in), wait)
 
 
-def day_off(layout: Layout, moments: Moments, weekend: Bools) -> Bools:
-    """(n,) whether moments are of a day off: nobody's workday by the workday sensors, a weekend where none tells."""
+def day_off(layout: Layout, context: NDArray[Any], weekend: Bools) -> Bools:
+    """(n,) whether moments, at which entities said this (n, C), are of a day off: nobody's workday by the workday sensors, a weekend where none tells."""
     if not layout.workdays:
         return weekend
-    told = moments.context[:, list(layout.workdays)]
+    told = context[:, list(layout.workdays)]
     return np.where(np.isfinite(told).any(axis=1), ~(told > 0.5).any(axis=1), weekend)
 
 
@@ -161,7 +161,7 @@ def rows_of(
         moments.time_us,
         day,
         minute,
-        day_off(layout, moments, weekend),
+        day_off(layout, moments.context, weekend),
         (day % 7) >= 5,
         chance >= 0.5,
         chance,
@@ -184,7 +184,7 @@ def rows_now(layout: Layout, moments: Moments, clock: LocalClock) -> Rows:
     day, minute, free = (
         np.repeat(today, p),
         np.repeat(now, p),
-        np.repeat(day_off(layout, moments, weekend), p),
+        np.repeat(day_off(layout, moments.context, weekend), p),
     )
     chance, elapsed = moments.chance[0].astype(np.float64), moments.elapsed[0].astype(np.float64)
     own = np.zeros((p, moments.rooms.shape[2]))

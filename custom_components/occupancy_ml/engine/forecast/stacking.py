@@ -17,6 +17,8 @@ from .bins import Floats
 _HALF_LIFE = 21.0
 # A day counts for at most so many usual ones: a week away must not say who is right about the others.
 _MOST_OF_A_DAY = 2.0
+# Days on which nobody erred tell no usual one.
+_LEAST_USUAL = 1e-6
 # How strongly weights are held towards equal ones, as days of evidence.
 _SHRINK_DAYS = 3.0
 _ROUNDS = 120
@@ -45,9 +47,9 @@ class Stack:
         if known.any():
             flat = residuals[:, known].reshape(len(residuals), -1)
             day = flat @ flat.T / flat.shape[1]
-            if self._days:
-                most = _MOST_OF_A_DAY * float(np.trace(self._gram)) / self._days
-                day *= min(1.0, most / max(float(np.trace(day)), 1e-12))
+            usual = float(np.trace(self._gram)) / max(self._days, 1e-12)
+            if usual > _LEAST_USUAL:
+                day *= min(1.0, _MOST_OF_A_DAY * usual / max(float(np.trace(day)), 1e-12))
             self._gram += day
             self._days += 1.0
             self.weights = simplex_weights(self._gram, _SHRINK_DAYS / self._days)
