@@ -33,6 +33,7 @@ from custom_components.occupancy_ml.engine.snapshot import (
     Source,
 )
 from custom_components.occupancy_ml.engine.store import Episode, Store
+from tests.engine.forecast.made import history, rows
 
 DEN = Home(
     "UTC", (Room("den", RoomKind.LIVING),), (Sensor("binary_sensor.den", Role.MOTION, "den", "motion"),)
@@ -184,6 +185,26 @@ def test_sleep_that_was_told_is_believed_where_there_is_no_bedroom(store: Store)
     # A sign of life, and the hours in which nobody was ever told to sleep.
     assert not look(forecaster, midnight_us + 7 * 60 * MINUTE_US).forecasts[SLEEP].occupied
     assert not look(forecaster, NOON_US).forecasts[SLEEP].occupied
+
+
+@pytest.mark.parametrize("workday", ["on", "off"])
+def test_how_usual_sleep_is_depends_on_the_kind_of_day_the_workday_sensor_tells(
+    tmp_path: Path, workday: str
+) -> None:
+    """At eight in the morning they sleep on days off, which was learned of days of that kind."""
+    home = replace(DEN, sensors=(*DEN.sensors, Sensor("binary_sensor.workday", Role.WORKDAY)))
+    store = Store.open(tmp_path / "home.db", START_US)
+    forecaster = Forecaster(store, home)
+    slept = rows(history(28, lambda day: [5, 600 if day % 2 else 400]), 28)
+    slept = replace(slept, free=(slept.day - slept.day[0]) % 2 == 1)
+    sleep = forecaster.learner.learned[SLEEP]
+    sleep.fitted_us = START_US
+    sleep.model.climatology.fit(slept)
+    snapshot, vectors = shown(START_US + 8 * 60 * MINUTE_US, here=True)
+    vectors[:, FEATURE_NAMES.index("count_here_15")] = 0.0
+    forecaster.look(snapshot, vectors, {"binary_sensor.workday": workday})
+    assert (forecaster.to_json()["watch"]["usual_sleep"] > 0.5) == (workday == "off")
+    store.close()
 
 
 def test_the_curve_goes_from_now_over_the_change(store: Store) -> None:
