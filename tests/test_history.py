@@ -200,3 +200,27 @@ async def test_what_is_caught_up_is_not_taken_for_the_present(
     rooms = coordinator_of(entry).data.rooms
     assert rooms["kitchen"].occupied is True
     assert rooms["hall"].occupied is False
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_hours_without_us_are_read_though_a_sensor_changed_just_now(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, interrupted: bool
+) -> None:
+    """Also where the start that stored the present did not come to read the past."""
+    build_house(hass)
+    entry = await set_up(hass)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    for state in ("on", "off", "on", "off"):
+        freezer.tick(timedelta(seconds=20))
+        hass.states.async_set("binary_sensor.hall_motion", state)
+    freezer.tick(timedelta(hours=5))
+    hass.states.async_set("sensor.kitchen_temperature", "21.5")
+    await async_wait_recording_done(hass)
+    if interrupted:
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        assert entry.runtime_data.learner.is_busy
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    events = await stored_events(entry, "binary_sensor.hall_motion")
+    assert [e.state for e in events] == ["off", "on", "off", "on", "off"]

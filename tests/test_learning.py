@@ -209,17 +209,28 @@ async def test_progress_shows_while_history_is_read(hass: HomeAssistant) -> None
 
 def test_marks_start_where_reading_stopped() -> None:
     marks = Marks(complete={"a"}, read_until_us={"b": 500})
+    assert marks.starts(["a", "b", "c"], 10) == {"a": 10, "b": 500, "c": 10}
     # One that was listened to is read from before the last live event, others from where they were.
     day = 86_400_000_000
-    assert marks.starts(["a", "b", "c"], 10, day) == {"a": day - 900_000_000, "b": 500, "c": 10}
-    assert marks.starts(["a", "b", "c"], 10, None) == {"a": 10, "b": 500, "c": 10}
+    marks.note_start(day)
+    assert marks.starts(["a", "b", "c"], 10) == {"a": day - 900_000_000, "b": 500, "c": 10}
+
+
+def test_marks_keep_a_gap_until_it_was_read() -> None:
+    marks = Marks(complete={"a"})
+    for last_ingest_us in (5, 9):
+        marks.note_start(last_ingest_us)
+        assert marks.heard_until_us == 5
+    marks.finish(["a"])
+    marks.note_start(20)
+    assert marks.heard_until_us == 20
 
 
 def test_marks_forget_what_is_no_longer_watched() -> None:
-    marks = Marks(complete={"a", "b"}, read_until_us={"c": 5})
-    marks.starts(["b"], 0, 0)
+    marks = Marks(complete={"a", "b"}, read_until_us={"c": 5}, heard_until_us=10**12)
+    marks.starts(["b"], 0)
     assert (marks.complete, marks.read_until_us) == ({"b"}, {})
-    assert marks.starts(["a", "b"], 7, 10**12)["a"] == 7
+    assert marks.starts(["a", "b"], 7)["a"] == 7
 
 
 def test_marks_follow_a_rename() -> None:

@@ -99,6 +99,11 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             stopwatch=lambda: time.perf_counter_ns() // 1000,
         )
         engine.suggestions.policy = policy
+        try:
+            marks.note_start(engine.store)
+        except BaseException:
+            engine.store.close()
+            raise
         return engine
 
     @property

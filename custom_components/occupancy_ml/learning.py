@@ -159,8 +159,7 @@ class Learner:
         oldest_us = await history.async_oldest_us(self._hass)
         if oldest_us is None:
             oldest_us = present_us
-        last_us = await coordinator.run(lambda: coordinator.engine.store.metadata.get_us("last_ingest_at"))
-        starts = marks.starts(watched, max(oldest_us, present_us - history.HORIZON_US), last_us)
+        starts = marks.starts(watched, max(oldest_us, present_us - history.HORIZON_US))
         unread = [entity_id for entity_id in watched if entity_id not in marks.complete]
         chunks = history.plan(starts, present_us)
         if not chunks:

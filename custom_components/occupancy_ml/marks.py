@@ -25,6 +25,8 @@ class Marks:
         replay_due: history was stored that features do not know yet.
         trained_once: the first training has run.
         night_us: when the last night (or first training) ended.
+        heard_until_us: where the listening ended that was before a gap still to be read, microseconds UTC;
+            None where there is none.
     """
 
     complete: set[str] = field(default_factory=set)
@@ -32,22 +34,29 @@ class Marks:
     replay_due: bool = False
     trained_once: bool = False
     night_us: int | None = None
+    heard_until_us: int | None = None
 
-    def starts(
-        self, entity_ids: Iterable[str], oldest_us: int, last_ingest_us: int | None
-    ) -> Mapping[str, int]:
+    def note_start(self, last_ingest_us: int) -> None:
+        """Note a gap in what was listened to; one that was not read yet began earlier, and stays.
+
+        Args:
+            last_ingest_us: when events were last stored before this start.
+        """
+        if self.heard_until_us is None or last_ingest_us < self.heard_until_us:
+            self.heard_until_us = last_ingest_us
+
+    def starts(self, entity_ids: Iterable[str], oldest_us: int) -> Mapping[str, int]:
         """From when the recorder has to be read, for each entity, microseconds UTC.
 
         Args:
             entity_ids: those watched now.
             oldest_us: nothing before this is of use.
-            last_ingest_us: when live events were last stored, None where never.
         """
         watched = set(entity_ids)
         # An entity that left a room and returned was not listened to in between.
         self.complete &= watched
         self.read_until_us = {k: v for k, v in self.read_until_us.items() if k in watched}
-        live_us = oldest_us if last_ingest_us is None else last_ingest_us - _OVERLAP_US
+        live_us = oldest_us if self.heard_until_us is None else self.heard_until_us - _OVERLAP_US
         return {
             entity_id: max(
                 oldest_us,
@@ -66,6 +75,7 @@ class Marks:
         """Note that the history of these was read to its end."""
         self.complete.update(entity_ids)
         self.read_until_us.clear()
+        self.heard_until_us = None
 
     def rename(self, old: str, new: str) -> None:
         """Let an entity's marks follow its new id."""
@@ -88,6 +98,7 @@ def load(store: Store) -> Marks:
         replay_due=stored["replay_due"],
         trained_once=stored["trained_once"],
         night_us=stored["night_us"],
+        heard_until_us=stored.get("heard_until_us"),  # not written by older versions
     )
 
 
@@ -102,6 +113,15 @@ def save(store: Store, marks: Marks) -> None:
                 "replay_due": marks.replay_due,
                 "trained_once": marks.trained_once,
                 "night_us": marks.night_us,
+                "heard_until_us": marks.heard_until_us,
             }
         ),
     )
+
+
+def note_start(store: Store) -> None:
+    """Note up to when was listened, at a start, before anything of the present is stored."""
+    if (last_us := store.metadata.get_us("last_ingest_at")) is not None:
+        marks = load(store)
+        marks.note_start(last_us)
+        save(store, marks)
