@@ -9,13 +9,15 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Context, HomeAssistant
 from hypothesis import given, strategies as st
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.occupancy_ml import history
 from custom_components.occupancy_ml.coordinator import now_us
+from custom_components.occupancy_ml.engine.chatter import AT_ONCE
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event, Origin
 from custom_components.occupancy_ml.history import Chunk, plan
-from custom_components.occupancy_ml.ingest import EventBuffer, LiveEvents, convert
+from custom_components.occupancy_ml.ingest import EventBuffer, LiveEvents, RawChange, convert
 from tests.a_home import coordinator_of, set_up, settle, stored_events
 from tests.house import build_house
 from tests.test_ingest import DOOR, HOME, LIGHT, MOTION
@@ -224,3 +226,53 @@ async def test_hours_without_us_are_read_though_a_sensor_changed_just_now(
     await settle(hass)
     events = await stored_events(entry, "binary_sensor.hall_motion")
     assert [e.state for e in events] == ["off", "on", "off", "on", "off"]
+
+
+async def start_again(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
+    """Set the home up again; whether what is stored was replayed."""
+    await async_wait_recording_done(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    engine = coordinator_of(entry).engine
+    restored = engine.tracker
+    await settle(hass)
+    return engine.tracker is not restored
+
+
+async def test_a_sensor_that_never_rests_makes_no_start_replay(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """Of what it said before the start, the recorder always knows more than was kept."""
+    freezer.move_to("2026-05-08 12:00:05+00:00")
+    build_house(hass)
+    entry = await set_up(hass)
+    state = hass.states.get("sensor.kitchen_temperature")
+    assert state is not None
+    buffer = coordinator_of(entry).buffer
+    for _ in range(AT_ONCE):
+        buffer.append(RawChange(state, None, by_automation=False))
+
+    async def change(seconds: int) -> None:
+        for number in range(seconds):
+            freezer.tick(timedelta(seconds=1))
+            hass.states.async_set("sensor.kitchen_temperature", str(number))
+        await hass.async_block_till_done()
+
+    await change(150)
+    assert buffer.thinned == ["sensor.kitchen_temperature"]
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await change(150)
+    assert await start_again(hass, entry) is False
+    # What the restart itself missed is there.
+    assert len(await stored_events(entry, "sensor.kitchen_temperature")) >= 300
+
+
+async def test_a_start_replays_where_many_minutes_were_missed(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    build_house(hass)
+    entry = await set_up(hass)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    for number in range(20):
+        freezer.tick(timedelta(minutes=10))
+        hass.states.async_set("binary_sensor.hall_motion", "off" if number % 2 else "on")
+    assert await start_again(hass, entry) is True

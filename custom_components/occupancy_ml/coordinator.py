@@ -65,6 +65,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self.counts = IngestCounts()
         self.store_health = StoreHealth(hass, path)
         self.metrics = Metrics()
+        self.listening_since_us = 0
         self._thread = EngineThread(hass, self._open_engine)
         self._live = LiveEvents(hass, home, self.buffer, self.async_request_cycle)
         self._cycle_lock = asyncio.Lock()
@@ -128,6 +129,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def async_listen(self) -> None:
         """Start to listen and to keep time."""
+        self.listening_since_us = now_us()
         self._stop_listening = [
             self._live.async_start(),
             async_track_time_interval(

@@ -54,9 +54,10 @@ _STEPS = {
     "maintenance": "Tidying up.",
 }
 
-# What a restart misses is a handful of events that no minute of now depends on; they are stored, that is all.
-# More means that Home Assistant ran without us, and the hours in between are worth replaying.
-_WORTH_A_REPLAY = 50
+# A restart misses something in a few minutes, which no minute of now depends on; it is stored, that is all.
+# More mean that Home Assistant ran without us, and the hours in between are worth replaying. Events are not
+# counted: one sensor that never rests has hundreds in a restart.
+_WORTH_A_REPLAY = 15
 
 
 def _are_forecasts_of_another_home(engine: Engine) -> bool:
@@ -164,14 +165,16 @@ class Learner:
         chunks = history.plan(starts, present_us)
         if not chunks:
             return None
-        accepted = 0
+        missed: set[int] = set()
         for number, chunk in enumerate(chunks):
             if unread:
                 self._show(
                     Learning.IMPORTING, _READ_SHARE * number / len(chunks), "Reading the recorder's history."
                 )
-            accepted += await self._async_store(await history.async_read(self._hass, chunk))
-            marks.replay_due |= accepted > (0 if unread else _WORTH_A_REPLAY)
+            events = await history.async_read(self._hass, chunk)
+            accepted = await self._async_store(events)
+            missed |= marks.missed(events, coordinator.listening_since_us)
+            marks.replay_due |= accepted > 0 if unread else len(missed) > _WORTH_A_REPLAY
             marks.advance(chunk.entity_ids, chunk.end_us)
             await self._async_save_marks()
         marks.finish(watched)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 import json
 
-from .engine.events import MINUTE_US
+from .engine.events import MINUTE_US, Event
 from .engine.store import Store
 
 _KEY = "host_progress"
@@ -64,6 +64,14 @@ class Marks:
             )
             for entity_id in sorted(watched)
         }
+
+    def missed(self, events: Iterable[Event], listening_since_us: int) -> set[int]:
+        """The minutes of these events in which nobody listened.
+
+        Outside of them the recorder may know more, too: of what changes too often not all is kept.
+        """
+        heard_until_us = self.heard_until_us or 0
+        return {e.time_us // MINUTE_US for e in events if heard_until_us < e.time_us < listening_since_us}
 
     def advance(self, entity_ids: Iterable[str], until_us: int) -> None:
         """Note that history was read up to a time."""
