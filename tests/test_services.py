@@ -11,7 +11,8 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.auth.models import User
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import Context, CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
@@ -24,6 +25,7 @@ from custom_components.occupancy_ml.coordinator import Coordinator
 from custom_components.occupancy_ml.engine.events import Cause, Origin, from_us
 from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP
 from custom_components.occupancy_ml.engine.store import LabelSource
+from custom_components.occupancy_ml.marks import Marks, load
 from tests.a_home import coordinator_of, set_up, settle, stored_events
 from tests.foretold import forecast, show
 from tests.house import build_house
@@ -252,6 +254,28 @@ async def test_two_trainings_do_not_run_at_once(hass: HomeAssistant, entry: Mock
         await refused(hass, "retrain", "busy")
         await refused(hass, "import_events", "busy", file="x.csv")
     assert (await first)["rooms"]
+
+
+async def test_nothing_is_learned_on_request_before_home_assistant_started(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """Until then nothing was read of how far learning had come."""
+
+    async def marks() -> Marks:
+        coordinator = coordinator_of(entry)
+        return await coordinator.run(lambda: load(coordinator.engine.store))
+
+    before = await marks()
+    hass.set_state(CoreState.starting)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await refused(hass, "retrain", "busy", rooms=["kitchen"])
+    write(hass, "past.csv", HEADER + f"2026-01-01T10:00:00Z,{WINDOW},on,,\n")
+    await refused(hass, "import_events", "busy", file="past.csv")
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await settle(hass)
+    assert await marks() == before
+    assert (await call(hass, "retrain"))["rooms"]
 
 
 async def test_a_training_stops_with_its_home(hass: HomeAssistant, entry: MockConfigEntry) -> None:

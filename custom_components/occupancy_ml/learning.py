@@ -81,8 +81,8 @@ class Learner:
 
     @property
     def is_busy(self) -> bool:
-        """Whether long work is running."""
-        return self._busy.locked()
+        """Whether long work is running, or the first of it waits for Home Assistant to start."""
+        return self._busy.locked() or not self._begun
 
     @callback
     def async_start(self) -> None:
@@ -368,7 +368,7 @@ class Learner:
     @callback
     def _on_minute(self, now: datetime) -> None:
         """Begin the night when it is due and nothing else runs."""
-        if self.is_busy or not self._begun:
+        if self.is_busy:
             return
         last = self._marks.night_us
         hour = int(self._entry.options.get(CONF_NIGHT_HOUR, DEFAULT_NIGHT_HOUR))
