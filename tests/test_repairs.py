@@ -308,6 +308,23 @@ async def test_a_failed_training_can_be_tried_again(hass: HomeAssistant) -> None
     assert asked(hass) == {issues.TRAINING_FAILED}
 
 
+async def test_a_training_that_fails_again_stays_asked_about(hass: HomeAssistant) -> None:
+    """A step that fails ends no training, so that nothing is raised."""
+    coordinator = coordinator_of(await set_up(hass))
+
+    async def scored_until(text: str) -> None:
+        await coordinator.run(coordinator.engine.store.metadata.set, "scored_until", text)
+
+    await scored_until("not a date")
+    issues.async_raise_training_failed(hass, ["kitchen"], "out of luck")
+    assert await mend(hass, issues.TRAINING_FAILED) is FlowResultType.ABORT
+    assert asked(hass) == {issues.TRAINING_FAILED}
+    assert "not a date" in await read_out(hass, issues.TRAINING_FAILED)
+    await scored_until("2026-01-01")
+    assert await mend(hass, issues.TRAINING_FAILED) is FlowResultType.CREATE_ENTRY
+    assert asked(hass) == set()
+
+
 async def test_removing_the_home_withdraws_everything(hass: HomeAssistant) -> None:
     entry = await set_up(hass)
     hass.states.async_remove("person.grace")

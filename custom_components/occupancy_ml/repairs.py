@@ -95,8 +95,15 @@ class TrainAgainFlow(OccupancyRepairFlow):
         try:
             await entry.runtime_data.learner.async_train("repair")
         except HomeAssistantError as error:
-            return self.async_abort(reason="failed", description_placeholders={"error": str(error)})
+            return self._async_failed(str(error))
+        # What fails in a part of the training is not raised; the training itself asks again, or no more.
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        if issue is not None:
+            return self._async_failed((issue.translation_placeholders or {}).get("error", ""))
         return self.async_create_entry(data={})
+
+    def _async_failed(self, error: str) -> RepairsFlowResult:
+        return self.async_abort(reason="failed", description_placeholders={"error": error})
 
 
 async def async_create_fix_flow(
