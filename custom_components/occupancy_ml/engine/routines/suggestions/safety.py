@@ -47,24 +47,28 @@ class Safety:
 
 
 # What a switch or a fan is called says what hangs on it. English only: a name that says nothing keeps the score
-# of a plain switch.
+# of a plain switch. Long words count anywhere in a word, short ones only where one begins: outdoor is no door.
+# What must stay on comes before heat and water, which may go off unasked: a pump keeps a cellar dry or a
+# house warm.
+_HEATS = re.compile(
+    r"(?<!t)heat|boiler|oven|stove|cooker|kettle|toaster|sauna|furnace|radiator|thermostat|fire|grill|blanket"
+    r"|dryer|charger|^hob|^iron|^gas"
+)
 _WORDS = (
-    (SafetyClass.LOCK, re.compile(r"lock|latch|strike")),
-    (SafetyClass.GARAGE, re.compile(r"garage|gate")),
+    (SafetyClass.LOCK, re.compile(r"(?<![bcf])lock|latch|strike")),
+    (SafetyClass.GARAGE, re.compile(r"garage|^gate")),
     (SafetyClass.ALARM, re.compile(r"alarm|siren|security|camera")),
-    (
-        SafetyClass.HEATING,
-        re.compile(
-            r"heat|boiler|oven|stove|hob|cooker|kettle|iron|toaster|sauna|furnace|radiator|thermostat|fire"
-            r"|grill|blanket|dryer|charger"
-        ),
-    ),
-    (SafetyClass.WATER, re.compile(r"water|valve|pump|sprinkler|irrigation|pool|tap|faucet")),
+    (SafetyClass.OPENING, re.compile(r"^door|^opener|^buzzer")),
     (
         SafetyClass.ESSENTIAL,
-        re.compile(r"fridge|freezer|aquarium|server|router|modem|network|nas|cpap|oxygen|medical|smoke"),
+        re.compile(
+            r"pump|fridge|freezer|aquarium|server|router|modem|network|oxygen|medical|smoke|^nas|^cpap|^ups$"
+        ),
     ),
+    (SafetyClass.HEATING, _HEATS),
+    (SafetyClass.WATER, re.compile(r"water|valve|sprinkler|irrigation|faucet|^pool|^tap")),
 )
+_LAMPS = frozenset({"light", "lights", "lamp", "lamps"})
 _WORD_BREAK = re.compile(r"[^a-z]+")
 
 # (class, score when it goes on or opens, score when it goes off or closes). A light can be wrong and no harm
@@ -135,9 +139,9 @@ def safety_class(action: Act, device_class: str | None) -> SafetyClass:
     found = _DOMAINS.get(domain, SafetyClass.OTHER)
     if found in (SafetyClass.SWITCH, SafetyClass.FAN):
         words = [word for word in _WORD_BREAK.split(action.entity_id.partition(".")[2]) if word]
-        # A lamp in the garage is a lamp.
-        if not {"light", "lights", "lamp", "lamps"} & set(words):
-            for risky, pattern in _WORDS:
-                if any(pattern.match(word) for word in words):
-                    return risky
+        # A lamp in the garage is a lamp, unless it heats.
+        shines = not _LAMPS.isdisjoint(words)
+        for risky, pattern in ((SafetyClass.HEATING, _HEATS),) if shines else _WORDS:
+            if any(pattern.search(word) for word in words):
+                return risky
     return found
