@@ -226,6 +226,31 @@ def test_snoozed_comes_back_and_dismissed_does_not(store: Store) -> None:
     assert offer(again) == []
 
 
+@pytest.mark.parametrize("still_found", [True, False])
+@pytest.mark.parametrize("status", ["dismissed", "snoozed", "accepted"])
+def test_what_is_answered_during_the_night_stays_answered(
+    store: Store, status: str, still_found: bool
+) -> None:
+    fill(store, every_evening())
+    habit = [pattern()]
+    desk = Suggester(store, HOME, LocalClock("Europe/Berlin"), lambda: habit)
+    night(desk)
+    (offered,) = offer(desk)
+    if not still_found:
+        habit.clear()
+    slices = desk.night(NOW_US)
+    next(slices)
+    if status == "dismissed":
+        desk.dismiss(number(offered), Reason.NOT_USEFUL, NOW_US)
+    elif status == "snoozed":
+        desk.snooze(number(offered), NOW_US + 7 * DAY_US, NOW_US)
+    else:
+        desk.accept(number(offered), "a1", "alias: x\n", NOW_US)
+    answered = only(desk)
+    assert list(slices)[-1] == 1.0
+    assert (answered.status, only(desk)) == (status, answered)
+
+
 def test_what_was_shown_is_tested_on_as_it_was(store: Store) -> None:
     """Days after it was offered are counted apart: its numbers were not chosen on them."""
     fill(store, every_evening())

@@ -95,13 +95,13 @@ class Suggester:
         kept: set[int] = set()
         for number, plan in enumerate(plans):
             chosen = self._choose(plan, past)
-            if chosen is not None:
+            if chosen is not None and (plan.before is None or self._stands(plan.before)):
                 kept.add(self._table.put(self._draft(plan, *chosen, taste, now_us)))
             yield 0.6 + 0.4 * (number + 1) / len(plans)
         with self._store.transaction():
             for suggestion in known.values():
                 waits = suggestion.status in _WAITING and suggestion.status is not SuggestionStatus.WITHDRAWN
-                if waits and suggestion.suggestion_id not in kept:
+                if waits and suggestion.suggestion_id not in kept and self._stands(suggestion):
                     self._table.put(
                         replace(
                             suggestion,
@@ -111,6 +111,11 @@ class Suggester:
                         )
                     )
         yield 1.0
+
+    def _stands(self, known: Suggestion) -> bool:
+        """Whether a suggestion is still what it was when the night began: between slices it may be answered."""
+        now = None if known.suggestion_id is None else self._table.get(known.suggestion_id)
+        return now is not None and _answered(now) == _answered(known)
 
     def _plans(self, known: Mapping[str, Suggestion]) -> list[_Plan]:
         """The strongest patterns that could be automations, those of what is shown in any case."""
@@ -367,6 +372,11 @@ class Suggester:
 def _gain(tested: Backtest) -> float:
     """Right firings, each wrong one taking back three."""
     return len(tested.right_us) - 3.0 * len(tested.wrong_us)
+
+
+def _answered(suggestion: Suggestion) -> tuple[str, SuggestionStatus, int | None, str | None]:
+    """What answers change of a suggestion, and a renamed entity."""
+    return suggestion.key, suggestion.status, suggestion.snoozed_until_us, suggestion.automation_id
 
 
 def _same_habit(proposals: Sequence[Proposal], suggestions: Sequence[Suggestion]) -> Suggestion | None:
