@@ -214,6 +214,27 @@ def test_a_correction_and_its_example_survive_a_restart(tmp_path: Path) -> None:
     engine.close()
 
 
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_a_kill_takes_no_word_back(tmp_path: Path, withdrawn: bool) -> None:
+    """What a person said, or took back, stands also where it came after the last checkpoint."""
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    before_us, after_us, killed_us = (START_US + n * MINUTE_US for n in (14, 16, 20))
+    play(engine, pulse(30, "hall"), START_US, before_us)
+    if withdrawn:
+        engine.tell("bedroom", True, before_us, "ada")
+    play(engine, [], before_us, after_us)
+    if withdrawn:
+        engine.withdraw("bedroom", after_us)
+    else:
+        engine.tell("bedroom", True, after_us, "ada")
+    shown = play(engine, [], after_us, killed_us)[-1]
+    revived = Engine.open(crash(engine.store, tmp_path / "killed"), flat(), killed_us)
+    assert revived.tick(killed_us).rooms == shown.rooms
+    assert (shown.rooms["bedroom"].source is Source.CORRECTION) is not withdrawn
+    engine.close()
+    revived.close()
+
+
 def test_a_long_absence_is_not_taken_for_the_present(tmp_path: Path) -> None:
     """What moved just before the stop is hours ago after it."""
     path = tmp_path / "home.db"

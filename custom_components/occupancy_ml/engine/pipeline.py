@@ -273,7 +273,7 @@ class Engine(Running):
             StoreError: subclasses; nothing was changed.
         """
         label_id = self._relabelling().relabel(room_id, start_us, end_us, occupied, now_us, who)
-        return Corrected(label_id, self.tick(now_us))
+        return self._said(label_id, now_us)
 
     def tell(self, room_id: str, occupied: bool, now_us: int, who: str | None) -> Corrected:
         """A person says that somebody, or nobody, is in a room now. It stands until something contradicts it.
@@ -302,6 +302,11 @@ class Engine(Running):
             StoreError: subclasses; nothing was changed.
         """
         label_id = self._relabelling().withdraw(room_id, now_us, label_id)
+        return self._said(label_id, now_us)
+
+    def _said(self, label_id: int, now_us: int) -> Corrected:
+        """What is believed after a person's word; it is saved at once, since no stored event tells it again."""
+        self._save_due = True
         return Corrected(label_id, self.tick(now_us))
 
     def _relabelling(self) -> Relabelling:

@@ -57,6 +57,7 @@ class Running:
         self._now_us = now_us
         self._durable = durable
         self._checkpoint_us = now_us
+        self._save_due = False
         self._folded_minute = now_us // MINUTE_US
         self._archive = Archive(store)
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
@@ -146,7 +147,7 @@ class Running:
         self._archive.keep(self.tracker.layout.room_ids, snapshot)
         self.forecasts.keep()
         if self._durable:
-            if abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
+            if self._save_due or abs(now_us - self._checkpoint_us) >= _CHECKPOINT_EVERY_US:
                 self._save()
             if now_us // MINUTE_US != self._folded_minute:
                 self._folded_minute = now_us // MINUTE_US
@@ -168,6 +169,7 @@ class Running:
             self.store.checkpoints.save(f"{_CHECKPOINT}.state", time_us, json.dumps(state).encode())
         self._archive.forget_rows()
         self._checkpoint_us = self._now_us
+        self._save_due = False
 
     def _advance(self, time_us: int) -> list[FeatureRow]:
         return finished(self.tracker.advance(time_us), self._breathe)
