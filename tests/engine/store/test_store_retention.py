@@ -206,6 +206,20 @@ def test_trimming_that_stops_half_way_is_taken_up_again(store: Store) -> None:
     assert store.events.count() == 2 * 3000
 
 
+@pytest.mark.parametrize("days", [-100, -1, 0, 100])
+def test_a_night_with_a_wrong_clock_changes_nothing_for_the_next(store: Store, days: int) -> None:
+    """Behind, it must not stop what is due later; ahead, it takes three days at most."""
+    fill(store)
+    sum(store.trim(ago(5), POLICY))
+    sum(store.trim(ago(4) + days * DAY_US, POLICY))
+    assert all_events(store)[-1].time_us > ago(1)
+    sum(store.trim(ago(3), POLICY))
+    sum(store.trim(ago(2), POLICY))
+    assert store.metadata.get_us("last_trim_at") == ago(2)
+    sum(store.trim(NOW_US, POLICY))
+    assert all_events(store)[0].time_us == ago(1.5)
+
+
 def test_nothing_young_goes_with_the_defaults(store: Store) -> None:
     fill(store)
     assert sum(store.trim(NOW_US)) == 0

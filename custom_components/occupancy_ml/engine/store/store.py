@@ -172,7 +172,8 @@ class Store:
         """Forget what is older than the policy keeps, one short transaction a step.
 
         The present is believed only so far beyond that of the last time: a clock that is a year ahead for a
-        night must not cost what was learned.
+        night must not cost what was learned. That time goes back by a day a night at most: after a night with the
+        clock behind the present is believed at once, and a clock that was ahead is forgotten.
 
         Yields:
             Rows forgotten in the step.
@@ -186,7 +187,7 @@ class Store:
             cut = True
             yield gone
         self._note_budget(believed_us, policy, cut)
-        self.metadata.set_us(_LAST_TRIM, believed_us)
+        self.metadata.set_us(_LAST_TRIM, max(believed_us, (last_us or 0) - DAY_US))
 
     def _note_budget(self, now_us: int, policy: Retention, cut: bool) -> None:
         """Remember that data had to go before its time, until a week has passed or the budget has changed."""
