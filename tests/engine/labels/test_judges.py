@@ -83,6 +83,18 @@ def test_its_past_becomes_labels_once_and_the_week_is_scored_with_it(path: Path)
     engine.close()
 
 
+def test_a_second_one_does_not_deny_what_the_first_told(path: Path) -> None:
+    named(path).close()
+    other = "binary_sensor.kitchen_chair"
+    home = replace(JUDGED, sensors=(*JUDGED.sensors, Sensor(other, Role.REFERENCE, "kitchen")))
+    engine = Engine.open(path, home, NOW_US)
+    before = told(engine)
+    engine.import_events([Event(NOW_US - 9 * DAY_US, other, "off")])
+    engine.take_in_judges(NOW_US)
+    assert told(engine) == before
+    engine.close()
+
+
 def test_a_renamed_one_is_not_new(path: Path) -> None:
     engine = named(path)
     labels = told(engine)

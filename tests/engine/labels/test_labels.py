@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,28 @@ def test_a_reference_is_believed_while_it_says_on_or_off() -> None:
     assert {(label.source, label.known_at_us) for label in found} == {(LabelSource.REFERENCE, END_US)}
     # What was before is not made up.
     assert spans(reference_labels(HOME, events[:1], {}, START_US, END_US)) == [("den", 100, 1000, 1.0)]
+
+
+def test_several_references_of_a_room_speak_with_one_voice() -> None:
+    """As the live judge hears them: occupied where any says so, vacant where all that are known say that."""
+    left, right = "binary_sensor.bed_left", "binary_sensor.bed_right"
+    home = replace(HOME, sensors=tuple(Sensor(each, Role.REFERENCE, "den") for each in (left, right)))
+    events = [
+        at(100, left, "on"),
+        at(200, right, "on"),
+        at(300, left, "off"),
+        at(400, right, "off"),
+        at(500, left, "unavailable"),
+        at(600, right, "unknown"),
+        at(700, left, "on"),
+    ]
+    before = {each: at(-9, each, "off") for each in (left, right)}
+    assert spans(reference_labels(home, events, before, START_US, END_US)) == [
+        ("den", 0, 100, 0.0),
+        ("den", 100, 400, 1.0),
+        ("den", 400, 600, 0.0),
+        ("den", 700, 1000, 1.0),
+    ]
 
 
 def test_every_room_is_vacant_only_while_all_are_away() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 
 from ..events import Event
 from ..home import Home, Role
@@ -16,7 +18,9 @@ _AWAY_WEIGHT = 0.5
 def reference_labels(
     home: Home, events: Iterable[Event], before: Mapping[str, Event], start_us: int, end_us: int
 ) -> list[Label]:
-    """Stretches in which a reference entity said on or off, within [start, end).
+    """Stretches in which the reference entities of a room said on or off, within [start, end).
+
+    A room that has several is occupied where any says so, and vacant where all that are known say that.
 
     Args:
         home: names the reference entities.
@@ -26,21 +30,38 @@ def reference_labels(
         end_us: its end; also when the labels are known.
     """
     rooms = {s.entity_id: s.room_id for s in home.sensors if s.role is Role.REFERENCE and s.room_id}
-    labels = []
+    edges: dict[str, list[tuple[int, int, int]]] = {}
     for entity_id, begin, stop, state in _stretches(rooms, events, before, start_us, end_us):
         if state in ("on", "off"):
-            labels.append(
-                Label(
-                    start_us=begin,
-                    end_us=stop,
-                    target=float(state == "on"),
-                    weight=_REFERENCE_WEIGHT,
-                    source=LabelSource.REFERENCE,
-                    known_at_us=end_us,
-                    room_id=rooms[entity_id],
-                )
-            )
-    return labels
+            on = int(state == "on")
+            edges.setdefault(rooms[entity_id], []).extend(((begin, 1, on), (stop, -1, -on)))
+    return [
+        Label(
+            start_us=begin,
+            end_us=stop,
+            target=float(occupied),
+            weight=_REFERENCE_WEIGHT,
+            source=LabelSource.REFERENCE,
+            known_at_us=end_us,
+            room_id=room_id,
+        )
+        for room_id, found in edges.items()
+        for begin, stop, occupied in _merged(found)
+    ]
+
+
+def _merged(edges: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, bool]]:
+    """(begin, end, whether any is on) while any is known, from (time, change of those known, of those on)."""
+    known = on = begin_us = 0
+    before: bool | None = None
+    for time_us, changes in groupby(sorted(edges), key=itemgetter(0)):
+        for _, more_known, more_on in changes:
+            known, on = known + more_known, on + more_on
+        now = on > 0 if known else None
+        if now is not before:
+            if before is not None:
+                yield begin_us, time_us, before
+            before, begin_us = now, time_us
 
 
 def away_labels(

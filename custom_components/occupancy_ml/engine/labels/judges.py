@@ -40,7 +40,7 @@ def take_in(store: Store, home: Home, clock: LocalClock, now_us: int) -> None:
     with store.transaction():
         # Before the first night, and in a file of an older version, there is nothing to make up for.
         if before is not None and (new := now - before):
-            _label(store, home, {entity for role, _, entity in new if role == Role.REFERENCE}, now_us)
+            _label(store, home, {room for role, room, _ in new if role == Role.REFERENCE}, now_us)
             if store.metadata.get("scored_until") is not None:
                 week = clock.at(now_us).date() - timedelta(days=_DAYS)
                 store.metadata.set("scored_until", week.isoformat())
@@ -54,17 +54,18 @@ def rename(store: Store, old: str, new: str, now_us: int) -> None:
         _save(store, renamed, now_us)
 
 
-def _label(store: Store, home: Home, references: set[str], now_us: int) -> None:
-    """What new references told until then, since the night goes on from there."""
+def _label(store: Store, home: Home, rooms: set[str], now_us: int) -> None:
+    """What references of rooms with a new one told until then, since the night goes on from there."""
     until_us = store.metadata.get_us("labelled_until")
     start_us = now_us - _DAYS * DAY_US
-    if not references or until_us is None or not start_us < until_us <= now_us:
+    if not rooms or until_us is None or not start_us < until_us <= now_us:
         return
-    named = sorted(references)
+    # Those that were named before are asked again: a room is vacant only where none of its references objects.
+    sensors = tuple(s for s in home.sensors if s.role is Role.REFERENCE and s.room_id in rooms)
+    named = sorted(sensor.entity_id for sensor in sensors)
     events = [event for batch in store.events.read(start_us, until_us, named) for event in batch]
     before = store.events.last_before(start_us, named)
-    theirs = replace(home, sensors=tuple(s for s in home.sensors if s.entity_id in references))
-    for label in reference_labels(theirs, events, before, start_us, until_us):
+    for label in reference_labels(replace(home, sensors=sensors), events, before, start_us, until_us):
         store.labels.add(replace(label, known_at_us=now_us))
 
 
