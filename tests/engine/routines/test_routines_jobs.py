@@ -234,6 +234,27 @@ def test_a_renamed_entity_keeps_its_past(scratch: Store, tmp_path: Path) -> None
     store.close()
 
 
+def test_a_renamed_entity_keeps_its_weeks_and_months(scratch: Store, tmp_path: Path) -> None:
+    columns = {
+        "day_type_weekly": ("activity_patterns", "device_usage_diff"),
+        "contextual_monthly": ("device_usage_patterns", "correlation_scores"),
+        "seasonal_monthly": ("activity",),
+    }
+    scratch.backup_to(tmp_path / "copy.db")
+    store = Store.open(tmp_path / "copy.db", night_after(LAST))
+    # Another that is named like it stays as it is.
+    (row,) = store.database.all("SELECT activity FROM seasonal_monthly LIMIT 1")
+    store.database.execute(
+        "UPDATE seasonal_monthly SET activity = ?", (row[0][:-1] + ',"switch.coffee_2=on":1}',)
+    )
+    before = [store.aggregates.read(table, names, "", "9") for table, names in columns.items()]
+    assert all('"switch.coffee=on"' in str(rows) for rows in before)
+    routines_of(store).rename("switch.coffee", "switch.espresso")
+    after = [store.aggregates.read(table, names, "", "9") for table, names in columns.items()]
+    assert str(after) == str(before).replace('"switch.coffee=', '"switch.espresso=')
+    store.close()
+
+
 def test_the_digest_tells_the_month(scratch: Store) -> None:
     routines = routines_of(scratch)
     text = routines.digest("2026-03")

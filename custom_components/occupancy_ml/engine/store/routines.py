@@ -113,6 +113,8 @@ class Aggregates:
         """An entity has another id now. To be called before the names themselves are joined."""
         before, after = self._entities.find(old), self._entities.find(new)
         quoted = json.dumps(old), json.dumps(new)
+        # What was done is a key of these: the entity, then the state.
+        acts = json.dumps(f"{old}=")[:-1], json.dumps(f"{new}=")[:-1]
         with self._database.transaction():
             for table in PERIOD:
                 for column in self._columns_of(table):
@@ -122,10 +124,11 @@ class Aggregates:
                         )
                         self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (before,))
                     elif column in _JSON:
-                        self._database.execute(
-                            f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?)",
-                            (*quoted, quoted[0]),
-                        )
+                        for text, other in (quoted, acts):
+                            self._database.execute(
+                                f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?)",
+                                (text, other, text),
+                            )
             for column in ("pattern_metadata", "key", "description"):
                 rename_within(self._database, "patterns", column, old, new)
             self._database.execute("UPDATE patterns SET device_id = ? WHERE device_id = ?", (new, old))
