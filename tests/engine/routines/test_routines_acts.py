@@ -12,6 +12,7 @@ import pytest
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event, Origin
 from custom_components.occupancy_ml.engine.home import Role, Sensor
 from custom_components.occupancy_ml.engine.routines.acts import Day, pack_acts, renamed, unpack_acts
+from custom_components.occupancy_ml.engine.routines.calendar import holidays_of
 from custom_components.occupancy_ml.engine.routines.cast import Cast
 from custom_components.occupancy_ml.engine.routines.patterns import Act
 from custom_components.occupancy_ml.engine.routines.reading import CHATTER, read_day
@@ -100,6 +101,39 @@ def test_a_workday_sensor_of_any_name_is_a_condition_and_no_act(tmp_path: Path) 
     assert cast.workdays == {"input_boolean.shift"}
     assert day.sky["input_boolean.shift"][-1][1] == "off"
     assert named(day) == []
+
+
+@pytest.mark.parametrize(
+    ("ada", "bo", "is_holiday"),
+    [
+        (("off",), ("off",), True),
+        (("on",), ("off",), False),
+        (("off",), ("on",), False),
+        # Who corrected himself by noon meant it; who is not heard does not object.
+        (("on", "off"), ("off",), True),
+        (("off",), ("unavailable",), True),
+        (("unavailable",), ("unavailable",), False),
+    ],
+)
+def test_a_holiday_is_nobodys_workday(
+    tmp_path: Path, ada: tuple[str, ...], bo: tuple[str, ...], is_holiday: bool
+) -> None:
+    shifts = {"input_boolean.ada": ada, "input_boolean.bo": bo}
+    home = replace(HOME, sensors=tuple(Sensor(each, Role.WORKDAY) for each in shifts))
+    events = [
+        Event(at(FIRST, 60 * n), each, state)
+        for each, states in shifts.items()
+        for n, state in enumerate(states)
+    ]
+    # After noon it is too late.
+    events += [Event(at(FIRST, 721), each, "on") for each in shifts]
+    store = store_with(tmp_path / "home.db", ordered(events), home)
+    cast = Cast(home)
+    day = [part for part in read_day(store.events, cast, CLOCK, FIRST) if part is not None][-1]
+    store.aggregates.replace("acts_daily", FIRST.isoformat(), [{"events": 0, "acts": pack_acts(day)}])
+    found = holidays_of(store.aggregates, cast, [FIRST])
+    store.close()
+    assert found == ({FIRST} if is_holiday else set())
 
 
 def test_chatter_is_left_out(tmp_path: Path) -> None:

@@ -52,19 +52,19 @@ def season_of(month: str, time_zone: str) -> str:
 
 
 def holidays_of(aggregates: Aggregates, cast: Cast, days: Sequence[date]) -> frozenset[date]:
-    """Days from Monday to Friday that a workday sensor, where one is watched, called none at noon."""
+    """Days from Monday to Friday that a workday sensor called none at noon, and no other a workday."""
     found = set()
     if days and cast.workdays:
         rows = aggregates.read("acts_daily", ("acts",), days[0].isoformat(), days[-1].isoformat())
         for (data,) in rows:
             day = unpack_acts(data)
-            told = [
-                text
+            told = {
+                entity_id: text
                 for entity_id, states in day.sky.items()
                 if entity_id in cast.workdays
                 for at_ms, text in states
-                if at_ms <= _NOON_MS
-            ]
-            if day.day.weekday() < 5 and told and told[-1] == "off":
+                if at_ms <= _NOON_MS and text in ("on", "off")
+            }
+            if day.day.weekday() < 5 and set(told.values()) == {"off"}:
                 found.add(day.day)
     return frozenset(found)
