@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from custom_components.occupancy_ml.engine.clock_jumps import ClockJumps
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.pipeline import Engine
@@ -15,6 +16,7 @@ from custom_components.occupancy_ml.engine.snapshot import Snapshot
 from tests.engine.living import START_US, at, flat, play, pulse
 
 HOUR_US = 60 * MINUTE_US
+QUARTER_US = 15 * MINUTE_US
 
 
 def sound(snapshot: Snapshot, engine: Engine) -> None:
@@ -87,4 +89,95 @@ def test_gaps_leave_everything_sound_and_nothing_made_up(tmp_path: Path, gap_us:
     shown = play(engine, pulse((later_us - START_US) / 1e6 + 30, "hall"), later_us, later_us + 2 * MINUTE_US)
     assert shown[-1].rooms["hall"].occupied is True
     list(engine.night(later_us + 2 * MINUTE_US))
+    engine.close()
+
+
+def evenly(jumps: ClockJumps, start_us: int, lasting_us: int) -> list[tuple[int, int]]:
+    told = (jumps.to_come(now_us) for now_us in range(start_us, start_us + lasting_us + 1, QUARTER_US))
+    return [each for each in told if each is not None]
+
+
+@pytest.mark.parametrize("back_us", [DAY_US + QUARTER_US, 400 * DAY_US])
+def test_what_is_to_come_after_a_long_way_back_is_known_after_an_even_day(back_us: int) -> None:
+    jumps = ClockJumps(START_US)
+    # A start is as doubtful as a jump.
+    assert evenly(jumps, START_US, DAY_US) == [(START_US + DAY_US, 2**62)]
+    assert evenly(jumps, START_US + DAY_US, 3 * DAY_US) == []
+    now_us = START_US + 4 * DAY_US
+    assert evenly(jumps, now_us - back_us, DAY_US - HOUR_US) == []
+    # Right again: the day begins anew, and nothing that is stored is later then.
+    assert evenly(jumps, now_us, DAY_US) == [(now_us + DAY_US, 2**62)]
+
+
+def test_what_is_to_come_after_a_short_way_back_is_what_the_clock_had_passed() -> None:
+    jumps = ClockJumps(START_US)
+    assert evenly(jumps, START_US, 2 * HOUR_US) == []
+    assert jumps.to_come(START_US + HOUR_US) == (START_US + HOUR_US, START_US + 2 * HOUR_US + QUARTER_US)
+    assert jumps.to_come(START_US + HOUR_US - QUARTER_US) is None
+
+
+def later_than(engine: Engine, time_us: int) -> list[int]:
+    """How many feature rows, predictions and moments are stored of later times."""
+    return [
+        engine.store.database.scalar(f"SELECT count(*) FROM {table} WHERE {column} > ?", (time_us,))
+        for table, column in (
+            ("features", "window_end_us"), ("predictions", "time_us"), ("forecast_moments", "time_us"),
+        )
+    ]  # fmt: skip
+
+
+def test_one_tick_with_the_clock_far_behind_costs_nothing(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    play(engine, pulse(60, "hall"), START_US, START_US + HOUR_US)
+    before = later_than(engine, START_US)
+    assert min(before) > 3
+    engine.tick(START_US - 100 * DAY_US + MINUTE_US)
+    play(engine, [], START_US + HOUR_US, START_US + HOUR_US + QUARTER_US)
+    assert all(now > then for now, then in zip(later_than(engine, START_US), before, strict=True))
+    engine.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_clock_far_ahead_left_goes_after_a_day(tmp_path: Path, restarted: bool) -> None:
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    ahead_us = START_US + 365 * DAY_US
+    play(engine, [], ahead_us, ahead_us + HOUR_US)
+    left = later_than(engine, ahead_us)
+    if restarted:
+        engine.close()
+        engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    for now_us in range(START_US, START_US + DAY_US, QUARTER_US):
+        engine.tick(now_us)
+    assert later_than(engine, ahead_us) == left
+    engine.tick(START_US + DAY_US)
+    assert later_than(engine, START_US + DAY_US) == [0, 0, 0]
+    # What of the day itself waited to be kept is kept.
+    assert min(later_than(engine, START_US + DAY_US - HOUR_US)) > 0
+    engine.close()
+
+
+def test_what_was_lived_twice_is_kept_as_it_was_the_second_time(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    play(engine, pulse(60, "hall"), START_US, START_US + HOUR_US)
+    before = later_than(engine, START_US)
+    engine.tick(START_US - 2 * DAY_US)
+    engine.tick(START_US)
+    play(engine, pulse(60, "kitchen"), START_US, START_US + HOUR_US)
+    assert later_than(engine, START_US) == before
+    rows = engine.store.features.read("kitchen", START_US, START_US + 5 * MINUTE_US, FEATURE_SET_VERSION)
+    assert rows.activity.tolist() == [1]
+    engine.close()
+
+
+def test_a_rebuild_while_the_clock_is_behind_leaves_what_is_later(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    play(engine, pulse(60, "hall"), START_US, START_US + 2 * HOUR_US)
+    engine.close()
+    behind_us = START_US + HOUR_US
+    engine = Engine.open(tmp_path / "home.db", flat(), behind_us)
+    before = later_than(engine, behind_us)
+    assert engine.needs_rebuild
+    list(engine.rebuild(behind_us))
+    assert later_than(engine, behind_us) == before
+    assert later_than(engine, START_US)[0] == 3 * 24
     engine.close()

@@ -45,7 +45,7 @@ class Archive:
         self._told: list[Told] = []
         self._shown_us: int | None = None
         self._rows: deque[FeatureRow] = deque(maxlen=_ROWS_KEPT)
-        self._forget_after_us: int | None = None
+        self._to_come: tuple[int, int] | None = None
 
     def add_rows(self, rows: Sequence[FeatureRow]) -> None:
         """Feature rows to be kept with what is kept next."""
@@ -55,11 +55,10 @@ class Archive:
         """Rows that wait are kept already, or were made anew."""
         self._rows.clear()
 
-    def forget_after(self, time_us: int) -> None:
-        """The clock went back: windows that end later, and what was shown in them, have not happened yet."""
-        self._rows.clear()
-        self._shown_us = None
-        self._forget_after_us = time_us
+    def forget(self, after_us: int, until_us: int) -> None:
+        """Windows that end within (after, until], and what was shown in them, have not happened yet."""
+        self._rows = deque((row for row in self._rows if row.window_end_us <= after_us), maxlen=_ROWS_KEPT)
+        self._to_come = after_us, until_us
 
     def keep_waiting(self, room_ids: Sequence[str]) -> None:
         """Keep the rows that wait; they go on waiting until `forget_rows`.
@@ -76,16 +75,17 @@ class Archive:
             StoreError: subclasses; nothing was kept, and all of it waits.
         """
         window_us = snapshot.time_us // WINDOW_US * WINDOW_US
-        if self._shown_us is None and window_us < snapshot.time_us:
-            # Opened in the middle of a window: what was shown at its begin stands as it is.
+        if (self._shown_us is None or window_us < self._shown_us) and window_us < snapshot.time_us:
+            # Opened, or set back, in the middle of a window: what was shown at its begin stands as it is.
             self._shown_us = window_us
         over = [told for told in self._told if snapshot.time_us >= told.end_us]
-        if not (over or self._rows) and self._forget_after_us is None and window_us == self._shown_us:
+        if not (over or self._rows) and self._to_come is None and window_us == self._shown_us:
             return
         with self._store.transaction():
-            if self._forget_after_us is not None:
-                self._store.features.delete_from(self._forget_after_us, FEATURE_SET_VERSION)
-                self._store.predictions.delete_from(self._forget_after_us + 1)
+            if self._to_come is not None:
+                after_us, until_us = self._to_come
+                self._store.features.delete_within(after_us, until_us, FEATURE_SET_VERSION)
+                self._store.predictions.delete_within(after_us, until_us)
             self.keep_waiting(room_ids)
             self._keep_told(over, snapshot.time_us)
             if window_us != self._shown_us:
@@ -94,7 +94,7 @@ class Archive:
         self._rows.clear()
         self._told = [told for told in self._told if snapshot.time_us < told.end_us]
         self._shown_us = window_us
-        self._forget_after_us = None
+        self._to_come = None
 
     def keep_rows(self, room_ids: Sequence[str], rows: Sequence[FeatureRow]) -> None:
         """Keep the feature rows of all rooms, in one transaction.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .adaptation.retraining import Cause
 from .adaptation.scores import RIVAL
+from .clock_jumps import ClockJumps
 from .events import Event
 from .features import WINDOW_US
 from .home import Home
@@ -73,6 +74,7 @@ class Engine(Running):
         """Use `Engine.open`."""
         super().__init__(store, home, now_us, breathe, durable=durable)
         self._judged_window = now_us // WINDOW_US
+        self._clock_jumps = ClockJumps(now_us)
         self._retention = retention
         self.routine_changes = RoutineChanges(store)
         self._sleep = SleepCapture(store)
@@ -198,10 +200,11 @@ class Engine(Running):
         if now_us + UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
             _LOGGER.warning("The clock went back; starting from the present")
             self._start(self.home, now_us, fresh=True)
-            self._archive.forget_after(now_us)
-            self.forecasts.forget_after(now_us)
         elif now_us - self.tracker.time_us > UNHEARD_US:
             self.tracker.skip(now_us)
+        if (to_come := self._clock_jumps.to_come(now_us)) is not None:
+            self._archive.forget(*to_come)
+            self.forecasts.forget(*to_come)
         self._now_us = now_us
         rows = self._advance(now_us)
         self._archive.add_rows(rows)

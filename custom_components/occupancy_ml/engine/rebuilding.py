@@ -71,7 +71,8 @@ def rebuilt(
     tracker = Tracker(home, start_us)
     for _ in store.features.delete_other_versions(FEATURE_SET_VERSION):
         yield 0.0
-    store.features.delete_from(start_us // WINDOW_US * WINDOW_US, FEATURE_SET_VERSION)
+    # Not what is later: where the clock is behind for a while, only events up to now are replayed.
+    store.features.delete_within(start_us // WINDOW_US * WINDOW_US, present_us(), FEATURE_SET_VERSION)
     rows: list[FeatureRow] = []
     learned_us = start_us
     # What nights found out before is not learned anew: their rates had seen more.

@@ -369,7 +369,7 @@ def test_a_night_that_ran_while_the_clock_was_ahead_stops_no_later_one(store: St
     store.forecasts.add_told(ahead_us, [("den", True, True, np.ones(14))])
     right_us = START_US + DAYS * DAY_US
     forecaster = Forecaster(store, DEN)
-    forecaster.forget_after(right_us)
+    forecaster.forget(right_us, ahead_us)
     scored = len(forecaster.learner.learned["den"].gates[0].to_json()["days"])
     look(forecaster, right_us)
     assert store.forecasts.told("den", right_us + 1, ahead_us + 1)[0].size == 0

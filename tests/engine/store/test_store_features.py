@@ -71,9 +71,10 @@ def test_nothing_stored_reads_as_empty_arrays_of_the_right_width(store: Store) -
     assert store.features.span(3) is None
 
 
-def test_deleting_from_a_time_on_takes_the_windows_that_reach_beyond_it(store: Store) -> None:
+def test_deleting_takes_the_windows_that_end_within_a_span(store: Store) -> None:
     store.features.write([block(0, 6), block(0, 6, "kitchen"), block(0, 6, version=2)])
-    assert store.features.delete_from(NOW_US + 3 * WINDOW_US, 1) == 6
+    assert store.features.delete_within(NOW_US + 6 * WINDOW_US, NOW_US + 9 * WINDOW_US, 1) == 0
+    assert store.features.delete_within(NOW_US + 3 * WINDOW_US, NOW_US + 6 * WINDOW_US, 1) == 6
     assert store.features.span(1) == (NOW_US, NOW_US + 3 * WINDOW_US)
     assert store.features.count(2) == 6
     assert sum(store.features.delete_other_versions(1)) == 6

@@ -34,7 +34,7 @@ def test_what_is_from_a_time_on_is_forgotten_however_far_ahead(store: Store) -> 
         for layout in ("a", "b"):
             store.forecasts.add_moment(time_us + QUARTER_US * (layout == "b"), layout, np.ones(3))
         store.forecasts.add_told(time_us, [(room, True, True, np.ones(14)) for room in ("hall", "den")])
-    store.forecasts.forget_from(NOW_US + QUARTER_US)
+    store.forecasts.delete_within(NOW_US, NOW_US + 400 * DAY_US + QUARTER_US)
     far_us = NOW_US + 500 * DAY_US
     assert store.forecasts.moments(0, far_us, "a")[0].tolist() == [NOW_US]
     assert not len(store.forecasts.moments(0, far_us, "b")[0])
@@ -53,7 +53,7 @@ def test_the_entities_of_a_layout_are_known_under_their_present_names(store: Sto
     assert store.forecasts.layouts() == {"a": ("sensor.phone", "sun.sun"), "c": ("sensor.phone",)}
     store.forecasts.note_layout("a", ["sensor.phone", "sun.sun"])
     assert list(store.forecasts.layouts()) == ["c", "a"]
-    store.forecasts.forget_from(NOW_US)
+    store.forecasts.delete_within(NOW_US - 1, NOW_US)
     store.forecasts.note_layout("d", ["sun.sun"])
     assert store.forecasts.layouts() == {"d": ("sun.sun",)}
 

@@ -72,7 +72,7 @@ class Forecaster:
         self._vector: Floats | None = None
         self._waiting: list[tuple[int, Floats, list[tuple[str, bool, bool, Floats]]]] = []
         self._catching_up = False
-        self._forget_from_us: int | None = None
+        self._to_come: tuple[int, int] | None = None
         self._noted = False
         self.learner = Learner(store, self._clock, self.layout, self.key, home.members)
         self.learner.load()
@@ -142,17 +142,17 @@ class Forecaster:
         Raises:
             StoreError: subclasses; nothing was kept, and all of it waits.
         """
-        if not self._waiting and self._forget_from_us is None:
+        if not self._waiting and self._to_come is None:
             return
         with self._store.transaction():
-            if self._forget_from_us is not None:
-                self._store.forecasts.forget_from(self._forget_from_us)
+            if self._to_come is not None:
+                self._store.forecasts.delete_within(*self._to_come)
             if not self._noted:
                 self._store.forecasts.note_layout(self.key, self.layout.context)
             for time_us, vector, rows in self._waiting:
                 self._store.forecasts.add_moment(time_us, self.key, vector)
                 self._store.forecasts.add_told(time_us, rows)
-        self._waiting, self._forget_from_us, self._noted = [], None, True
+        self._waiting, self._to_come, self._noted = [], None, True
 
     def _moved(self, snapshot: Snapshot) -> bool:
         """Whether a room or the home is in another state than when forecasts were made, or that is still to come."""
@@ -288,11 +288,11 @@ class Forecaster:
                 found.append(report_of(process, side == 0, ours, learned.gates[side].reason, weights))
         return found
 
-    def forget_after(self, now_us: int) -> None:
-        """The clock went back: what was known, told and learned later has not happened yet."""
-        self._watch = Watch(self.layout)
-        self._told, self._waiting, self._forget_from_us = {}, [], now_us
-        self.learner.set_back(now_us)
+    def forget(self, after_us: int, until_us: int) -> None:
+        """What was known, told and learned within (after, until] has not happened yet."""
+        self._waiting = [each for each in self._waiting if each[0] <= after_us]
+        self._to_come = after_us, until_us
+        self.learner.set_back(after_us)
 
     # Across restarts
 

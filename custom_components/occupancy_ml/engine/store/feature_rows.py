@@ -170,12 +170,12 @@ class FeatureRows:
             matrix.astype(np.float32),
         )
 
-    def delete_from(self, time_us: int, version: int) -> int:
-        """Forget the rows of windows that reach beyond a time; how many there were."""
+    def delete_within(self, after_us: int, until_us: int, version: int) -> int:
+        """Forget the rows of windows that end within (after, until]; how many there were."""
         return self._database.execute(
             "DELETE FROM features WHERE room IN (SELECT id FROM rooms) AND window_end_us > ?"
-            " AND feature_set_version = ?",
-            (time_us, version),
+            " AND window_end_us <= ? AND feature_set_version = ?",
+            (after_us, until_us, version),
         ).rowcount
 
     def delete_other_versions(self, version: int) -> Iterator[int]:

@@ -117,14 +117,16 @@ class Forecasts:
         if known:
             self._metadata.set(_LAYOUTS, json.dumps(renamed))
 
-    def forget_from(self, time_us: int) -> None:
-        """Forget what was known and what was told from a time on."""
+    def delete_within(self, after_us: int, until_us: int) -> None:
+        """Forget what was known and what was told within (after, until]."""
         with self._database.transaction():
-            self._database.execute("DELETE FROM forecast_moments WHERE time_us >= ?", (time_us,))
+            self._database.execute(
+                "DELETE FROM forecast_moments WHERE time_us > ? AND time_us <= ?", (after_us, until_us)
+            )
             self._database.execute(
                 # Room by room along the key.
-                "DELETE FROM forecasts WHERE room IN (SELECT id FROM rooms) AND time_us >= ?",
-                (time_us,),
+                "DELETE FROM forecasts WHERE room IN (SELECT id FROM rooms) AND time_us > ? AND time_us <= ?",
+                (after_us, until_us),
             )
 
     def add_told(self, time_us: int, told: Sequence[tuple[str, bool, bool, Floats]]) -> None:

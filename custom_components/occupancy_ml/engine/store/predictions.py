@@ -88,9 +88,11 @@ class Predictions:
             for time_us, probability, occupied, source, model, rules in rows
         ]
 
-    def delete_from(self, time_us: int) -> int:
-        """Forget what was shown at a time and later; how many rows there were."""
-        return self._database.execute("DELETE FROM predictions WHERE time_us >= ?", (time_us,)).rowcount
+    def delete_within(self, after_us: int, until_us: int) -> int:
+        """Forget what was shown within (after, until]; how many rows there were."""
+        return self._database.execute(
+            "DELETE FROM predictions WHERE time_us > ? AND time_us <= ?", (after_us, until_us)
+        ).rowcount
 
     def series(self, room_id: str, start_us: int, end_us: int) -> PredictionSeries:
         """The same as arrays, without the moments of which the model and the rules are not known."""
