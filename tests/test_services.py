@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import Context, CoreState, HomeAssistant
@@ -185,27 +186,30 @@ async def test_a_correction_takes_effect_at_once(hass: HomeAssistant, entry: Moc
     assert (label.target, label.room_id) == (0.0, "kitchen")
 
 
-async def test_whoever_lives_here_may_correct(
+async def test_whoever_may_control_a_room_may_correct_it(
     hass: HomeAssistant, entry: MockConfigEntry, hass_read_only_user: User
 ) -> None:
+    group = await hass.auth.async_get_group(GROUP_ID_USER)
+    assert group is not None
+    lives_here = MockUser(groups=[group]).add_to_hass(hass)
     now = dt_util.utcnow()
-    await hass.services.async_call(
-        DOMAIN,
-        "relabel",
-        {
-            "room": "hall",
-            "start": now - timedelta(hours=2),
-            "end": now - timedelta(hours=1),
-            "state": "occupied",
-        },
-        blocking=True,
-        context=Context(user_id=hass_read_only_user.id),
-    )
+    span = {"start": now - timedelta(hours=2), "end": now - timedelta(hours=1), "state": "occupied"}
+
+    async def correct(user: User, action: str, **data: Any) -> None:
+        context = Context(user_id=user.id)
+        await hass.services.async_call(DOMAIN, action, data, blocking=True, context=context)
+
+    await correct(lives_here, "relabel", room="hall", **span)
+    # A room that is not there either: the answer names those that are.
+    for room in ("hall", "attic"):
+        with pytest.raises(Unauthorized):
+            await correct(hass_read_only_user, "relabel", room=room, **span)
+        with pytest.raises(Unauthorized):
+            await correct(hass_read_only_user, "undo_relabel", room=room)
     coordinator = coordinator_of(entry)
     labels = await coordinator.run(lambda: coordinator.engine.store.labels.read(0, 1 << 62, "hall"))
-    assert [lab.created_by for lab in labels if lab.source is LabelSource.CORRECTION] == [
-        hass_read_only_user.id
-    ]
+    assert [lab.created_by for lab in labels if lab.source is LabelSource.CORRECTION] == [lives_here.id]
+    await correct(lives_here, "undo_relabel", room="hall")
 
 
 async def test_times_without_a_zone_are_local(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from homeassistant.auth.models import User
-from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import config_validation as cv
@@ -28,7 +28,7 @@ from .engine.store import StoreError
 from .entity import area_names
 from .export import async_export
 from .forecast_answers import async_forecasts
-from .permissions import async_caller, may_read_home, may_read_room
+from .permissions import async_caller, may_correct_room, may_read_home, may_read_room
 from .report_card import async_report_card
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     async_register_admin_service(
         hass, DOMAIN, SERVICE_EXPORT, _async_export, EXPORT_SCHEMA, SupportsResponse.OPTIONAL
     )
-    # Whoever lives in the home knows who was where.
+    # Not for administrators alone: whoever lives in the home knows who was where.
     hass.services.async_register(
         DOMAIN, SERVICE_RELABEL, _async_relabel, RELABEL_SCHEMA, SupportsResponse.OPTIONAL
     )
@@ -172,25 +172,23 @@ async def _async_retrain(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_relabel(call: ServiceCall) -> ServiceResponse:
-    coordinator = _runtime(call.hass).coordinator
-    room: str = call.data[ATTR_ROOM]
-    check_rooms(_runtime(call.hass), [room])
+    runtime = _runtime(call.hass)
+    room = await _async_room_to_correct(call, runtime)
     # The form of the user interface gives local times without an offset.
     start, end = (dt_util.as_utc(call.data[key]) for key in (ATTR_START, ATTR_END))
     _check_span(start, end)
     occupied, who = call.data[ATTR_STATE] == OCCUPIED, call.context.user_id
-    label_id = await coordinator.async_correct(
+    label_id = await runtime.coordinator.async_correct(
         lambda engine, now: engine.relabel(room, to_us(start), to_us(end), occupied, now, who)
     )
     return {"label_id": label_id}
 
 
 async def _async_undo_relabel(call: ServiceCall) -> ServiceResponse:
-    coordinator = _runtime(call.hass).coordinator
-    room: str = call.data[ATTR_ROOM]
-    check_rooms(_runtime(call.hass), [room])
+    runtime = _runtime(call.hass)
+    room = await _async_room_to_correct(call, runtime)
     try:
-        label_id = await coordinator.async_correct(
+        label_id = await runtime.coordinator.async_correct(
             lambda engine, now: engine.withdraw(room, now, call.data.get(ATTR_LABEL_ID))
         )
     except LookupError as error:
@@ -200,6 +198,20 @@ async def _async_undo_relabel(call: ServiceCall) -> ServiceResponse:
             translation_placeholders={"room": room},
         ) from error
     return {"label_id": label_id}
+
+
+async def _async_room_to_correct(call: ServiceCall, runtime: Runtime) -> str:
+    """The room a call is about.
+
+    Raises:
+        Unauthorized: the caller may not correct it.
+        ServiceValidationError: it is no room.
+    """
+    room: str = call.data[ATTR_ROOM]
+    if not may_correct_room(call.hass, await async_caller(call), room):
+        raise Unauthorized(context=call.context, permission=POLICY_CONTROL)
+    check_rooms(runtime, [room])
+    return room
 
 
 def _check_span(start: datetime, end: datetime) -> None:
