@@ -8,10 +8,12 @@ from pathlib import Path
 import threading
 from types import MappingProxyType
 
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntryState, ConfigSubentry
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -233,6 +235,81 @@ async def test_history_follows_a_renamed_entity(hass: HomeAssistant) -> None:
     assert [e.state for e in await stored_events(entry, new) if e.is_real] == ["off", "on", "off", "on"]
 
 
+def rename(hass: HomeAssistant, old: str, new: str) -> None:
+    """Rename an entity, as a person does; its integration shows its state under the new id."""
+    er.async_get(hass).async_update_entity(old, new_entity_id=new)
+    hass.states.async_remove(old)
+    hass.states.async_set(new, "off")
+
+
+async def followed(hass: HomeAssistant, entry: MockConfigEntry, old: str, new: str) -> bool:
+    """Whether the home, its rooms and its history have an entity under its new id alone."""
+    rooms = str([dict(room.data["sensors"]) for room in entry.subentries.values()])
+    watched = {sensor.entity_id for sensor in coordinator_of(entry).home.sensors}
+    first = [event.state for event in await stored_events(entry, new)][:2]
+    gone = old not in rooms and old not in watched and await stored_events(entry, old) == []
+    return gone and new in rooms and new in watched and first == ["off", "on"]
+
+
+async def test_several_entities_renamed_at_once_make_one_reload(hass: HomeAssistant) -> None:
+    entry = await set_up(hass)
+    names = {
+        old: old.replace(".", ".the_")
+        for old in (*BATHROOM["presence"], *HALL["motion"], "binary_sensor.kitchen_window")
+    }
+    for old in names:
+        hass.states.async_set(old, "on")
+    await settle(hass)
+    states: list[ConfigEntryState] = []
+    entry.async_on_state_change(lambda: states.append(entry.state))
+    for old, new in names.items():
+        rename(hass, old, new)
+    await settle(hass)
+    assert states.count(ConfigEntryState.UNLOAD_IN_PROGRESS) == 1
+    assert [await followed(hass, entry, old, new) for old, new in names.items()] == [True] * len(names)
+
+
+@pytest.mark.parametrize("moment", ["unloaded", "between", "in_setup"])
+async def test_what_is_changed_while_the_home_is_not_set_up_is_not_lost(
+    hass: HomeAssistant, moment: str
+) -> None:
+    entry = await set_up(hass)
+    old, new = "binary_sensor.hall_motion", "binary_sensor.corridor_motion"
+    hass.states.async_set(old, "on")
+    await settle(hass)
+
+    @callback
+    def change() -> None:
+        if hass.states.get(new) is None:
+            rename(hass, old, new)
+            hass.config_entries.async_update_entry(entry, options={**entry.options, "pets": True})
+
+    @callback
+    def on_entry(*_: object) -> None:
+        if entry.state is ConfigEntryState.NOT_LOADED:
+            change()
+
+    @callback
+    def on_state(event: Event[EventStateChangedData]) -> None:
+        # Our entities return when the file is open, before set-up ends.
+        if (state := event.data["new_state"]) and state.state != STATE_UNAVAILABLE:
+            change()
+
+    if moment == "unloaded":
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        change()
+        assert await hass.config_entries.async_setup(entry.entry_id)
+    else:
+        if moment == "between":
+            async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, on_entry)
+        else:
+            async_track_state_change_event(hass, "binary_sensor.hall_occupancy", on_state)
+        assert await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert await followed(hass, entry, old, new)
+    assert coordinator_of(entry).home.pets
+
+
 async def test_a_renamed_person_is_followed_too(hass: HomeAssistant) -> None:
     entry = await set_up(hass)
     add_sensor(hass, None, "person.alan", state="home")
@@ -256,6 +333,15 @@ async def test_a_renamed_context_entity_is_followed_too(hass: HomeAssistant) -> 
     await settle(hass)
     assert entry.options["context"] == {"next_alarm": ["sensor.phone_alarm"], "weather": ["weather.home"]}
     assert {"sensor.phone_alarm", "weather.home"} <= {s.entity_id for s in coordinator_of(entry).home.sensors}
+
+
+async def test_a_renamed_entity_that_nobody_chose_is_followed_too(hass: HomeAssistant) -> None:
+    add_sensor(hass, None, "weather.home", state="sunny")
+    entry = await set_up(hass)
+    rename(hass, "weather.home", "weather.here")
+    await settle(hass)
+    assert "weather.here" in {s.entity_id for s in coordinator_of(entry).home.sensors}
+    assert [e.state for e in await stored_events(entry, "weather.here")] == ["sunny", "off"]
 
 
 async def test_a_renamed_area_renames_the_room(hass: HomeAssistant) -> None:

@@ -21,7 +21,7 @@ from .label_capture import LabelCapture
 from .learning import Learner
 from .monitor import Monitor
 from .questions import Asker
-from .registries import RegistryFollower, async_remove_ghosts
+from .registries import RegistryFollower, async_follow_renames, async_remove_ghosts
 from .runtime import OccupancyConfigEntry, Runtime
 from .services import async_setup_services
 from .suggestion_services import async_setup_suggestion_services
@@ -33,7 +33,11 @@ PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.S
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register actions and commands: they exist, and explain themselves, also while no home is set up."""
+    """Register actions and commands: they exist, and explain themselves, also while no home is set up.
+
+    Renamed entities are followed all the time too: a home is not set up while it is set up again.
+    """
+    async_follow_renames(hass)
     async_setup_services(hass)
     async_setup_suggestion_services(hass)
     async_setup_websocket_api(hass)
@@ -43,7 +47,24 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) -> bool:
     """Set up a home."""
     async_remove_ghosts(hass, entry)
-    home = home_from_entry(hass, entry)
+    home, options = home_from_entry(hass, entry), dict(entry.options)
+    reloading = False
+
+    async def changed(hass: HomeAssistant, entry: OccupancyConfigEntry) -> None:
+        nonlocal reloading
+        # Renaming a device renames several entities: the first reload takes in all that was changed by then.
+        if not reloading and (home_from_entry(hass, entry) != home or dict(entry.options) != options):
+            reloading = True
+            await hass.config_entries.async_reload(entry.entry_id)
+
+    @callback
+    def config_changed(event: Event) -> None:
+        if "time_zone" in event.data:
+            hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    # From here on: what is changed before set-up ends is taken in by a reload that waits for the end.
+    entry.async_on_unload(entry.add_update_listener(changed))
+    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, config_changed))
     coordinator = Coordinator(hass, entry, home, Path(hass.config.path(DATABASE_FILE)))
     learner = Learner(hass, entry, coordinator)
 
@@ -65,21 +86,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OccupancyConfigEntry) ->
         await _async_close(coordinator, learner)
         raise
 
-    @callback
-    def config_changed(event: Event) -> None:
-        if "time_zone" in event.data:
-            hass.config_entries.async_schedule_reload(entry.entry_id)
-
-    options = dict(entry.options)
-
-    async def changed(hass: HomeAssistant, entry: OccupancyConfigEntry) -> None:
-        # Renaming a device renames several entities: the first reload takes in all that was changed by then.
-        if home_from_entry(hass, entry) != home or dict(entry.options) != options:
-            await hass.config_entries.async_reload(entry.entry_id)
-
-    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, config_changed))
     entry.async_on_unload(RegistryFollower(hass, entry, coordinator).async_start())
-    entry.async_on_unload(entry.add_update_listener(changed))
     entry.async_on_unload(LabelCapture(hass, entry, coordinator).async_start())
     entry.async_on_unload(FaultReporter(hass, coordinator).async_start())
     entry.async_on_unload(Asker(hass, entry, coordinator).async_start())

@@ -22,11 +22,13 @@ from homeassistant.util import dt as dt_util
 
 from . import issues, marks
 from .breather import Breather
-from .const import DOMAIN
+from .const import CONF_RENAMES, DOMAIN
 from .engine.events import to_us
 from .engine.home import Home
 from .engine.pipeline import Corrected, Engine, IngestResult
+from .engine.renaming import rename_entity
 from .engine.snapshot import Snapshot
+from .engine.store import Store
 from .engine.store.errors import StoreDamagedError, StoreError, StoreRejectedError
 from .engine.store.hold import FileHold
 from .engine_thread import EngineState, EngineThread
@@ -71,7 +73,8 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
         self._cycle_lock = asyncio.Lock()
         self._cycle_requested = False
         self._stop_listening: list[CALLBACK_TYPE] = []
-        self._renames: list[tuple[str, str]] = []
+        self._renames: list[list[str]] = list(entry.data.get(CONF_RENAMES, ()))
+        self._renamed = 0
         self._work: Work | None = None
         self._restless: set[str] = set()
         self._raw: Snapshot | None = None
@@ -85,7 +88,10 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             StoreError: subclasses say what a person, or time, can do about it.
         """
         async with self._cycle_lock:
-            await self._thread.async_open()
+            try:
+                await self._thread.async_open()
+            finally:
+                self._forget_renames()
 
     def _open_engine(self) -> Engine:
         """On the engine's thread."""
@@ -98,6 +104,7 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             Breather(),
             retention=retention_of(options),
             stopwatch=lambda: time.perf_counter_ns() // 1000,
+            prepare=self._rename,
         )
         engine.suggestions.policy = policy
         try:
@@ -106,6 +113,38 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             engine.store.close()
             raise
         return engine
+
+    def _rename(self, store: Store) -> None:
+        """On the engine's thread: let history, and how far it was read, follow renamed entities.
+
+        Where that fails, all of them wait for the next time: the home must not hang on a name.
+        """
+        if not self._renames:
+            return
+        try:
+            with store.transaction():
+                progress = marks.load(store)
+                for old, new in self._renames:
+                    rename_entity(store, old, new, now_us())
+                    progress.rename(old, new)
+                marks.save(store, progress)
+        except Exception:
+            _LOGGER.exception(
+                "The history of renamed entities cannot follow them now; the next start tries again"
+            )
+        else:
+            self._renamed = len(self._renames)
+
+    @callback
+    def _forget_renames(self) -> None:
+        """Those that are done; others may have come meanwhile."""
+        if self._renamed:
+            entry = self.config_entry
+            data = {**entry.data, CONF_RENAMES: entry.data[CONF_RENAMES][self._renamed :]}
+            self._renamed = 0
+            self.hass.config_entries.async_update_entry(
+                entry, data={key: value for key, value in data.items() if value}
+            )
 
     @property
     def engine(self) -> Engine:
@@ -156,8 +195,6 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
                 if self.closed:
                     return
                 await self._async_store_buffer()
-                for old, new in self._renames:
-                    await self._async_try(self.run(self._rename, old, new))
                 await self._async_try(self._thread.async_close())
         finally:
             await self._thread.async_end()
@@ -170,20 +207,6 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             await step
         except StoreError as error:
             _LOGGER.warning("The store could not be closed as it should: %s", error)
-
-    def _rename(self, old: str, new: str) -> None:
-        """On the engine's thread: let history, and how far it was read, follow an entity's new id."""
-        store = self.engine.store
-        with store.transaction():
-            self.engine.rename_entity(old, new)
-            progress = marks.load(store)
-            progress.rename(old, new)
-            marks.save(store, progress)
-
-    @callback
-    def async_rename(self, old: str, new: str) -> None:
-        """Let an entity's history follow its new id, when the engine closes for the reload this causes."""
-        self._renames.append((old, new))
 
     async def async_hold_file(self) -> FileHold:
         """Store what is buffered, then keep the main file as it is until the hold is released.

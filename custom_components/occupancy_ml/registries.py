@@ -16,6 +16,7 @@ from .const import (
     CONF_AREA_ID,
     CONF_CONTEXT,
     CONF_PERSONS,
+    CONF_RENAMES,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
     CONF_WORKDAY,
@@ -23,6 +24,7 @@ from .const import (
     SUBENTRY_ROOM,
 )
 from .coordinator import Coordinator
+from .home_builder import home_from_entry
 
 _HOME_LISTS = (CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_WORKDAY)
 
@@ -59,6 +61,32 @@ def _map_lists(lists: Mapping[str, list[str]], change: Callable[[str], str | Non
         key: [new for entity_id in entity_ids if (new := change(entity_id)) is not None]
         for key, entity_ids in lists.items()
     }
+
+
+@callback
+def async_follow_renames(hass: HomeAssistant) -> None:
+    """Let what an entry has stored follow renamed entities, also while it is not set up."""
+
+    @callback
+    def on_entity(event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        data = event.data
+        if data["action"] == "update" and (old := data.get("old_entity_id")) is not None:
+            for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False):
+                _follow(hass, entry, old, data["entity_id"])
+
+    hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, on_entity)
+
+
+@callback
+def _follow(hass: HomeAssistant, entry: ConfigEntry[Any], old: str, new: str) -> None:
+    stored = {entity_id for _owner, _room, entity_ids in _owners(entry) for entity_id in entity_ids}
+    # Nobody chose weather and workday: they are found, by the new id already.
+    found = {sensor.entity_id for sensor in home_from_entry(hass, entry).sensors} - stored
+    if old in stored or new in found:
+        # The file may be closed, now or for long: the coordinator renames in it when it opens it next.
+        renames = [*entry.data.get(CONF_RENAMES, ()), [old, new]]
+        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_RENAMES: renames})
+        async_map_entities(hass, entry, None, lambda e: new if e == old else e)
 
 
 @callback
@@ -105,12 +133,11 @@ def async_remove_ghosts(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
 
 
 class RegistryFollower:
-    """Keeps the stored ids and the repairs in step with the registries."""
+    """Keeps the repairs, and the names of the rooms, in step with the registries."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], coordinator: Coordinator) -> None:
         self._hass = hass
         self._entry = entry
-        self._coordinator = coordinator
         self._watched = frozenset(sensor.entity_id for sensor in coordinator.home.sensors)
 
     @callback
@@ -142,13 +169,7 @@ class RegistryFollower:
 
     @callback
     def _on_entity(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
-        data = event.data
-        if data["action"] == "update":
-            old, new = data.get("old_entity_id"), data["entity_id"]
-            if old is not None and old in self._watched:
-                self._coordinator.async_rename(old, new)
-                async_map_entities(self._hass, self._entry, None, lambda e: new if e == old else e)
-        elif data["entity_id"] in self._watched:
+        if event.data["action"] != "update" and event.data["entity_id"] in self._watched:
             self._check_entities()
 
     @callback

@@ -8,7 +8,6 @@ import logging
 from pathlib import Path
 
 from .adaptation.retraining import Cause
-from .adaptation.scores import RIVAL
 from .clock_jumps import ClockJumps
 from .events import Event
 from .features import WINDOW_US
@@ -92,6 +91,7 @@ class Engine(Running):
         durable: bool = True,
         retention: Retention = Retention(),  # noqa: B008 - immutable
         stopwatch: Callable[[], int] | None = None,
+        prepare: Callable[[Store], None] | None = None,
     ) -> Engine:
         """Open the file and go on where the engine stopped.
 
@@ -103,6 +103,7 @@ class Engine(Running):
             durable: False leaves out what guards against a power cut, for files that can be made again.
             retention: how long what is kept, and how large the file may grow.
             stopwatch: microseconds that only ever grow, for how long jobs take.
+            prepare: done with the file before anything is read from it.
 
         Raises:
             StoreError: subclasses, see `Store.open`.
@@ -111,6 +112,8 @@ class Engine(Running):
         if stopwatch is not None:
             store.database.stopwatch = stopwatch
         try:
+            if prepare is not None:
+                prepare(store)
             return cls(store, home, now_us, breathe or (lambda: None), durable=durable, retention=retention)
         except BaseException:
             store.close()
@@ -123,16 +126,6 @@ class Engine(Running):
                 self._save()
             finally:
                 self.store.close()
-
-    def rename_entity(self, old: str, new: str) -> None:
-        """An entity has another id now; its history goes on under it."""
-        with self.store.transaction():
-            self.routines.rename(old, new)
-            self.store.suggestions.rename(old, new)
-            self.store.events.rename(old, new)
-            self.store.forecasts.rename(old, new)
-            self.store.scores.rename(f"{RIVAL}{old}", f"{RIVAL}{new}")
-            judges.rename(self.store, old, new, self._now_us)
 
     def take_in_judges(self, now_us: int) -> None:
         """All history is stored: what reference entities and rivals that were named since the last time told counts.

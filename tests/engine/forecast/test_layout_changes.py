@@ -15,6 +15,7 @@ from custom_components.occupancy_ml.engine.forecast.forecaster import Forecaster
 from custom_components.occupancy_ml.engine.forecast.moments import MOMENT_US, Layout, Moments
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.renaming import rename_entity
 from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.store import Store
 
@@ -69,10 +70,13 @@ def test_what_an_entity_said_outlives_a_change_of_layout(
     layout, key = engine.forecasts.layout, engine.forecasts.key
     before = said(engine.store, layout, key, "sensor.alarm")
     assert len(before) > 180
-    if home is RENAMED:
-        engine.rename_entity("sensor.alarm", entity_id)
     engine.close()
-    engine = Engine.open(path, home, NOW_US, durable=False)
+
+    def prepare(store: Store) -> None:
+        if home is RENAMED:
+            rename_entity(store, "sensor.alarm", entity_id, NOW_US)
+
+    engine = Engine.open(path, home, NOW_US, durable=False, prepare=prepare)
     assert engine.needs_rebuild
     for _ in engine.rebuild(NOW_US):
         pass

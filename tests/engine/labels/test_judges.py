@@ -13,6 +13,7 @@ from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Even
 from custom_components.occupancy_ml.engine.home import Role, Sensor
 from custom_components.occupancy_ml.engine.labels.judges import CHECKPOINT
 from custom_components.occupancy_ml.engine.pipeline import Engine
+from custom_components.occupancy_ml.engine.renaming import rename_entity
 from custom_components.occupancy_ml.engine.store.labels import Label, LabelSource
 from tests.engine.adaptation.days import CLOCK, a_day
 from tests.engine.living import flat
@@ -98,12 +99,16 @@ def test_a_second_one_does_not_deny_what_the_first_told(path: Path) -> None:
 def test_a_renamed_one_is_not_new(path: Path) -> None:
     engine = named(path)
     labels = told(engine)
-    engine.rename_entity(MAT, "binary_sensor.mat")
     engine.close()
     sensors = tuple(
         replace(s, entity_id="binary_sensor.mat") if s.entity_id == MAT else s for s in JUDGED.sensors
     )
-    engine = Engine.open(path, replace(JUDGED, sensors=sensors), NOW_US)
+    engine = Engine.open(
+        path,
+        replace(JUDGED, sensors=sensors),
+        NOW_US,
+        prepare=lambda store: rename_entity(store, MAT, "binary_sensor.mat", NOW_US),
+    )
     engine.store.metadata.set("scored_until", TODAY.isoformat())
     engine.take_in_judges(NOW_US)
     assert told(engine) == labels

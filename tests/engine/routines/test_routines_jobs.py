@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US
+from custom_components.occupancy_ml.engine.renaming import rename_entity
 from custom_components.occupancy_ml.engine.routines import Life, Pattern, PatternType
 from custom_components.occupancy_ml.engine.routines.acts import unpack_acts
 from custom_components.occupancy_ml.engine.store import Retention, Store
@@ -216,9 +217,7 @@ def test_layers_are_forgotten_each_in_its_time_and_patterns_never(scratch: Store
 def test_a_renamed_entity_keeps_its_past(scratch: Store, tmp_path: Path) -> None:
     scratch.backup_to(tmp_path / "copy.db")
     store = Store.open(tmp_path / "copy.db", night_after(LAST))
-    with store.transaction():
-        routines_of(store).rename("switch.coffee", "switch.espresso")
-        store.events.rename("switch.coffee", "switch.espresso")
+    rename_entity(store, "switch.coffee", "switch.espresso", night_after(LAST))
     rows = store.aggregates.read("time_based_daily", ("entity_id",), "2026-01-01", "2026-12-31")
     names = {row[0] for row in rows}
     assert "switch.espresso" in names

@@ -11,7 +11,7 @@ from ..home import Home
 from ..localtime import LocalClock
 from ..store import Store
 from ..store.jobs import JobStatus
-from .acts import Day, pack_acts, renamed, unpack_acts
+from .acts import Day, pack_acts
 from .calendar import Calendar, holidays_of, month_of, week_of
 from .cast import Cast
 from .detectors import DAILY, MONTHLY, WEEKLY
@@ -136,16 +136,6 @@ class Routines:
     def holidays(self, days: Sequence[date]) -> frozenset[date]:
         """Which days were holidays, as far as a workday sensor told."""
         return holidays_of(self._store.aggregates, self._cast, days)
-
-    def rename(self, old: str, new: str) -> None:
-        """An entity has another id now. To be called before its events are joined."""
-        aggregates = self._store.aggregates
-        aggregates.rename(old, new)
-        for text in aggregates.periods("acts_daily"):
-            for events, data in aggregates.read("acts_daily", ("events", "acts"), text, text):
-                day = renamed(unpack_acts(data, events), old, new)
-                if day is not None:
-                    aggregates.replace("acts_daily", text, [{"events": events, "acts": pack_acts(day)}])
 
     # The work
 
