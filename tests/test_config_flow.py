@@ -47,7 +47,7 @@ async def test_who_confirms_every_page_gets_the_home_as_proposed(hass: HomeAssis
     await hass.async_block_till_done()
     entry: ConfigEntry = result["result"]
     assert entry.state is ConfigEntryState.LOADED
-    assert (entry.title, dict(entry.data), dict(entry.options)) == ("Occupancy ML", {}, OPTIONS)
+    assert (entry.title, set(entry.data), dict(entry.options)) == ("Occupancy ML", {"classes"}, OPTIONS)
     assert stored(entry) == {
         "bathroom": {
             "presence": ["binary_sensor.bathroom_presence"],

@@ -114,3 +114,26 @@ async def test_a_stop_in_the_middle_of_learning_goes_on_at_the_next_start(hass: 
     assert done is not None
     assert '"trained_once": true' in done
     assert '"replay_due": false' in done
+
+
+async def test_a_class_that_only_a_state_tells_outlives_a_restart(hass: HomeAssistant) -> None:
+    # Without a unique id there is no registry entry, and no state while Home Assistant starts.
+    sensor, shown = "sensor.by_hand", {"device_class": "temperature"}
+    entry = await set_up(hass, {"kitchen": {"motion": [MOTION], "environment": [sensor]}})
+
+    def known() -> str | None:
+        return next(s.device_class for s in coordinator_of(entry).home.sensors if s.entity_id == sensor)
+
+    assert known() is None
+    hass.states.async_set(sensor, "20.1", shown)
+    await settle(hass)
+    assert known() == "temperature"
+
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    hass.states.async_remove(sensor)
+    hass.set_state(CoreState.starting)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert known() == "temperature"
+    coordinator = coordinator_of(entry)
+    assert not await coordinator.run(lambda: coordinator.engine.needs_rebuild)
+    hass.set_state(CoreState.running)

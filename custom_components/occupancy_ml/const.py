@@ -2,8 +2,9 @@
 
 The configuration, as it is stored:
 
-- `entry.data` is empty: everything about the home can be changed later, so it lies in the options. Only renamed
-  entities that the file does not know yet wait there: `{CONF_RENAMES: [[old entity_id, new entity_id]]}`.
+- `entry.data` holds nothing that is chosen: all of that can be changed later, so it lies in the options. It is
+  `{CONF_RENAMES: [[old entity_id, new entity_id]], CONF_CLASSES: {entity_id: device class}}`: renamed entities that
+  the file does not know yet, and the device classes that were last known.
 - `entry.options` is `{CONF_PERSONS: [entity_id], CONF_NIGHT_HOUR: int, CONF_ROUTINE_ONLY: [entity_id]}`, and where
   chosen `CONF_SLEEP: {CONF_SLEEP_START: entity_id, CONF_SLEEP_END: entity_id, CONF_SLEEP_SENSOR: entity_id}` and
   `CONF_STORAGE: {field of Retention: int}`, `CONF_ASK_BY: str`, `CONF_PETS: True`, `CONF_WORKDAY: [entity_id]`, `CONF_MEMBERS: [name]`,
@@ -32,6 +33,7 @@ CONF_SENSORS: Final = "sensors"
 CONF_PERSONS: Final = "persons"
 CONF_NIGHT_HOUR: Final = "night_hour"
 CONF_RENAMES: Final = "renames"
+CONF_CLASSES: Final = "classes"
 CONF_ROUTINE_ONLY: Final = "routine_only"
 CONF_SLEEP: Final = "sleep"
 CONF_SLEEP_START: Final = "sleep_start"

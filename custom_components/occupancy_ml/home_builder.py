@@ -15,6 +15,7 @@ from .const import (
     CONF_ALLOWED,
     CONF_AREA_ID,
     CONF_BAR,
+    CONF_CLASSES,
     CONF_CONTEXT,
     CONF_KIND,
     CONF_MEMBERS,
@@ -51,15 +52,16 @@ def home_from_entry(hass: HomeAssistant, entry: ConfigEntry) -> Home:
     The time zone is Home Assistant's. Entities that are missing at the moment stay in: they may come back,
     and their history is theirs. An entity stored in several places counts once: rooms come before the whole
     home, rooms in their stored order, a reference before any input. What a room is compared with may be an
-    input as well; where it is not, it is watched and nothing more.
+    input as well; where it is not, it is watched and nothing more. A device class that nothing tells at the
+    moment is the one last known: without it the home would be another one at every start.
     """
+    classes: Mapping[str, str] = entry.data.get(CONF_CLASSES, {})
     rooms: dict[str, Room] = {}
     sensors: dict[str, Sensor] = {}
     for entity_id, role, room_id in _stored(entry, rooms):
         if entity_id not in sensors:
-            sensors[entity_id] = Sensor(
-                entity_id, role, room_id, device_class_of(hass, entity_id), _device_of(hass, entity_id)
-            )
+            device_class = device_class_of(hass, entity_id) or classes.get(entity_id)
+            sensors[entity_id] = Sensor(entity_id, role, room_id, device_class, _device_of(hass, entity_id))
     for entity_id in entry.options.get(CONF_WORKDAY, workday_sensors(hass)):
         sensors.setdefault(entity_id, Sensor(entity_id, Role.WORKDAY))
     for entity_id in _sky(hass):

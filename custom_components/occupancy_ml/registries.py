@@ -14,6 +14,7 @@ from homeassistant.helpers.start import async_at_started
 from . import issues
 from .const import (
     CONF_AREA_ID,
+    CONF_CLASSES,
     CONF_CONTEXT,
     CONF_PERSONS,
     CONF_RENAMES,
@@ -182,11 +183,21 @@ class RegistryFollower:
     def _check_entities(self) -> None:
         if self._hass.state is not CoreState.running:
             return
+        self._remember_classes()
         for owner, room, _entity_ids in _owners(self._entry):
             if missing := async_missing(self._hass, self._entry, owner):
                 issues.async_raise_sensors_missing(self._hass, owner, room, missing)
             else:
                 issues.async_clear(self._hass, f"{issues.SENSORS_MISSING}_{owner}")
+
+    @callback
+    def _remember_classes(self) -> None:
+        """Keep the device classes: those of entities without a registry entry stand in their states alone."""
+        sensors = home_from_entry(self._hass, self._entry).sensors
+        classes = {sensor.entity_id: sensor.device_class for sensor in sensors if sensor.device_class}
+        self._hass.config_entries.async_update_entry(
+            self._entry, data={**self._entry.data, CONF_CLASSES: classes}
+        )
 
     @callback
     def _on_area(self, event: Event[ar.EventAreaRegistryUpdatedData]) -> None:
