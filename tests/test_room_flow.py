@@ -170,6 +170,25 @@ async def test_a_room_is_changed_and_takes_the_new_name_of_its_area(hass: HomeAs
     assert room.entry.state is ConfigEntryState.LOADED
 
 
+@pytest.mark.parametrize("dead", ["binary_sensor.hall_motion", "binary_sensor.kitchen_motion"])
+async def test_a_new_sensor_that_takes_over_the_id_of_a_dead_one_stands_once(
+    hass: HomeAssistant, room: Room, dead: str
+) -> None:
+    fresh = add_sensor(hass, "hall", "binary_sensor.fresh", "motion").entity_id
+    filled = suggested(await room.edit("hall"))
+    await room.send({**filled, "motion": [*HALL["motion"], fresh]})
+    registry = er.async_get(hass)
+    registry.async_remove(dead)
+    hass.states.async_remove(dead)
+    registry.async_update_entity(fresh, new_entity_id=dead)
+    await hass.async_block_till_done()
+    # Where it stood itself, not where the dead one did.
+    assert stored(room.entry)["hall"]["motion"] == list(dict.fromkeys([*HALL["motion"], dead]))
+    assert dead not in stored(room.entry)["kitchen"].get("motion", [])
+    result = await room.send(suggested(await room.edit("hall")))
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+
+
 async def test_what_matters_more_in_a_room_is_chosen_and_kept(room: Room) -> None:
     filled = suggested(await room.edit("kitchen"))
     assert filled["preference"] == "balanced"

@@ -87,7 +87,9 @@ def _follow(hass: HomeAssistant, entry: ConfigEntry[Any], old: str, new: str) ->
         # The file may be closed, now or for long: the coordinator renames in it when it opens it next.
         renames = [*entry.data.get(CONF_RENAMES, ()), [old, new]]
         hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_RENAMES: renames})
-        async_map_entities(hass, entry, None, lambda e: new if e == old else e)
+        # The new id may be that of an entity that died and still stands there: one that lives takes no second place.
+        places: dict[str, str | None] = {new: None, old: new} if old in stored else {}
+        async_map_entities(hass, entry, None, lambda e: places.get(e, e))
 
 
 @callback
