@@ -104,15 +104,15 @@ class Coordinator(DataUpdateCoordinator[Snapshot]):
             Breather(),
             retention=retention_of(options),
             stopwatch=lambda: time.perf_counter_ns() // 1000,
-            prepare=self._rename,
+            prepare=self._prepare,
         )
         engine.suggestions.policy = policy
-        try:
-            marks.note_start(engine.store)
-        except BaseException:
-            engine.store.close()
-            raise
         return engine
+
+    def _prepare(self, store: Store) -> None:
+        """On the engine's thread, before anything is read, or of the present stored."""
+        self._rename(store)
+        marks.note_start(store)
 
     def _rename(self, store: Store) -> None:
         """On the engine's thread: let history, and how far it was read, follow renamed entities.

@@ -248,7 +248,7 @@ def test_a_renamed_entity_keeps_its_weeks_and_months(scratch: Store, tmp_path: P
     )
     before = [store.aggregates.read(table, names, "", "9") for table, names in columns.items()]
     assert all('"switch.coffee=on"' in str(rows) for rows in before)
-    routines_of(store).rename("switch.coffee", "switch.espresso")
+    rename_entity(store, "switch.coffee", "switch.espresso", night_after(LAST))
     after = [store.aggregates.read(table, names, "", "9") for table, names in columns.items()]
     assert str(after) == str(before).replace('"switch.coffee=', '"switch.espresso=')
     store.close()
