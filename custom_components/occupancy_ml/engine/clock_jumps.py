@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .events import DAY_US
-from .running import UNHEARD_US
+from .gaps import UNHEARD_US
 
 _EVER_US = 2**62
 

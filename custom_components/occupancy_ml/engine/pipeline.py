@@ -11,6 +11,7 @@ from .adaptation.retraining import Cause
 from .clock_jumps import ClockJumps
 from .events import Event
 from .features import WINDOW_US
+from .gaps import UNHEARD_US
 from .home import Home
 from .labels import judges
 from .labels.capture import SleepCapture
@@ -22,7 +23,7 @@ from .readiness import readiness
 from .rebuilding import AHEAD_US, rebuilt
 from .relabelling import Relabelling, said_of
 from .routine_changes import RoutineChanges
-from .running import UNHEARD_US, Running
+from .running import Running
 from .snapshot import HOME, SLEEP, Snapshot
 from .store import Retention, Store, StoreDamagedError, StoreError
 from .tracker import FeatureRow
@@ -192,8 +193,10 @@ class Engine(Running):
         self.unsaved = None
         if now_us + UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
             _LOGGER.warning("The clock went back; starting from the present")
+            self._note_gap(now_us, now_us)
             self._start(self.home, now_us, fresh=True)
         elif now_us - self.tracker.time_us > UNHEARD_US:
+            self._note_gap(self.tracker.time_us, now_us)
             self.tracker.skip(now_us)
         if (to_come := self._clock_jumps.to_come(now_us)) is not None:
             self._archive.forget(*to_come)
@@ -242,6 +245,7 @@ class Engine(Running):
                 fresh = yield from rebuilt(
                     self.store,
                     self._archive,
+                    self._gaps,
                     self.home,
                     self._roles.keys(),
                     lambda: self._now_us,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator
 
 from .archive import Archive
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_SET_VERSION, WINDOW_US
+from .gaps import Gaps
 from .home import Home
 from .labels.corrections import told_by_minute
 from .labels.episodes import keep_episodes
@@ -46,6 +48,7 @@ def catch_up(
 def rebuilt(
     store: Store,
     archive: Archive,
+    gaps: Gaps,
     home: Home,
     entity_ids: Collection[str],
     present_us: Callable[[], int],
@@ -56,6 +59,7 @@ def rebuilt(
     Args:
         store: where events are read.
         archive: where feature rows are kept.
+        gaps: times that nothing is told of.
         home: what is watched.
         entity_ids: its entities.
         present_us: tells the present, which goes on meanwhile.
@@ -89,13 +93,24 @@ def rebuilt(
             yield share()
         rows.extend(finished(tracker.advance(time_us), breathe))
 
+    unheard = deque(gaps.unheard(entity_ids))
+
+    def go_on(time_us: int) -> Iterator[float]:
+        """Go on to a later moment, past the times in which nobody listened."""
+        while unheard and unheard[0][0] < time_us:
+            begin_us, end_us = unheard.popleft()
+            if end_us > tracker.time_us:
+                yield from advance(max(begin_us, tracker.time_us))
+                tracker.skip(end_us)
+        yield from advance(max(time_us, tracker.time_us))
+
     def breathed() -> float:
         breathe()
         return share()
 
     for batch in _until_present(store, entity_ids, start_us, present_us):
         for event in batch:
-            yield from advance(event.time_us)
+            yield from go_on(event.time_us)
             tracker.take(event)
         if tracker.time_us - learned_us >= DAY_US:
             learned_us = tracker.time_us
@@ -112,7 +127,8 @@ def rebuilt(
             rows.clear()
         breathe()
         yield share()
-    rows += finished(tracker.advance(present_us()), breathe)
+    for _ in go_on(present_us()):  # at one go: nothing may come meanwhile
+        breathe()
     archive.keep_rows(tracker.layout.room_ids, rows)
     return tracker
 

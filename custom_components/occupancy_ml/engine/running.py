@@ -12,6 +12,7 @@ from .archive import Archive
 from .events import MINUTE_US
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION
 from .forecast.forecaster import Forecaster
+from .gaps import UNHEARD_US, Gaps
 from .home import Home, Role
 from .localtime import LocalClock
 from .occupancy.model import RoomModel
@@ -30,8 +31,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _CHECKPOINT = "engine"
 _CHECKPOINT_EVERY_US = 15 * MINUTE_US
-UNHEARD_US = 15 * MINUTE_US
-"""No tick for so long: nobody listened."""
 
 
 class Running:
@@ -60,6 +59,7 @@ class Running:
         self._save_due = False
         self._folded_minute = now_us // MINUTE_US
         self._archive = Archive(store)
+        self._gaps = Gaps(store)
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = self._rebuilding = False
         self._start(home, now_us)
@@ -106,13 +106,20 @@ class Running:
         except PayloadError as error:
             _LOGGER.info("The saved state does not fit: %s", error)
             self._restore_forecasts()
+            heard_us = self.store.events.span()
+            self._note_gap(max(saved.time_us, min(heard_us[1], now_us) if heard_us else 0), now_us)
             return None
         self._restore_state()
         self._restore_forecasts()
         catch_up(self.store, self._archive, tracker, self._roles.keys(), saved.time_us, now_us, self._breathe)
         if now_us - tracker.time_us > UNHEARD_US:
+            self._note_gap(tracker.time_us, now_us)
             tracker.skip(now_us)
         return tracker
+
+    def _note_gap(self, start_us: int, end_us: int) -> None:
+        """Nobody listened; it is saved with the next tick, since no stored event tells of it."""
+        self._save_due |= self._gaps.note(start_us, end_us)
 
     def _restore_state(self) -> None:
         """Corrections, switches and the like, where they fit this version."""
@@ -159,6 +166,7 @@ class Running:
         with self.store.transaction():
             # A state that has passed a window must not be saved without the window's row.
             self._archive.keep_waiting(self.tracker.layout.room_ids)
+            self._gaps.save(time_us)
             self.store.checkpoints.save(f"{_CHECKPOINT}.tracker", time_us, self.tracker.to_payload())
             state = {
                 "predictor": self.predictor.to_json(),
