@@ -111,3 +111,24 @@ def test_a_wrong_clock_makes_no_gap_of_what_was_heard(path: Path, wrong_h: int) 
     assert ends(engine, 0.2, 13) == 13 * 12 - 2
     assert engine.tracker.time_us == after_us(13)
     engine.close()
+
+
+def test_a_row_that_the_recorder_had_from_the_last_minute_fills_no_outage(path: Path) -> None:
+    engine = outage(path, 3)
+    engine.import_events(pulse(11 * 3600 + 65, "kitchen", 5))
+    list(engine.rebuild(engine.tracker.time_us))
+    assert ends(engine, 11.1, 13.9) == 0
+    engine.close()
+
+
+def test_one_look_at_a_wrong_clock_neither_forgets_an_outage_nor_makes_one(path: Path) -> None:
+    engine = outage(path)
+    now_us = after_us(11 + OFF_H + 10)
+    play(engine, [], engine.tracker.time_us, now_us, now_only=True)
+    lived = ends(engine, 11 + OFF_H, 60)
+    engine.tick(now_us - 24 * 30 * HOUR_US)
+    engine.tick(now_us + MINUTE_US)
+    list(engine.rebuild(now_us + MINUTE_US))
+    assert ends(engine, 11.1, 10.9 + OFF_H) == 0
+    assert ends(engine, 11 + OFF_H, 60) == lived
+    engine.close()

@@ -14,11 +14,15 @@ class ClockJumps:
     A clock that went back by a day at most is believed at once. Of one that went back further nobody knows which of
     both times was wrong, and months of what was stored are at stake: it is believed once it has gone on evenly for a
     day. So is the clock at a start, since it may have been set right while nobody listened.
+
+    Attributes:
+        is_behind: whether the clock went back further than is believed at once, and has not come back since.
     """
 
     def __init__(self, now_us: int) -> None:
         self._last_us = self._even_since_us = now_us
         self._in_doubt = True
+        self.is_behind = False
 
     def to_come(self, now_us: int) -> tuple[int, int] | None:
         """(after, until): what is stored of this has not happened yet; None where nothing is known to be so.
@@ -28,11 +32,12 @@ class ClockJumps:
         last_us, self._last_us = self._last_us, now_us
         if abs(now_us - last_us) > UNHEARD_US:
             self._even_since_us = now_us
+            self.is_behind = now_us + DAY_US < last_us
             if now_us < last_us <= now_us + DAY_US:
                 # What is later than that the clock did not bring about: it is not for this jump to take.
                 return now_us, last_us + UNHEARD_US
-            self._in_doubt |= now_us < last_us
+            self._in_doubt |= self.is_behind
         elif self._in_doubt and now_us - self._even_since_us >= DAY_US:
-            self._in_doubt = False
+            self._in_doubt = self.is_behind = False
             return now_us, _EVER_US
         return None

@@ -28,18 +28,15 @@ class Gaps:
             [] if saved is None else [(a, b) for a, b in json.loads(saved.payload)]
         )
 
-    def note(self, start_us: int, end_us: int) -> bool:
-        """Nobody listened from a moment to another, or the clock was set; whether it is to be saved.
-
-        A gap that ends later than the newest one begins is of a clock that was ahead.
-        """
-        before = self._gaps
-        self._gaps = [gap for gap in before if gap[1] <= end_us]
+    def note(self, start_us: int, end_us: int) -> None:
+        """Nobody listened from a moment to another."""
         # What was heard in the last minute was.
         start_us = start_us // MINUTE_US * MINUTE_US + MINUTE_US - 1
-        if end_us - start_us > UNHEARD_US - MINUTE_US:
-            self._gaps = [*self._gaps, (start_us, end_us)][-_KEPT:]
-        return self._gaps != before
+        self._gaps = [*self._gaps, (start_us, end_us)][-_KEPT:]
+
+    def forget_after(self, time_us: int) -> None:
+        """The clock was ahead: gaps that end later were none."""
+        self._gaps = [gap for gap in self._gaps if gap[1] <= time_us]
 
     def save(self, now_us: int) -> None:
         """Keep them.
@@ -49,20 +46,20 @@ class Gaps:
         """
         self._store.checkpoints.save(_CHECKPOINT, now_us, json.dumps(self._gaps).encode())
 
-    def unheard(self, entity_ids: Collection[str]) -> list[tuple[int, int]]:
-        """(begin, end) of the times nothing stored tells of, in order, microseconds UTC."""
+    def unheard(self, entity_ids: Collection[str], present_us: int) -> list[tuple[int, int]]:
+        """(begin, end) of the times up to the present that nothing stored tells of, in order, microseconds UTC."""
         found = []
-        for start_us, end_us in sorted(self._gaps):
-            # What entities are when they come back is stored with times shortly before.
-            last_us = end_us - UNHEARD_US
-            times = [
-                event.time_us
-                for batch in self._store.events.read(start_us + 1, last_us, entity_ids)
-                for event in batch
-            ]
-            if times:
-                each = pairwise([start_us, *times, end_us])
-                found += [(begin, end) for begin, end in each if end - begin > _SILENCE_US]
-            else:
-                found.append((start_us, end_us))
+        for start_us, end_us in sorted(gap for gap in self._gaps if gap[1] <= present_us):
+            # What entities are when they come back is stored with times shortly before; what they were when all
+            # stopped may be known to the recorder alone.
+            begin_us, last_us = start_us, end_us - UNHEARD_US
+            told = []
+            for batch in self._store.events.read(start_us + 1, last_us, entity_ids):
+                for time_us in (event.time_us for event in batch):
+                    if time_us <= start_us + UNHEARD_US:
+                        begin_us = time_us
+                    else:
+                        told.append(time_us)
+            each = pairwise([begin_us, *told, end_us])
+            found += [(begin, end) for begin, end in each if not told or end - begin > _SILENCE_US]
         return found

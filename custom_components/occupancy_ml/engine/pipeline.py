@@ -193,12 +193,13 @@ class Engine(Running):
         self.unsaved = None
         if now_us + UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
             _LOGGER.warning("The clock went back; starting from the present")
-            self._note_gap(now_us, now_us)
             self._start(self.home, now_us, fresh=True)
         elif now_us - self.tracker.time_us > UNHEARD_US:
-            self._note_gap(self.tracker.time_us, now_us)
+            if not self._clock_jumps.is_behind:
+                self._note_gap(self.tracker.time_us, now_us)
             self.tracker.skip(now_us)
         if (to_come := self._clock_jumps.to_come(now_us)) is not None:
+            self._gaps.forget_after(now_us)
             self._archive.forget(*to_come)
             self.forecasts.forget(*to_come)
         self._now_us = now_us

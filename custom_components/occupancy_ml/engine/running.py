@@ -107,7 +107,9 @@ class Running:
             _LOGGER.info("The saved state does not fit: %s", error)
             self._restore_forecasts()
             heard_us = self.store.events.span()
-            self._note_gap(max(saved.time_us, min(heard_us[1], now_us) if heard_us else 0), now_us)
+            last_us = max(saved.time_us, min(heard_us[1], now_us) if heard_us else 0)
+            if now_us - last_us > UNHEARD_US:
+                self._note_gap(last_us, now_us)
             return None
         self._restore_state()
         self._restore_forecasts()
@@ -119,7 +121,8 @@ class Running:
 
     def _note_gap(self, start_us: int, end_us: int) -> None:
         """Nobody listened; it is saved with the next tick, since no stored event tells of it."""
-        self._save_due |= self._gaps.note(start_us, end_us)
+        self._gaps.note(start_us, end_us)
+        self._save_due = True
 
     def _restore_state(self) -> None:
         """Corrections, switches and the like, where they fit this version."""
