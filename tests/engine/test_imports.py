@@ -14,8 +14,8 @@ NAMES = [path.relative_to(ENGINE).as_posix() for path in FILES]
 
 # The standard library's modules that an engine without clock, threads, network or code from data may use.
 STANDARD = {
-    "__future__", "abc", "base64", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime", "enum", "errno", "functools",
-    "fcntl", "itertools", "json", "logging", "math", "os", "pathlib", "re", "shutil", "sqlite3", "struct", "typing", "zlib", "zoneinfo",
+    "__future__", "abc", "base64", "binascii", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "enum", "errno", "functools",
+    "fcntl", "itertools", "json", "logging", "math", "operator", "os", "pathlib", "re", "shutil", "sqlite3", "struct", "typing", "zlib", "zoneinfo",
 }  # fmt: skip
 ALLOWED = STANDARD | {"numpy"}
 
@@ -41,7 +41,7 @@ MAY_USE = {
     "monitoring": {"events", "localtime", "snapshot", "store"},
     "export": {"events", "home", "features", "store"},
     "readiness": {"home", "occupancy", "store"},
-    "routine_changes": {*GROUND, "changepoint", "store"},
+    "routine_changes": {*GROUND, "changepoint", "slices", "store"},
     "pets": {*GROUND, "senses"},
     "sensor_health": {*GROUND, "senses"},
     "tracker": {*GROUND, "senses", "sensor_health", "pets", "features", "whereabouts", "changepoint"},

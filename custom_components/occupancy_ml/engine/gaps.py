@@ -15,7 +15,8 @@ UNHEARD_US = 15 * MINUTE_US
 _CHECKPOINT = "engine.gaps"
 # Who wrote history down may have been off as well: longer silence in it, over a gap, says nothing.
 _SILENCE_US = 360 * MINUTE_US
-_KEPT = 200
+# More than there are beside the events that are kept, in a home that is off every night.
+_KEPT = 100
 
 
 class Gaps:
