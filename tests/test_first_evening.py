@@ -21,7 +21,7 @@ from custom_components.occupancy_ml.engine.snapshot import Source
 from tests.a_home import coordinator_of, pass_time, room_data, settle, stored_events
 from tests.simulator import Simulation, demo_home, simulate
 
-DAYS = 7
+DAYS = 5
 USER, PARENT, CONTEXT = b"u" * 16, b"p" * 16, b"c" * 16
 
 

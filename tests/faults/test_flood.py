@@ -112,7 +112,7 @@ def sizes(engine: Engine) -> dict[str, int]:
 
 
 # `scripts/faults` plays the whole year.
-DAYS = max(150, int(os.environ.get("FAULTS_DAYS", "0")))
+DAYS = max(120, int(os.environ.get("FAULTS_DAYS", "0")))
 
 
 def test_a_year_leaves_nothing_growing(tmp_path: Path, note: Note) -> None:
@@ -137,20 +137,20 @@ def test_a_year_leaves_nothing_growing(tmp_path: Path, note: Note) -> None:
             shown += all(room.probability is not None for room in snapshot.rooms.values())
             assert engine.unsaved is None
         # Before the night, after which forecasts wait for the next tick to be told.
-        if day in (120, DAYS - 1):
+        if day in (90, DAYS - 1):
             measured[day], file_size[day] = sizes(engine), engine.store.size_bytes()
         if day % 3 == 0:
             list(engine.night(start_us + 60 * MINUTE_US))
     assert shown == DAYS * 12
     assert len(measured[DAYS - 1]) > 30
-    growing = {name: (measured[120].get(name, 0), size) for name, size in measured[DAYS - 1].items()}
+    growing = {name: (measured[90].get(name, 0), size) for name, size in measured[DAYS - 1].items()}
     # One a day, up to some years.
     for name in [name for name in growing if name.endswith(("clock._offsets", "clock._jumps"))]:
         assert growing.pop(name)[1] <= 4_000
     assert {name: pair for name, pair in growing.items() if pair[1] > pair[0] + 20} == {}
     assert engine.store.labels.counts()["correction"] == 3
     assert engine.store.events.span()[0] > START_US + (DAYS - 45) * DAY_US  # type: ignore[index]
-    assert file_size[DAYS - 1] < 1.5 * file_size[120] + 500_000
+    assert file_size[DAYS - 1] < 1.5 * file_size[90] + 500_000
     engine.close()
     note(
         "A year, played fast" if DAYS >= 365 else f"{DAYS} days, played fast",

@@ -9,10 +9,10 @@ from custom_components.occupancy_ml.engine.store import Store
 from tests.engine.store.helpers import NOW_US, all_events, as_told, motion, query
 from tests.killing import children
 
-ROUNDS = 20
+ROUNDS = 12
 
 
-def test_twenty_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
+def test_a_dozen_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
     path = tmp_path / "occupancy_ml.db"
     rng = random.Random(20)
     written = 0
