@@ -19,7 +19,7 @@ from tests.faults.starting_engines import STARTS
 from tests.killing import children
 
 # `scripts/faults` kills a hundred times.
-ROUNDS = int(os.environ.get("FAULTS_KILLS", "25"))
+ROUNDS = int(os.environ.get("FAULTS_KILLS", "15"))
 STARTING_ROUNDS = int(os.environ.get("FAULTS_STARTS", "20"))
 
 
