@@ -182,16 +182,22 @@ def test_the_oldest_row_is_within_what_is_read(moment: float) -> None:
     assert moment * MICROSECONDS - history.not_after_us(moment) < 3
 
 
-async def test_what_is_caught_up_is_not_taken_for_the_present(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory
-) -> None:
-    """Somebody crossed the hall while we were away; nobody is there now."""
+async def crossed_while_away(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> MockConfigEntry:
+    """A home that was unloaded before somebody crossed the hall twice."""
     build_house(hass)
     entry = await set_up(hass)
     assert await hass.config_entries.async_unload(entry.entry_id)
     for state in ("on", "off", "on", "off"):
         freezer.tick(timedelta(seconds=20))
         hass.states.async_set("binary_sensor.hall_motion", state)
+    return entry
+
+
+async def test_what_is_caught_up_is_not_taken_for_the_present(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """Somebody crossed the hall while we were away; nobody is there now."""
+    entry = await crossed_while_away(hass, freezer)
     await async_wait_recording_done(hass)
     freezer.tick(timedelta(minutes=40))
     assert await hass.config_entries.async_setup(entry.entry_id)
@@ -209,12 +215,7 @@ async def test_hours_without_us_are_read_though_a_sensor_changed_just_now(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, interrupted: bool
 ) -> None:
     """Also where the start that stored the present did not come to read the past."""
-    build_house(hass)
-    entry = await set_up(hass)
-    assert await hass.config_entries.async_unload(entry.entry_id)
-    for state in ("on", "off", "on", "off"):
-        freezer.tick(timedelta(seconds=20))
-        hass.states.async_set("binary_sensor.hall_motion", state)
+    entry = await crossed_while_away(hass, freezer)
     freezer.tick(timedelta(hours=5))
     hass.states.async_set("sensor.kitchen_temperature", "21.5")
     await async_wait_recording_done(hass)

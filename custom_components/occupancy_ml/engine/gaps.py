@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import pairwise
 import json
 
@@ -47,7 +47,9 @@ class Gaps:
         """
         self._store.checkpoints.save(_CHECKPOINT, now_us, json.dumps(self._gaps).encode())
 
-    def unheard(self, entity_ids: Collection[str], present_us: int) -> list[tuple[int, int]]:
+    def unheard(
+        self, entity_ids: Collection[str], present_us: int, breathe: Callable[[], None]
+    ) -> list[tuple[int, int]]:
         """(begin, end) of the times up to the present that nothing stored tells of, in order, microseconds UTC."""
         found = []
         for start_us, end_us in sorted(gap for gap in self._gaps if gap[1] <= present_us):
@@ -61,6 +63,7 @@ class Gaps:
                         begin_us = time_us
                     else:
                         told.append(time_us)
+                breathe()
             each = pairwise([begin_us, *told, end_us])
             found += [(begin, end) for begin, end in each if not told or end - begin > _SILENCE_US]
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 import json
 import logging
+from typing import Any
 
 from .adaptation.gate import load
 from .adaptation.report import merits, quality
@@ -101,18 +102,18 @@ class Running:
         saved = self.store.checkpoints.load(f"{_CHECKPOINT}.tracker")
         if saved is None or saved.time_us > now_us + UNHEARD_US:
             return None
+        state = self._saved_state()
+        self._restore_forecasts(state)
         try:
             tracker = Tracker.from_payload(home, saved.payload)
         except PayloadError as error:
             _LOGGER.info("The saved state does not fit: %s", error)
-            self._restore_forecasts()
             heard_us = self.store.events.span()
             last_us = max(saved.time_us, min(heard_us[1], now_us) if heard_us else 0)
             if now_us - last_us > UNHEARD_US:
                 self._note_gap(last_us, now_us)
             return None
-        self._restore_state()
-        self._restore_forecasts()
+        self._restore_state(state)
         catch_up(self.store, self._archive, tracker, self._roles.keys(), saved.time_us, now_us, self._breathe)
         if now_us - tracker.time_us > UNHEARD_US:
             self._note_gap(tracker.time_us, now_us)
@@ -124,26 +125,32 @@ class Running:
         self._gaps.note(start_us, end_us)
         self._save_due = True
 
-    def _restore_state(self) -> None:
+    def _saved_state(self) -> Any:
+        """What was saved beside the tracker; None where nothing was, or it cannot be read."""
+        saved = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
+        try:
+            return None if saved is None else json.loads(saved.payload)
+        except ValueError as error:
+            _LOGGER.info("The saved state cannot be read: %r", error)
+            return None
+
+    def _restore_state(self, state: Any) -> None:
         """Corrections, switches and the like, where they fit this version."""
-        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
         if state is None:
             return
         try:
-            value = json.loads(state.payload)
-            self.predictor.restore(value["predictor"])
-            self._outlook.restore(value["outlook"])
-            self._archive.restore(value["archive"])
+            self.predictor.restore(state["predictor"])
+            self._outlook.restore(state["outlook"])
+            self._archive.restore(state["archive"])
         except (KeyError, TypeError, ValueError) as error:
             _LOGGER.info("The saved switches and corrections do not fit: %r", error)
 
-    def _restore_forecasts(self) -> None:
+    def _restore_forecasts(self, state: Any) -> None:
         """Since when everything is, and what waits to be fitted: true of the rooms, whatever sensors they have."""
-        state = self.store.checkpoints.load(f"{_CHECKPOINT}.state")
         if state is None:
             return
         try:
-            self.forecasts.restore(json.loads(state.payload)["forecasts"])
+            self.forecasts.restore(state["forecasts"])
         except (KeyError, TypeError, ValueError) as error:
             _LOGGER.info("The saved forecasts do not fit: %r", error)
 
