@@ -164,7 +164,11 @@ async def test_few_sensors_and_a_restart_keeps_them(hass: HomeAssistant, entry: 
     assert (better.attributes["truth"], better.attributes["scored_days"]) == ("hindsight", 7.0)
     assert better.attributes["better_than"] == {OLD: -100.0}
     assert float(state(hass, WRONG).state) == 18.0
-    assert state(hass, "sensor.hall_occupancy_better_than_the_best_rule").state == "unknown"
+    hall = state(hass, "sensor.hall_occupancy_better_than_the_best_rule")
+    assert (hall.state, hall.attributes["reason"]) == (
+        "unknown",
+        "Too little was scored so far. Each night scores the day before.",
+    )
 
 
 async def test_what_a_room_is_compared_with_is_watched_and_stays_what_it_is(

@@ -191,11 +191,15 @@ async def test_the_home_shows_its_learning(hass: HomeAssistant, entry: MockConfi
     assert state(hass, "sensor.home_learning_status").state == "degraded"
     assert state(hass, "sensor.home_learning_status").attributes["reason"] == "The kitchen failed."
     assert state(hass, "sensor.home_model_quality").state == "31"
+    assert "reason" not in state(hass, "sensor.home_model_quality").attributes
     assert state(hass, "sensor.home_last_training").state == from_us(trained).isoformat(timespec="seconds")
     show(entry, home=HomeState(None, None, Learning.WAITING))
     assert state(hass, "binary_sensor.home_anyone_home").state == STATE_UNKNOWN
-    assert state(hass, "sensor.home_model_quality").state == STATE_UNKNOWN
-    assert state(hass, "sensor.home_last_training").state == STATE_UNKNOWN
+    for unknown in ("sensor.home_model_quality", "sensor.home_last_training"):
+        assert state(hass, unknown).state == STATE_UNKNOWN
+        assert state(hass, unknown).attributes["reason"].endswith("Each night scores the day before.") or (
+            state(hass, unknown).attributes["reason"] == "Nothing was trained yet. Each night trains."
+        )
 
 
 async def test_an_older_snapshot_does_not_replace_a_later_one(

@@ -247,7 +247,11 @@ async def test_training_answers_with_every_room(hass: HomeAssistant, entry: Mock
         # An hour of nothing teaches nothing, and the answer says so.
         assert room["status"] == "gate_not_met"
         assert room["reason"]
-    await call(hass, "retrain", rooms=["kitchen"])
+    assert set((await call(hass, "retrain", rooms=["kitchen"]))["rooms"]) == {"kitchen"}
+    # The form of the user interface sends this where no room is chosen.
+    assert set((await call(hass, "retrain", rooms=[]))["rooms"]) == {"kitchen", "bathroom", "hall"}
+    runs = await coordinator_of(entry).run(coordinator_of(entry).engine.store.runs.recent_runs, 99)
+    assert sum(run.cause == "request" for run in runs) == 3 + 1 + 3
     await refused(hass, "retrain", "unknown_room", rooms=["attic"])
 
 
@@ -307,7 +311,7 @@ async def test_events_are_imported_once(hass: HomeAssistant, entry: MockConfigEn
         + f"{day}T10:00:00.000001+00:00,{WINDOW},on,off,person\n"
         + f"{day}T11:00:00+01:00,{WINDOW},off,,\n"
         + f"{day}T12:00:00Z,binary_sensor.elsewhere,on,off,device\n"
-        + f"{day}T10:00:00,{WINDOW},on,off,device\n"
+        + f"today,{WINDOW},on,off,device\n"
         + f"yesterday,{WINDOW},on,off,device\n"
         + f"{day}T13:00:00Z,{WINDOW},on,off,ghost\n"
     )
@@ -334,6 +338,19 @@ async def test_events_are_imported_once(hass: HomeAssistant, entry: MockConfigEn
     assert second.time_us == first.time_us + 1
     again = await call(hass, "import_events", file="past.csv")
     assert (again["accepted"], again["duplicates"]) == (0, 2)
+
+
+async def test_a_download_of_the_history_can_be_imported(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    await hass.config.async_set_time_zone("Asia/Kolkata")
+    day = (dt_util.utcnow() - timedelta(days=2)).date().isoformat()
+    rows = f"{WINDOW},on,{day}T10:00:00.500Z\n{WINDOW},off,{day} 16:30:00\n"
+    write(hass, "history.csv", "entity_id,state,last_changed\n" + rows)
+    answer = await call(hass, "import_events", file="history.csv")
+    assert (answer["accepted"], answer["problems"]) == (2, [])
+    first, second = (await stored_events(entry, WINDOW))[:2]
+    assert from_us(first.time_us).isoformat() == f"{day}T10:00:00.500000+00:00"
+    # Without an offset it is the home's own time.
+    assert from_us(second.time_us).isoformat() == f"{day}T11:00:00+00:00"
 
 
 async def test_an_import_of_what_was_live_adds_nothing(hass: HomeAssistant, entry: MockConfigEntry) -> None:

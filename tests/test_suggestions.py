@@ -422,7 +422,12 @@ async def test_snooze_dismiss_and_the_next_in_line(
     assert (await ask(hass, "snooze_suggestion", suggestion_id=ids[0], days=2))["open"] == 3
     now_open = [each["suggestion_id"] for each in (await ask(hass, "get_suggestions"))["suggestions"]]
     assert ids[0] not in now_open
-    assert (await ask(hass, "dismiss_suggestion", suggestion_id=ids[1], reason="wrong_time"))["open"] == 2
+    dismissed = await ask(
+        hass, "dismiss_suggestion", suggestion_id=ids[1], reason="wrong_time", text="We get up later: 8."
+    )
+    assert dismissed["open"] == 2
+    said = coordinator_of(entry).engine.store.suggestions.feedback(ids[1])
+    assert [(each.action, each.text) for each in said] == [("dismissed", "wrong_time: We get up later: 8.")]
     freezer.move_to(NOW + timedelta(days=2, minutes=1))
     await keeper_of(entry).async_offer()
     back = [each["suggestion_id"] for each in (await ask(hass, "get_suggestions"))["suggestions"]]
@@ -527,6 +532,10 @@ async def test_patterns_and_digest(hass: HomeAssistant, entry: MockConfigEntry) 
     for nothing in ({"pattern_type": ["sequence"]}, {"life": ["gone"]}, {"room": "hall"}, {"least_rate": 99}):
         assert (await ask(hass, "get_patterns", **nothing))["patterns"] == []
     assert len((await ask(hass, "get_patterns", limit=1))["patterns"]) == 1
+    # The form of the user interface sends these where nothing is chosen.
+    assert (await ask(hass, "get_patterns", pattern_type=[], life=[])) == both
+    assert (await ask(hass, "get_suggestions", status=[])) == (await ask(hass, "get_suggestions"))
+    assert set(one["computed_from"]) == {"layer", "range", "aggregates"}
     with pytest.raises(ServiceValidationError, match=r"Rooms: .*kitchen"):
         await ask(hass, "get_patterns", room="cellar")
     digest = await ask(hass, "get_digest", month="2026-03")

@@ -1,7 +1,8 @@
 """A CSV file of state changes -> the engine's events.
 
-Columns: `time` (ISO 8601 with an offset), `entity_id`, `state`, and where known `previous` and `cause` (person,
-automation, device or unknown). The first line names them, in any order; other columns are ignored.
+Columns: `time` (ISO 8601; without an offset it is local) or `last_changed`, as Home Assistant's own downloads of history
+call it, `entity_id`, `state`, and where known `previous` and `cause` (person, automation, device or unknown). The first
+line names them, in any order; other columns are ignored.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping
 import csv
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from .engine.events import Cause, Event, Origin, to_us
 
 REQUIRED_COLUMNS = ("time", "entity_id", "state")
+_TIME_AS_DOWNLOADED = "last_changed"
 _CAUSES = {cause.name.lower(): cause for cause in Cause}
 _PROBLEMS_KEPT = 10
 
@@ -70,8 +72,17 @@ def resolve(config_dir: Path, name: str) -> Path:
     return path
 
 
-def read(path: Path, watched: Collection[str], counts: ImportCounts, batch: int) -> Generator[list[Event]]:
+def read(
+    path: Path, watched: Collection[str], counts: ImportCounts, batch: int, zone: tzinfo
+) -> Generator[list[Event]]:
     """Read the file in batches of at most `batch` lines. Blocking: for an executor job.
+
+    Args:
+        path: the file.
+        watched: the entities whose events are wanted.
+        counts: what was found is counted here.
+        batch: lines of a batch.
+        zone: of times without an offset.
 
     Raises:
         ImportFileError: it is no CSV text in UTF-8, or lacks a column.
@@ -79,13 +90,16 @@ def read(path: Path, watched: Collection[str], counts: ImportCounts, batch: int)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
-            if missing := [name for name in REQUIRED_COLUMNS if name not in (rows.fieldnames or ())]:
+            named = list(rows.fieldnames or ())
+            if "time" not in named:
+                rows.fieldnames = named = ["time" if name == _TIME_AS_DOWNLOADED else name for name in named]
+            if missing := [name for name in REQUIRED_COLUMNS if name not in named]:
                 raise ImportFileError("file_columns", file=path.name, columns=", ".join(missing))
             events: list[Event] = []
             seen = 0
             for row in rows:
                 seen += 1
-                event = _event(row, rows.line_num, watched, counts)
+                event = _event(row, rows.line_num, watched, counts, zone)
                 if event is not None:
                     events.append(event)
                 if seen == batch:
@@ -98,14 +112,15 @@ def read(path: Path, watched: Collection[str], counts: ImportCounts, batch: int)
 
 
 def _event(
-    row: Mapping[str, str | None], line: int, watched: Collection[str], counts: ImportCounts
+    row: Mapping[str, str | None], line: int, watched: Collection[str], counts: ImportCounts, zone: tzinfo
 ) -> Event | None:
     counts.rows += 1
     entity_id, state = (row["entity_id"] or "").strip(), row["state"]
     try:
         if state is None:
             raise ValueError("the state is missing")
-        time_us = to_us(datetime.fromisoformat((row["time"] or "").strip()))
+        moment = datetime.fromisoformat((row["time"] or "").strip())
+        time_us = to_us(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))
         cause = _CAUSES.get((row.get("cause") or "unknown").strip().lower())
         if cause is None:
             raise ValueError("the cause is none of person, automation, device, unknown")

@@ -80,6 +80,7 @@ STORAGE_FIELDS: Mapping[str, tuple[int, str]] = {
     "routine_days": (30, "d"),
     "routine_weeks": (84, "d"),
     "routine_months": (365, "d"),
+    "gone_patterns": (0, "d"),
     "size_mb": (50, "MB"),
 }
 

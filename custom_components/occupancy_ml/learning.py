@@ -353,7 +353,7 @@ class Learner:
         training_notices.async_tell(self._hass, coordinator.path, report, readiness)
         log_training(coordinator.home, report, cause, rooms)
         log_forecasts(coordinator.home, before, await coordinator.run(Known.of, engine))
-        log_night(cause, readiness)
+        log_night(coordinator.home, cause, readiness)
         await self._async_note_night(rooms)
         coordinator.async_request_cycle()
         async_dispatcher_send(self._hass, SIGNAL_NIGHT_OVER)

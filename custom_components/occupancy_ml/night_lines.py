@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import logging
+from typing import Any
 
 from .engine.forecast.learning import REPLACED
 from .engine.home import Home
@@ -39,16 +40,19 @@ class Known:
         return cls(fits, engine.routine_changes.announced)
 
 
-def log_night(cause: str, readiness: Mapping[str, object]) -> None:
-    """That a night is over, and how good what was shown in all rooms was over the last 14 days."""
-    failed, quality = readiness.get("failed_steps"), readiness.get("quality")
+def log_night(home: Home, cause: str, readiness: Mapping[str, Any]) -> None:
+    """That a night is over, and how good what was shown was over the last 14 days: by room where scored, and in all."""
+    for number, room in enumerate(home.rooms, 1):
+        scored = readiness["rooms"].get(room.room_id, {}).get("scored")
+        if scored is not None:
+            log_line(_LOGGER, logging.INFO, "room_scored", room=number, **scored)
     log_line(
         _LOGGER,
         logging.INFO,
         "night_completed",
         cause=cause,
-        failed_steps=len(failed) if isinstance(failed, Mapping) else 0,
-        quality=quality,
+        failed_steps=len(readiness["failed_steps"]),
+        quality=readiness["quality"],
     )
 
 

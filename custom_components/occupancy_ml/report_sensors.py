@@ -11,10 +11,12 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfTime
 
 from .coordinator import Coordinator
+from .engine.adaptation.report import TOO_LITTLE_SCORED
 from .engine.snapshot import Merit
 from .entity import RoomEntity
 
 ATTR_BEST_RULE = "best_rule"
+ATTR_REASON = "reason"
 ATTR_TRUTH = "truth"
 ATTR_SCORED_DAYS = "scored_days"
 ATTR_BETTER_THAN = "better_than"
@@ -50,7 +52,9 @@ class RoomMerit(RoomEntity, SensorEntity):
     """One figure of a room's report card over the last 14 days; unknown until something was scored."""
 
     entity_description: MeritDescription
-    _unrecorded_attributes = frozenset({ATTR_BEST_RULE, ATTR_TRUTH, ATTR_SCORED_DAYS, ATTR_BETTER_THAN})
+    _unrecorded_attributes = frozenset({
+        ATTR_REASON, ATTR_BEST_RULE, ATTR_TRUTH, ATTR_SCORED_DAYS, ATTR_BETTER_THAN
+    })  # fmt: skip
 
     def __init__(
         self, coordinator: Coordinator, subentry: ConfigSubentry, description: MeritDescription
@@ -62,7 +66,7 @@ class RoomMerit(RoomEntity, SensorEntity):
         merit = self.coordinator.data.merits.get(self._room_id)
         self._attr_native_value = None if merit is None else self.entity_description.value_fn(merit)
         self._attr_extra_state_attributes = (
-            {}
+            {ATTR_REASON: TOO_LITTLE_SCORED}
             if merit is None
             else {
                 ATTR_BEST_RULE: merit.best,

@@ -23,6 +23,7 @@ from homeassistant.util import dt as dt_util
 from .const import CONF_AREA_ID, DOMAIN, SUBENTRY_ROOM
 from .coordinator import Coordinator
 from .diagnostic_sensors import HOME_READINESS, ROOM_READINESS, HomeReadiness, RoomReadiness
+from .engine.adaptation.report import TOO_LITTLE_SCORED
 from .engine.events import from_us
 from .engine.snapshot import HomeState, Learning, Movement
 from .entity import HomeEntity, RoomEntity, SteadyPercent, percent
@@ -48,9 +49,10 @@ ATTR_SUGGESTIONS = "suggestions"
 
 @dataclass(frozen=True, kw_only=True)
 class HomeSensorDescription(SensorEntityDescription):
-    """A sensor that shows one value of the home's state."""
+    """A sensor that shows one value of the home's state, and why where there is none."""
 
     value_fn: Callable[[HomeState], str | int | datetime | None]
+    why_unknown: str
 
 
 HOME_SENSORS = (
@@ -61,12 +63,14 @@ HOME_SENSORS = (
         entity_category=EntityCategory.DIAGNOSTIC,
         suggested_display_precision=0,
         value_fn=lambda home: percent(home.quality),
+        why_unknown=TOO_LITTLE_SCORED,
     ),
     HomeSensorDescription(
         key="last_training",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda home: None if home.trained_at_us is None else from_us(home.trained_at_us),
+        why_unknown="Nothing was trained yet. Each night trains.",
     ),
 )
 
@@ -206,11 +210,15 @@ class HomeSensor(HomeEntity, SensorEntity):
     """One value of the home's state."""
 
     entity_description: HomeSensorDescription
+    _unrecorded_attributes = frozenset({ATTR_REASON})
 
     def __init__(self, coordinator: Coordinator, description: HomeSensorDescription) -> None:
         super().__init__(coordinator, description.key)
         self.entity_description = description
 
     def _shown(self) -> tuple[Any, ...]:
-        self._attr_native_value = self.entity_description.value_fn(self._home)
-        return (self._attr_native_value,)
+        value = self._attr_native_value = self.entity_description.value_fn(self._home)
+        self._attr_extra_state_attributes = (
+            {ATTR_REASON: self.entity_description.why_unknown} if value is None else {}
+        )
+        return (value,)

@@ -152,7 +152,8 @@ def check_rooms(runtime: Runtime, rooms: Sequence[str]) -> None:
 
 async def _async_retrain(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
-    rooms: list[str] | None = call.data.get(ATTR_ROOMS)
+    # The form of the user interface leaves an empty list where no room is chosen.
+    rooms: list[str] | None = call.data.get(ATTR_ROOMS) or None
     if rooms is not None:
         check_rooms(runtime, rooms)
     report = await runtime.learner.async_train("request", rooms)
@@ -167,6 +168,7 @@ async def _async_retrain(call: ServiceCall) -> ServiceResponse:
                 "metrics": cast("JsonObjectType", dict(room.metrics)),
             }
             for room_id, room in report.rooms.items()
+            if rooms is None or room_id in rooms
         }
     }
 
@@ -235,7 +237,7 @@ async def _async_import_events(call: ServiceCall) -> ServiceResponse:
 
     async def batches() -> AsyncIterator[Sequence[Event]]:
         path = await hass.async_add_executor_job(resolve, Path(hass.config.config_dir), call.data[ATTR_FILE])
-        reader = read(path, watched, counts, BATCH)
+        reader = read(path, watched, counts, BATCH, dt_util.get_default_time_zone())
         try:
             while (batch := await hass.async_add_executor_job(next, reader, None)) is not None:
                 yield batch
@@ -303,7 +305,6 @@ async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
     user = await async_caller(call)
     coordinator = runtime.coordinator
-    # The form of the user interface leaves an empty list where no room is chosen.
     chosen: list[str] | None = call.data.get(ATTR_ROOMS) or None
     if chosen is not None:
         _rooms_for(call, runtime, user, chosen)

@@ -52,6 +52,7 @@ ATTR_REASON = "reason"
 ATTR_ROOM = "room"
 ATTR_STATUS = "status"
 ATTR_SUGGESTION_ID = "suggestion_id"
+ATTR_TEXT = "text"
 ATTR_PATTERN_TYPE = "pattern_type"
 ATTR_VERSION_ID = "version_id"
 
@@ -77,6 +78,9 @@ def _some(enum: type[PatternType] | type[Life] | type[SuggestionStatus]) -> Any:
 # What is stored in full of the past may reach back further than routines ever look.
 _MOST_DAYS = 366
 
+# Of what somebody says about a suggestion.
+_LONGEST_TEXT = 1000
+
 _SUGGESTION = {vol.Required(ATTR_SUGGESTION_ID): cv.positive_int}
 SCHEMAS: dict[str, dict[vol.Marker, Any]] = {
     "get_suggestions": {vol.Optional(ATTR_STATUS): _some(SuggestionStatus)},
@@ -84,6 +88,7 @@ SCHEMAS: dict[str, dict[vol.Marker, Any]] = {
     "dismiss_suggestion": {
         **_SUGGESTION,
         vol.Optional(ATTR_REASON, default=Reason.OTHER.value): vol.Coerce(Reason),
+        vol.Optional(ATTR_TEXT, default=""): vol.All(cv.string, vol.Length(max=_LONGEST_TEXT)),
     },
     "snooze_suggestion": {
         **_SUGGESTION,
@@ -178,9 +183,10 @@ def _may_see(user: User | None, entity_ids: Iterable[str]) -> bool:
 
 
 async def _get_suggestions(runtime: Runtime, data: Data, user: User | None) -> JsonObjectType:
-    if ATTR_STATUS in data:
+    # The form of the user interface leaves an empty list where nothing is chosen.
+    if statuses := data.get(ATTR_STATUS):
         desk = runtime.coordinator.engine.suggestions
-        found = await runtime.coordinator.run(desk.read, data[ATTR_STATUS])
+        found = await runtime.coordinator.run(desk.read, statuses)
     else:
         found = list(runtime.suggestions.open)
     shown = [each for each in found if _may_see(user, Proposal.from_json(each.proposal).entity_ids)]
@@ -207,7 +213,7 @@ async def _accept(runtime: Runtime, data: Data, user: User | None) -> JsonObject
 
 
 async def _dismiss(runtime: Runtime, data: Data, user: User | None) -> JsonObjectType:
-    await runtime.suggestions.async_dismiss(data[ATTR_SUGGESTION_ID], data[ATTR_REASON])
+    await runtime.suggestions.async_dismiss(data[ATTR_SUGGESTION_ID], data[ATTR_REASON], data[ATTR_TEXT])
     return {"open": len(runtime.suggestions.open)}
 
 
@@ -227,8 +233,8 @@ async def _get_patterns(runtime: Runtime, data: Data, user: User | None) -> Json
     routines = runtime.coordinator.engine.routines
     found: list[Pattern] = await runtime.coordinator.run(
         lambda: routines.patterns(
-            types=data.get(ATTR_PATTERN_TYPE),
-            lives=data.get(ATTR_LIFE),
+            types=data.get(ATTR_PATTERN_TYPE) or None,
+            lives=data.get(ATTR_LIFE) or None,
             room_id=room,
             entity_id=data.get(ATTR_ENTITY_ID),
             least_rate=data[ATTR_LEAST_RATE] / 100,
@@ -336,6 +342,11 @@ def pattern_as_json(pattern: Pattern) -> JsonObjectType:
         "weekdays": list(when.weekdays),
         "first_seen": pattern.first_seen,
         "last_seen": pattern.last_seen,
+        "computed_from": {
+            "layer": pattern.source,
+            "range": pattern.date_range,
+            "aggregates": pattern.aggregates,
+        },
         "parameters": cast("JsonObjectType", dict(pattern.parameters)),
     }
 

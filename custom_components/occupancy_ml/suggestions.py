@@ -239,12 +239,12 @@ class SuggestionKeeper:
             ) from error
         return True
 
-    async def async_dismiss(self, suggestion_id: int, reason: Reason) -> None:
-        """The user does not want it."""
+    async def async_dismiss(self, suggestion_id: int, reason: Reason, text: str = "") -> None:
+        """The user does not want it, and may say why in words of their own."""
         async with self._lock:
             await self._async_open(suggestion_id)
             desk = self._coordinator.engine.suggestions
-            await self._coordinator.run(desk.dismiss, suggestion_id, reason, now_us())
+            await self._coordinator.run(desk.dismiss, suggestion_id, reason, now_us(), text)
         # Its place is free for the next.
         await self.async_offer()
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS
+import numpy as np
+import pytest
+
+from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, MINUTE_US, Event
+from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.tracker import Tracker
 from custom_components.occupancy_ml.engine.whereabouts import Hindsight
-from tests.engine.living import START_US, at, at_rest, flat, pulse
+from tests.engine.living import START_US, at, at_rest, flat, live, pulse
 
 HOUR = 3600
 BEDROOM = 2
@@ -89,3 +93,26 @@ def test_after_a_day_without_ears_hindsight_begins_anew_and_the_state_survives_b
     bridged = _night_in_bed(18, 19)
     again = Tracker.from_payload(flat(), bridged.to_payload())
     np.testing.assert_array_equal(_hindsight(again).occupied, _hindsight(bridged).occupied)
+
+
+@pytest.mark.parametrize("hours", [2, 8])
+def test_an_empty_home_is_not_shown_as_occupied_after_an_outage(tmp_path: Path, hours: int) -> None:
+    """What persons are now is known at once; it is no news minute by minute."""
+    home = flat(persons=True)
+    events = [*at_rest(home, START_US + 1), at(1, "person.ada", "home"), at(1, "person.bo", "home")]
+    events += [*pulse(60, "bedroom"), *pulse(300, "kitchen"), *pulse(600, "hall")]
+    events += [at(620, "binary_sensor.front_door", "on"), at(630, "binary_sensor.front_door", "off")]
+    events += [at(900, "person.ada", "not_home"), at(905, "person.bo", "not_home")]
+    shown, engine = live(tmp_path / "home.db", home, events, START_US, START_US + 120 * MINUTE_US)
+    assert shown[-1].home.occupied is False
+    engine.close()
+    back_us = START_US + (120 + hours * 60) * MINUTE_US
+    for persons, expected in (("not_home", False), ("home", True)):
+        again = Engine.open(tmp_path / "home.db", home, back_us)
+        present = [Event(back_us, f"person.{name}", persons) for name in ("ada", "bo")]
+        again.ingest([*present, *at_rest(home, back_us)])
+        for minute in range(5):
+            snapshot = again.tick(back_us + minute * MINUTE_US, forecasts=False)
+            assert snapshot.home.occupied is expected
+        again.close()
+        back_us += hours * 60 * MINUTE_US

@@ -9,8 +9,9 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US
 from custom_components.occupancy_ml.engine.numeric import logit
+from custom_components.occupancy_ml.engine.occupancy.rules import PRIOR, Baseline
 from custom_components.occupancy_ml.engine.pipeline import Engine
-from custom_components.occupancy_ml.engine.snapshot import ago
+from custom_components.occupancy_ml.engine.snapshot import Source, ago
 from tests.engine.living import START_US, at, flat, live, play, pulse
 
 
@@ -48,3 +49,19 @@ def test_a_walk_through_the_home_is_told_room_by_room(tmp_path: Path) -> None:
     assert reasons(again, START_US + 485_000_000) == told
     play(again, [], START_US + 485_000_000, START_US + 10 * MINUTE_US)
     again.close()
+
+
+def test_a_baseline_of_a_room_says_nothing_of_the_home(tmp_path: Path) -> None:
+    """That the bedroom is usually occupied at night does not bring anybody home."""
+    events = [at(0, "person.ada", "home"), *pulse(60, "bedroom"), *pulse(300, "kitchen"), *pulse(600, "hall")]
+    events += [at(620, "binary_sensor.front_door", "on"), at(630, "binary_sensor.front_door", "off")]
+    events += [at(900, "person.ada", "not_home"), at(905, "person.bo", "not_home")]
+    home = flat(persons=True)
+    _, engine = live(tmp_path / "home.db", home, events, START_US, START_US + 60 * MINUTE_US)
+    engine.predictor.baselines = {"bedroom": Baseline(PRIOR, 0.0, 0.0, (0.9,) * 48, "as usual")}
+    snapshot = engine.tick(START_US + 61 * MINUTE_US)
+    assert (snapshot.rooms["bedroom"].source, snapshot.rooms["bedroom"].occupied) == (Source.BASELINE, True)
+    assert snapshot.home.occupied is False
+    assert snapshot.home.probability is not None
+    assert snapshot.home.probability < 0.1
+    engine.close()

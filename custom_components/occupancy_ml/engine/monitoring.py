@@ -88,7 +88,7 @@ FROM bocpd_training_runs ORDER BY id DESC LIMIT :limit
 """
 _JOBS = """
 SELECT id, job_type, processing_date, started_at AS started_us, completed_at AS ended_us, status,
-       duration_us, error_message
+       duration_us, events_processed, patterns_detected, aggregates_stored, error_message
 FROM processing_jobs ORDER BY started_at DESC, id DESC LIMIT :limit
 """
 

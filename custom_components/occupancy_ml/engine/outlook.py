@@ -15,7 +15,7 @@ from .occupancy.predictor import Predictor
 from .occupancy.rules import home_rules
 from .occupancy.switch import switch
 from .occupancy.training import waits_for_days
-from .snapshot import HomeState, Learning, Merit, Movement, RoomState, Snapshot
+from .snapshot import HomeState, Learning, Merit, Movement, RoomState, Snapshot, Source
 from .tracker import Floats, Tracker
 
 _PRESENCE = FEATURE_NAMES.index("presence_on")
@@ -85,8 +85,10 @@ class Outlook:
         learning, reason = self._learning(tracker, predictor)
         probability = None
         if rooms:
-            # Nobody can be in a room of an empty home.
-            probability = max([anyone, *(state.probability or 0.0 for state in rooms.values())])
+            # Nobody can be in a room of an empty home. A baseline knows nothing of the home: that a bedroom is
+            # usually occupied at night says nothing while everybody is away.
+            said = (s.model if s.source is Source.BASELINE else s.probability for s in rooms.values())
+            probability = max([anyone, *(each or 0.0 for each in said)])
             self._occupied = switch(self._occupied, probability)
         return HomeState(
             probability,

@@ -400,6 +400,4 @@ class Engine(Running):
 
     def readiness(self, now_us: int) -> dict[str, object]:
         """Counters, times and states, for diagnostics. Names no entity."""
-        return readiness(
-            self.store, self.home, self.predictor, self._outlook.failed, self._outlook.quality, now_us
-        )
+        return readiness(self.store, self.home, self.predictor, self._outlook, now_us)

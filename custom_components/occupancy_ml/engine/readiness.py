@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from .home import Home
 from .occupancy.predictor import Predictor
+from .outlook import Outlook
+from .snapshot import Merit
 from .store import Store
 
 
@@ -13,8 +13,7 @@ def readiness(
     store: Store,
     home: Home,
     predictor: Predictor,
-    failed: Mapping[str, str],
-    quality: float | None,
+    outlook: Outlook,
     now_us: int,
 ) -> dict[str, object]:
     """All of it.
@@ -23,8 +22,7 @@ def readiness(
         store: what is kept.
         home: what is watched.
         predictor: which rooms have a model, and why others have none.
-        failed: by step of the night, why it failed.
-        quality: skill of what was shown, None until measured.
+        outlook: how the last night left things.
         now_us: the time.
     """
     span = store.events.span()
@@ -39,15 +37,23 @@ def readiness(
         "size_bytes": store.size_bytes(),
         "size_budget": None if budget is None else {"mb": budget.size_mb, "reached_us": budget.reached_us},
         "metadata": store.metadata.all(),
-        "failed_steps": dict(failed),
-        "quality": quality,
+        "failed_steps": dict(outlook.failed),
+        "quality": outlook.quality,
         "rooms": {
             room.room_id: {
                 "kind": room.kind.value,
                 "has_model": predictor.has_model(room.room_id),
                 "why_no_model": predictor.why_no_model.get(room.room_id),
+                "scored": _scored(outlook.merits.get(room.room_id)),
                 "sensors": sum(s.room_id == room.room_id for s in home.sensors),
             }
             for room in home.rooms
         },
     }
+
+
+def _scored(merit: Merit | None) -> dict[str, float] | None:
+    """How much was scored, and how that was: None where too little was."""
+    if merit is None:
+        return None
+    return {"days": merit.days, "gain": merit.gain, "minutes_wrong": merit.minutes_wrong}

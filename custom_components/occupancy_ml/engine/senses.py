@@ -203,6 +203,11 @@ class Senses:
         states = [self._states.get(entity_id, "unknown") for entity_id in self._persons]
         return sum(s == "home" for s in states), sum(s not in NO_STATE for s in states)
 
+    def persons_level(self) -> int:
+        """How many persons are home, 2 for more; -1 where nothing is known of any."""
+        at_home, known = self.persons_home()
+        return min(at_home, 2) if known else -1
+
     def references(self) -> dict[str, bool]:
         """By room with a reference entity that is known: whether one says that somebody is there."""
         told: dict[str, bool] = {}

@@ -95,6 +95,7 @@ class Tracker:
         self._run_length = np.zeros(len(rooms))
         self._change = np.zeros(len(rooms))
         self._minutes: deque[Minute] = deque(maxlen=REMEMBERED_MINUTES)
+        self._persons_due = False
 
     @property
     def time_us(self) -> int:
@@ -130,6 +131,7 @@ class Tracker:
             Nothing, after every minute.
         """
         rows: list[FeatureRow] = []
+        self._hear_persons()
         for minute in self.observer.advance(now_us // MINUTE_US):
             hour = self.clock.hour(minute.minute * MINUTE_US)
             self.filter.step(minute, hour)
@@ -169,12 +171,24 @@ class Tracker:
         kept = float(np.exp(-passed / _FADE_MINUTES))
         fresh = initial_belief(self.layout, self.clock.hour(now_us), self._rhythm)
         self.filter.after_a_gap(kept, fresh)
+        self._persons_due = True
+
+    def _hear_persons(self) -> None:
+        """The first that is known of persons after a gap counts at once.
+
+        Minute by minute, an empty home would be shown as occupied for some minutes after each outage.
+        """
+        at_home = self.senses.persons_level()
+        if self._persons_due and at_home >= 0:
+            self._persons_due = False
+            self.filter.hear_persons(at_home)
 
     def belief(self) -> tuple[Floats, float]:
         """((R,) P(somebody is in the room), P(somebody is home)) now, the running minute included."""
         rooms = len(self.layout.room_ids)
         if not any(self.layout.sensed):  # nothing here tells of people: anywhere is as good as anywhere else
             return np.full(rooms, 1 / (rooms + 1)), rooms / (rooms + 1)
+        self._hear_persons()
         minute = self.observer.current()
         return self.filter.peek(minute, self.clock.hour(self.time_us))
 

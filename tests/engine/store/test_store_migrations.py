@@ -14,6 +14,7 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import Cause, Event, Origin
 from custom_components.occupancy_ml.engine.store import (
+    CONTRACT_VERSION,
     SCHEMA_VERSION,
     MigrationError,
     NewerSchemaError,
@@ -87,6 +88,14 @@ def test_a_new_file_takes_all_steps_and_needs_no_copy(tmp_path: Path) -> None:
     assert store.metadata.get("schema_version") == str(LATER)
     store.close()
     assert list(tmp_path.glob("*.bak")) == []
+
+
+def test_a_file_of_an_earlier_contract_tells_the_present_one(tmp_path: Path) -> None:
+    path = tmp_path / "occupancy_ml.db"
+    with closing(Store.open(path, NOW_US)) as store:
+        store.metadata.set("contract_version", "1.0.0")
+    with closing(Store.open(path, NOW_US)) as store:
+        assert store.metadata.get("contract_version") == CONTRACT_VERSION
 
 
 def test_a_file_at_the_newest_version_is_not_copied(tmp_path: Path) -> None:

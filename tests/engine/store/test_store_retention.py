@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from custom_components.occupancy_ml.engine.events import DAY_US, Event
+from custom_components.occupancy_ml.engine.events import DAY_US, Event, from_us
 from custom_components.occupancy_ml.engine.store import (
     DailyScore,
     Episode,
@@ -22,6 +22,7 @@ from custom_components.occupancy_ml.engine.store import (
     RunStatus,
     Store,
 )
+from custom_components.occupancy_ml.engine.store.routines import PatternRow
 from tests.engine.store.helpers import NOW_US, ROLES, all_events
 from tests.engine.store.test_store_schema import PINNED_VIEWS
 
@@ -218,6 +219,23 @@ def test_a_night_with_a_wrong_clock_changes_nothing_for_the_next(store: Store, d
     assert store.metadata.get_us("last_trim_at") == ago(2)
     sum(store.trim(NOW_US, POLICY))
     assert all_events(store)[0].time_us == ago(1.5)
+
+
+def test_routines_that_are_gone_go_where_somebody_wants_that(store: Store) -> None:
+    def pattern(key: str, life: str, last_seen: str) -> PatternRow:
+        return PatternRow(
+            key, "time_of_day", "light.hall", "{}", "It goes on.", 0.9, 0.8, 0.95, 0.5, 0.01, 20, life,
+            "2025-01-01", last_seen, None, "daily", None, NOW_US,
+        )  # fmt: skip
+
+    young, old = (from_us(ago(days)).date().isoformat() for days in (20, 40))
+    store.patterns.put([pattern("a", "gone", old), pattern("b", "gone", young), pattern("c", "fading", old)])
+    list(store.trim(NOW_US))
+    assert {row.key for row in store.patterns.read()} == {"a", "b", "c"}
+    list(store.trim(NOW_US, replace(Retention(), gone_patterns=30)))
+    assert {row.key for row in store.patterns.read()} == {"b", "c"}
+    with pytest.raises(ValueError, match="at least a day"):
+        Retention(raw_events=0)
 
 
 def test_nothing_young_goes_with_the_defaults(store: Store) -> None:

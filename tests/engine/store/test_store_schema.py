@@ -21,7 +21,7 @@ from custom_components.occupancy_ml.engine.store.database import read_only
 from tests.engine.store.helpers import NOW_US, ROLES, WINDOW_US, motion
 
 # What outside readers rely on. A change here needs another contract version.
-PINNED_VERSION = "1.0.0"
+PINNED_VERSION = "1.0.1"
 PINNED_VIEWS = {
     "vw_clr_training_dataset": [
         ("room_id", "text"),

@@ -58,6 +58,8 @@ WHERE day >= ? AND day < ? AND room = (SELECT id FROM rooms WHERE room_id = ?)
 _NAMES = {SHOWN: "what was shown", MODEL: "the model"}
 _NOTHING = "Nothing was scored yet. Each night scores the day before."
 _LITTLE = "Less than half a day was scored so far: too little to go by. Each night scores the day before."
+TOO_LITTLE_SCORED = "Too little was scored so far. Each night scores the day before."
+"""Why there is no figure of a room or the home yet."""
 _NOTES = {
     "reference": "Scored against the room's reference entity.",
     "correction": (

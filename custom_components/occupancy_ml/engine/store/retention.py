@@ -25,11 +25,12 @@ class Retention:
     """Days to keep of each layer, and how large the file may grow.
 
     Labels by people, helpers, references and absences, the models in service with the
-    runs they came from, and patterns of routines are kept for ever; a model that was
-    relieved as long as the features it was fitted to.
+    runs they came from, and patterns of routines that are not gone are kept for ever; a
+    model that was relieved as long as the features it was fitted to.
 
     Attributes:
         routine_days: days of the daily aggregates of routines; `routine_weeks` and `routine_months` are days too.
+        gone_patterns: days since patterns were last seen that are gone; 0 keeps them for ever.
         size_mb: megabytes (10^6 bytes) the file may have. Beyond, raw events go before
             their time, the oldest first, but for the last two days; then what was
             shown, but for a week; then features, but for four weeks.
@@ -48,6 +49,7 @@ class Retention:
     routine_days: int = 90
     routine_weeks: int = 52 * 7
     routine_months: int = 3 * 365
+    gone_patterns: int = 0
     size_mb: int = 500
 
     def __post_init__(self) -> None:
@@ -56,7 +58,8 @@ class Retention:
         Raises:
             ValueError: less than a day of a layer, or no room at all.
         """
-        if min(getattr(self, field.name) for field in fields(self)) < 1:
+        least = {field.name: 1 for field in fields(self)} | {"gone_patterns": 0}
+        if any(getattr(self, name) < days for name, days in least.items()):
             raise ValueError("at least a day of each layer is kept, and a megabyte")
 
 
@@ -116,6 +119,9 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
         "started_us < ? AND NOT EXISTS (SELECT 1 FROM forecast_artifacts a WHERE a.run_id = forecast_runs.id)",
         before(policy.runs),
     )
+    if policy.gone_patterns:
+        day = from_us(before(policy.gone_patterns)).date().isoformat()
+        yield from _by_id(database, "patterns", "life = 'gone' AND last_seen < ?", day)
     yield from _by_id(database, "processing_jobs", "started_at < ?", before(policy.jobs))
     yield from _by_id(
         database, "clr_model_artifacts", "in_service = 0 AND created_us < ?", before(policy.features)
@@ -223,7 +229,7 @@ def _by_period(database: Database, table: str, before_us: int) -> Generator[int]
         yield gone
 
 
-def _by_id(database: Database, table: str, where: str, before: int) -> Generator[int]:
+def _by_id(database: Database, table: str, where: str, before: int | str) -> Generator[int]:
     """Slices by id, for tables that are small or not ordered by time."""
     while True:
         with database.transaction():

@@ -200,7 +200,7 @@ _UPSERT = (
 
 
 class PatternTable:
-    """The table `patterns`: what was ever found, by key. Nothing is forgotten."""
+    """The table `patterns`: what was ever found, by key. What is gone is forgotten where the retention says so."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -17,8 +17,10 @@ from .schema_routines import ROUTINES
 from .views import VIEWS_1, VIEWS_7
 
 # Versions the views by semantic versioning: a change of a column name, of the order
-# or of a type raises the first number, a column added at the end the second.
-CONTRACT_VERSION = "1.0.0"
+# or of a type raises the first number, a column added at the end the second, another
+# implementation the third (1.0.1: the training dataset finds labels by row). Written at
+# each opening.
+CONTRACT_VERSION = "1.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             *_RESULTS,
             *_WORK,
             *VIEWS_1,
-            f"INSERT INTO metadata (key, value) VALUES ('contract_version', '{CONTRACT_VERSION}')",
         ),
     ),
     Migration(version=2, statements=STATEMENTS_2),

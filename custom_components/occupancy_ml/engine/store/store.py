@@ -27,7 +27,7 @@ from .retention import Retention, trim, trim_to_budget
 from .routines import Aggregates, PatternTable
 from .runs import ClrRuns
 from .salvage import NOTHING, Salvaged
-from .schema import MIGRATIONS, Migration
+from .schema import CONTRACT_VERSION, MIGRATIONS, Migration
 from .scores import DailyScores
 from .suggestions import Suggestions
 
@@ -143,6 +143,8 @@ class Store:
         try:
             store = cls(opened.database, opened.recovered_from, opened.unclean, opened.salvaged)
             store.fail_orphans(now_us)
+            if store.metadata.get("contract_version") != CONTRACT_VERSION:
+                store.metadata.set("contract_version", CONTRACT_VERSION)
         except BaseException:
             opened.database.close()
             raise

@@ -116,9 +116,14 @@ class Emissions:
             off = np.minimum(off[:, None], off)
             out *= (1 - off if levels[number] else off) ** LEVEL_WEIGHT
         if levels[-1] >= 0:
-            none, one, both = PERSONS[levels[-1]] ** LEVEL_WEIGHT
-            out[:-1, :-1] *= both
-            out[-1, :-1] *= one
-            out[:-1, -1] *= one
-            out[-1, -1] *= none
+            out *= self.persons(int(levels[-1])) ** LEVEL_WEIGHT
+        return out
+
+    def persons(self, at_home: int) -> Floats:
+        """(S, S): so many person entities are home (2 for more), if that was not known before."""
+        none, one, both = PERSONS[at_home]
+        size = 2 * self._rooms + 1
+        out = np.full((size, size), both)
+        out[-1, :] = out[:, -1] = one
+        out[-1, -1] = none
         return out

@@ -122,9 +122,7 @@ class Observer:
 
     def current(self) -> Minute:
         """The running minute so far."""
-        at_home, known = self._senses.persons_home()
-        persons = min(at_home, 2) if known else -1
-        levels = np.full(len(self._senses.presence) + 1, persons, dtype=np.int8)
+        levels = np.full(len(self._senses.presence) + 1, self._senses.persons_level(), dtype=np.int8)
         levels[:-1] = self._senses.presence_levels((self.minute + 1) * MINUTE_US)
         contexts = (self.minute - self._last_fire[:, None] <= _BURSTS).sum(axis=1, dtype=np.int8)
         listening = self._senses.listening()

@@ -222,7 +222,8 @@ class Suggester:
         for feedback in self._table.feedback():
             suggestion = by_id.get(feedback.suggestion_id)
             if suggestion is not None and feedback.action in _LIKED:
-                reason = Reason(feedback.text) if feedback.text in tuple(Reason) else None
+                code = (feedback.text or "").partition(":")[0]
+                reason = Reason(code) if code in tuple(Reason) else None
                 opinions.append(Opinion(suggestion.features, _LIKED[feedback.action], reason))
         return Taste(opinions)
 
@@ -308,11 +309,13 @@ class Suggester:
             )
             self._note(suggestion_id, status.value, None, now_us)
 
-    def dismiss(self, suggestion_id: int, reason: Reason, now_us: int) -> None:
-        """The user does not want it; the reason teaches what else he may not want."""
+    def dismiss(self, suggestion_id: int, reason: Reason, now_us: int, text: str = "") -> None:
+        """The user does not want it; the reason teaches what else they may not want, the text is kept as it is."""
         with self._store.transaction():
             self._move(suggestion_id, SuggestionStatus.DISMISSED, now_us, reason=reason.value)
-            self._note(suggestion_id, "dismissed", reason.value, now_us)
+            self._note(
+                suggestion_id, "dismissed", f"{reason.value}: {text}" if text else reason.value, now_us
+            )
             self.rerank()
 
     def snooze(self, suggestion_id: int, until_us: int, now_us: int) -> None:
