@@ -131,8 +131,8 @@ class Tracker:
             Nothing, after every minute.
         """
         rows: list[FeatureRow] = []
-        self._hear_persons()
         for minute in self.observer.advance(now_us // MINUTE_US):
+            self._hear_persons()
             hour = self.clock.hour(minute.minute * MINUTE_US)
             self.filter.step(minute, hour)
             self.pets.advance(hour, self.filter.anyone_home(), self.senses.persons_home())
