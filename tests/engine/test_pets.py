@@ -20,7 +20,7 @@ from tests.simulator import simulate, two_people_and_a_cat
 from tests.simulator.config import DeviceKind
 
 HALL, KITCHEN, BEDROOM = 0, 1, 2
-AWAY, BOTH = (0, 2), (2, 2)
+AWAY, BOTH = 0, 2
 PETS = replace(flat(persons=True), pets=True)
 
 
@@ -31,9 +31,7 @@ class Days:
         self.pets = pets
         self.now_us = START_US
 
-    def minutes(
-        self, count: int, persons: tuple[int, int], every: int = 0, room: int = KITCHEN
-    ) -> list[bool]:
+    def minutes(self, count: int, persons: int, every: int = 0, room: int = KITCHEN) -> list[bool]:
         """Minutes with or without people, and motion in a room every so many of them; whether each counted."""
         counted = []
         home = 0.01 if persons == AWAY else 0.99
@@ -46,7 +44,7 @@ class Days:
 
     def move(
         self,
-        persons: tuple[int, int],
+        persons: int,
         room: int = KITCHEN,
         role: Role = Role.MOTION,
         cause: Cause = Cause.UNKNOWN,

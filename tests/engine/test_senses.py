@@ -9,13 +9,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, MINUTE_US, Cause, Event
-from custom_components.occupancy_ml.engine.senses import (
-    DOOR,
-    MOTION_HOLD_US,
-    MOTION_STUCK_US,
-    PRESENCE_STUCK_US,
-    Senses,
-)
+from custom_components.occupancy_ml.engine.senses import DOOR, MOTION_HOLD_US, Senses
 from tests.engine.living import START_US, at, flat
 
 HOME = flat(persons=True)
@@ -58,7 +52,7 @@ def test_no_state_is_kept_apart_from_off(gone: str) -> None:
     feed(senses, states("light.kitchen", "on", gone))
     assert not senses.is_on("light.kitchen")
     feed(senses, states("binary_sensor.bed", "off", gone))
-    assert senses.presence_levels(START_US + 2 * MINUTE_US).tolist() == [-1]
+    assert senses.presence_levels().tolist() == [-1]
     feed(senses, states("person.ada", "home", gone))
     feed(senses, states("person.bo", gone))
     assert senses.persons_home() == (0, 0)
@@ -97,22 +91,32 @@ def signals(entity_id: str, count: int, seconds: float) -> list[Event]:
     ]
 
 
-@pytest.mark.parametrize(("seconds", "limit_us"), [(2, MOTION_HOLD_US), (60, MOTION_STUCK_US)])
-def test_motion_that_stays_on_is_stuck_some_time(seconds: float, limit_us: int) -> None:
-    """One that usually pulses after ten minutes; one that stays on while people move after three hours."""
+def test_motion_that_usually_pulses_and_stays_on_watches_something_else() -> None:
     senses = Senses(HOME)
-    feed(senses, signals("binary_sensor.kitchen_motion", 20, seconds))
+    feed(senses, signals("binary_sensor.kitchen_motion", 20, 2))
     senses.see(at(0, "binary_sensor.kitchen_motion", "on"))
     assert senses.motion_rooms(START_US) == [KITCHEN]
-    assert senses.motion_rooms(START_US + limit_us - 1) == [KITCHEN]
-    assert senses.motion_rooms(START_US + limit_us) == []
+    assert senses.motion_rooms(START_US + MOTION_HOLD_US - 1) == [KITCHEN]
+    assert senses.motion_rooms(START_US + MOTION_HOLD_US) == []
     # It counts again only when it went off in between.
-    later = limit_us / MICROSECONDS
+    later = MOTION_HOLD_US / MICROSECONDS
     assert senses.see(at(later + 10, "binary_sensor.kitchen_motion", "on")) is None
     assert senses.motion_rooms(START_US + round((later + 10) * MICROSECONDS)) == []
     senses.see(at(later + 20, "binary_sensor.kitchen_motion", "off"))
     assert senses.see(at(later + 30, "binary_sensor.kitchen_motion", "on")) == KITCHEN
     assert senses.motion_rooms(START_US + round((later + 30) * MICROSECONDS)) == [KITCHEN]
+
+
+def test_what_stays_on_while_people_are_there_counts_until_it_is_known_to_be_stuck() -> None:
+    """Were it left out before, the silence of its room would say that nobody is there."""
+    senses = Senses(HOME)
+    feed(senses, signals("binary_sensor.kitchen_motion", 20, 60))
+    feed(senses, [at(0, "binary_sensor.kitchen_motion", "on"), at(0, "binary_sensor.bed", "on")])
+    assert senses.motion_rooms(START_US + 20 * 60 * MINUTE_US) == [KITCHEN]
+    assert senses.presence_levels().tolist() == [1]
+    senses.ignored = frozenset({"binary_sensor.kitchen_motion", "binary_sensor.bed"})
+    assert senses.motion_rooms(START_US + 20 * 60 * MINUTE_US) == []
+    assert senses.presence_levels().tolist() == [-1]
 
 
 @pytest.mark.parametrize("gone", NO_STATES)
@@ -122,26 +126,13 @@ def test_motion_that_drops_out_is_no_longer_on(gone: str) -> None:
     assert senses.motion_rooms(START_US + 2 * MINUTE_US) == []
 
 
-def test_presence_that_never_moves_tells_nothing() -> None:
-    senses = Senses(HOME)
-    senses.see(at(0, "binary_sensor.bed", "on"))
-    assert senses.presence_levels(START_US + PRESENCE_STUCK_US - 1).tolist() == [1]
-    assert senses.presence_levels(START_US + PRESENCE_STUCK_US).tolist() == [-1]
-    # A dropout does not make it fresh: it came back as it was.
-    late = PRESENCE_STUCK_US // MICROSECONDS + 60
-    feed(senses, [at(late, "binary_sensor.bed", "unavailable"), at(late + 60, "binary_sensor.bed", "on")])
-    assert senses.presence_levels(START_US + (late + 90) * MICROSECONDS).tolist() == [-1]
-    feed(senses, [at(late + 100, "binary_sensor.bed", "off"), at(late + 200, "binary_sensor.bed", "on")])
-    assert senses.presence_levels(START_US + (late + 300) * MICROSECONDS).tolist() == [1]
-
-
 def test_presence_within_the_minute_is_remembered_until_it_ends() -> None:
     senses = Senses(HOME)
     feed(senses, [at(0, "binary_sensor.bed", "on"), at(1000, "binary_sensor.bed", "off")])
     feed(senses, [at(1210, "binary_sensor.bed", "on"), at(1220, "binary_sensor.bed", "off")])
-    assert senses.presence_levels(START_US + 1230 * MICROSECONDS).tolist() == [1]
+    assert senses.presence_levels().tolist() == [1]
     senses.begin_minute()
-    assert senses.presence_levels(START_US + 1260 * MICROSECONDS).tolist() == [0]
+    assert senses.presence_levels().tolist() == [0]
 
 
 def test_presence_that_only_pulses_says_nothing_by_its_level() -> None:
@@ -149,7 +140,7 @@ def test_presence_that_only_pulses_says_nothing_by_its_level() -> None:
     for number in range(40):
         senses.see(at(100 * number, "binary_sensor.bed", "on"))
         senses.see(at(100 * number + 5, "binary_sensor.bed", "off"))
-    assert senses.presence_levels(START_US + 4000 * MICROSECONDS).tolist() == [-1]
+    assert senses.presence_levels().tolist() == [-1]
 
 
 def test_a_door_that_bounces_opens_once() -> None:
@@ -193,7 +184,7 @@ def test_odd_states_do_no_harm(odd: str) -> None:
         feed(senses, states(sensor.entity_id, "off", odd))
     now_us = START_US + 2 * MINUTE_US
     assert senses.motion_rooms(now_us) == []
-    assert senses.presence_levels(now_us).tolist() == [-1]
+    assert senses.presence_levels().tolist() == [-1]
     value = senses.value("sensor.bedroom_co2")
     assert value == (1.0 if odd == "1" else None)
 
@@ -227,6 +218,6 @@ def test_saved_and_restored_senses_go_on_alike(events: list[Event], saved_at: in
     assert feed(one, events[saved_at:]) == feed(other, events[saved_at:])
     now_us = START_US + 4001 * MICROSECONDS
     assert one.motion_rooms(now_us) == other.motion_rooms(now_us)
-    assert one.presence_levels(now_us).tolist() == other.presence_levels(now_us).tolist()
+    assert one.presence_levels().tolist() == other.presence_levels().tolist()
     assert one.persons_home() == other.persons_home()
     assert one.to_json() == other.to_json()

@@ -176,3 +176,28 @@ def test_a_sensor_that_is_not_believed_moves_nothing(tmp_path: Path) -> None:
     heard = engine.tracker.windows.activity(60)
     assert heard.tolist() == [0, 0, 0]
     engine.close()
+
+
+def test_a_sensor_that_was_stuck_for_long_is_found_again_soon() -> None:
+    """However long it was stuck, or on while nobody listened, is not how long it may be on."""
+    home, motion = flat(), "binary_sensor.kitchen_motion"
+    health = SensorHealth(home)
+    busy = [Event(START_US + n * HOUR_US, motion, ("on", "off")[n % 2]) for n in range(6)]
+    health, _ = watch(
+        home, [*busy, Event(START_US + 6 * HOUR_US, motion, "on")], START_US + 9 * DAY_US, health
+    )
+    assert [fault.fault for fault in health.faults()] == [Fault.STUCK]
+    mended_us = START_US + 9 * DAY_US + HOUR_US
+    again = [Event(mended_us, motion, "off"), Event(mended_us + HOUR_US, motion, "on")]
+    _, found = watch(home, again, mended_us + DAY_US, health)
+    assert found[motion, Fault.STUCK] - again[1].time_us <= 17 * HOUR_US
+    deaf = SensorHealth(home)
+    deaf.see(Event(START_US, motion, "on"))
+    deaf.advance(START_US + HOUR_US)
+    deaf.skip(START_US + 5 * DAY_US)
+    deaf.advance(START_US + 5 * DAY_US + HOUR_US)
+    assert deaf.faults() == ()
+    _, found = watch(
+        home, [Event(START_US + 5 * DAY_US + HOUR_US, motion, "off"), *again], mended_us + DAY_US, deaf
+    )
+    assert found[motion, Fault.STUCK] - again[1].time_us <= 5 * HOUR_US

@@ -61,7 +61,7 @@ class Pets:
         hour: int,
         *,
         home: float,
-        persons: tuple[int, int],
+        persons: int,
     ) -> bool:
         """Somebody was noticed; whether that is to count as a person.
 
@@ -72,7 +72,7 @@ class Pets:
             time_us: when.
             hour: local hour of day.
             home: P(somebody is home), before this.
-            persons: (persons who are home, persons whose whereabouts are known).
+            persons: how many are home, -1 where that is not known.
         """
         if room == DOOR or (role in _HANDS and cause is not Cause.AUTOMATION):
             self._hands_us = time_us
@@ -85,11 +85,9 @@ class Pets:
         # With people at home a light that stays off for one of them is worse than one that a cat turns on.
         return not (self._has_pets and self._is_empty(home, persons) and chance >= _PET)
 
-    def advance(self, hour: int, home: float, persons: tuple[int, int]) -> None:
+    def advance(self, hour: int, home: float, persons: int) -> None:
         """A minute is over."""
-        empty = self._is_empty(home, persons) or (
-            self._empty_for > 0 and home < _NOT_EMPTY and not persons[1]
-        )
+        empty = self._is_empty(home, persons) or (self._empty_for > 0 and home < _NOT_EMPTY and persons < 0)
         self._empty_for = self._empty_for + 1 if empty else 0
         kept = 0.5 ** (1 / _HALF_LIFE_MINUTES)
         if self._empty_for > _GONE_FOR_MINUTES:
@@ -124,11 +122,10 @@ class Pets:
             return Movement.UNKNOWN
         return Movement.PET if chance >= _PET else Movement.HUMAN if chance <= _HUMAN else Movement.UNKNOWN
 
-    def _is_empty(self, home: float, persons: tuple[int, int]) -> bool:
-        at_home, known = persons
-        return at_home == 0 if known else home < _EMPTY
+    def _is_empty(self, home: float, persons: int) -> bool:
+        return persons == 0 if persons >= 0 else home < _EMPTY
 
-    def _chance(self, room: int, hour: int, time_us: int, home: float, persons: tuple[int, int]) -> float:
+    def _chance(self, room: int, hour: int, time_us: int, home: float, persons: int) -> float:
         """P(a pet moved); one half where nothing tells."""
         if time_us - self._hands_us <= _HANDS_FOR_US:
             return 0.0

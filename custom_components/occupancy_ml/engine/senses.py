@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .events import MICROSECONDS, MINUTE_US, NO_STATE, Cause, Event, number_of
 from .home import Home, Role, Sensor
 
-DOOR = -1
-"""Stands for an outer door where a room's index is expected."""
+DOOR, PERSONS = -1, -2
+"""Stand for an outer door, and for who is home, where a room's index is expected."""
 
 ACTIVITY_ROLES = frozenset(
     {Role.MOTION, Role.PRESENCE, Role.DOOR, Role.OPENING, Role.LIGHT, Role.MEDIA, Role.APPLIANCE}
@@ -24,11 +24,9 @@ ACTIVITY_ROLES = frozenset(
 HAND_ROLES = ACTIVITY_ROLES - {Role.MOTION, Role.PRESENCE}
 """Those that change by a person's hand, and hardly ever by themselves."""
 
-# A motion sensor held on longer than this is stuck, or watches something else: one whose signals are short, and one
-# that stays on for as long as people move (at a party for hours).
-MOTION_HOLD_US, MOTION_STUCK_US = 10 * MINUTE_US, 180 * MINUTE_US
-# A presence sensor that has not moved for so long tells nothing any more.
-PRESENCE_STUCK_US = 14 * 60 * MINUTE_US
+# A motion sensor whose signals are short and that is held on longer than this watches something else. Which of those
+# that stay on for as long as people are there is stuck, `SensorHealth` knows.
+MOTION_HOLD_US = 10 * MINUTE_US
 # A door that bounces opens once.
 _DOOR_BOUNCE_US = 45 * MICROSECONDS
 # A sensor whose signals last shorter than this, as their geometric mean over about the last fifty, reports movement,
@@ -166,13 +164,13 @@ class Senses:
         for entity_id, since in list(self._motion_on.items()):
             if entity_id in self.ignored:
                 continue
-            if now_us - since < (MOTION_HOLD_US if self._pulses(entity_id) else MOTION_STUCK_US):
+            if now_us - since < MOTION_HOLD_US or not self._pulses(entity_id):
                 rooms.add(self._rooms[str(self._sensors[entity_id].room_id)])
             else:
                 del self._motion_on[entity_id]
         return sorted(rooms)
 
-    def presence_levels(self, now_us: int) -> NDArray[np.int8]:
+    def presence_levels(self) -> NDArray[np.int8]:
         """(K,) by presence sensor: 1 on (now or within the minute), 0 off, -1 unknown, stuck or pulsing."""
         levels = np.full(len(self.presence), -1, dtype=np.int8)
         for number, entity_id in enumerate(self.presence):
@@ -181,7 +179,7 @@ class Senses:
             if self._pulses(entity_id):
                 continue
             state = self._states.get(entity_id)
-            if state == "on" and now_us - self._changed_us[entity_id] < PRESENCE_STUCK_US:
+            if state == "on":
                 levels[number] = 1
             elif state == "off":
                 levels[number] = self._was_on[number]
@@ -204,9 +202,12 @@ class Senses:
         return sum(s == "home" for s in states), sum(s not in NO_STATE for s in states)
 
     def persons_level(self) -> int:
-        """How many persons are home, 2 for more; -1 where nothing is known of any."""
+        """How many persons are home, 2 for more; -1 where nothing is known.
+
+        While nothing is known of one, the others being away says nothing of the home.
+        """
         at_home, known = self.persons_home()
-        return min(at_home, 2) if known else -1
+        return min(at_home, 2) if at_home or (known and known == len(self._persons)) else -1
 
     def references(self) -> dict[str, bool]:
         """By room with a reference entity that is known: whether one says that somebody is there."""

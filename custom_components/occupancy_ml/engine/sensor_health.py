@@ -50,7 +50,7 @@ class _Record:
         state: its last state, None before the first.
         since_us: since when it is in that state, times without any state aside.
         gone_us: since when it has no state, None while it has one.
-        longest_on_us: its longest stretch on.
+        longest_on_us: its longest stretch on, as far as plausible.
         silent: counted hours since its last change.
         longest_silent: the longest such silence, fading slowly.
         silences: how many there were.
@@ -118,8 +118,10 @@ class SensorHealth:
         if event.state == record.state:
             return
         if record.state is not None:
-            if record.state == "on":
-                record.longest_on_us = max(record.longest_on_us, event.time_us - record.since_us)
+            if record.state == "on" and sensor.role in _STUCK:
+                # However long it was stuck: it may be on for as long as it took to find that out.
+                lasted_us = min(event.time_us - record.since_us, _plausible_us(sensor, record))
+                record.longest_on_us = max(record.longest_on_us, lasted_us)
             record.longest_silent = max(record.longest_silent * 0.999, record.silent)
             record.silences += 1
         record.state, record.since_us, record.silent = event.state, event.time_us, 0
@@ -141,10 +143,16 @@ class SensorHealth:
             self.new = frozenset(e for e in self.new if now_us - self._records[e].first_us < _NEW_US)
         if self._hour is not None and hour > self._hour:
             self._judge(hour * HOUR_US)
-        self.skip(now_us)
+        self._begin_hour(now_us)
 
     def skip(self, now_us: int) -> None:
-        """Go on to a moment when nobody listened in between: that says nothing."""
+        """Go on to a moment when nobody listened in between: that says nothing, not even of what was on."""
+        self._begin_hour(now_us)
+        for record in self._records.values():
+            if record.state == "on":
+                record.since_us = max(record.since_us, now_us)
+
+    def _begin_hour(self, now_us: int) -> None:
         self._hour = now_us // HOUR_US
         self._acts.clear()
         for record in self._records.values():
@@ -185,10 +193,9 @@ class SensorHealth:
         if record.gone_us is not None:
             gone = sensor.role in _ALWAYS_THERE and now_us - record.gone_us >= _GONE_US
             return (Fault.UNAVAILABLE, record.gone_us) if gone else None
-        if record.state == "on" and sensor.role in _STUCK:
-            hours, times = _STUCK[sensor.role]
-            if now_us - record.since_us > max(hours * HOUR_US, times * record.longest_on_us):
-                return Fault.STUCK, record.since_us
+        on = record.state == "on" and sensor.role in _STUCK
+        if on and now_us - record.since_us > _plausible_us(sensor, record):
+            return Fault.STUCK, record.since_us
         if sensor.role in ACTIVITY_ROLES and record.starts > _RESTLESS:
             return Fault.RESTLESS, now_us
         if sensor.role in _RHYTHMIC and record.state != "on":
@@ -224,3 +231,9 @@ class SensorHealth:
         self._acts = {k: v for k, v in value["acts"].items() if k in self._sensors}
         self._records = {k: _Record(**v) for k, v in value["records"].items() if k in self._sensors}
         self.ignored = frozenset(k for k, record in self._records.items() if record.fault is not None)
+
+
+def _plausible_us(sensor: Sensor, record: _Record) -> int:
+    """For how long a motion or presence sensor may be on."""
+    hours, times = _STUCK[sensor.role]
+    return round(max(hours * HOUR_US, times * record.longest_on_us))

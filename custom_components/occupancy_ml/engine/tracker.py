@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 REMEMBERED_MINUTES = 7 * 1440
 """Smoothing looks back so far: what happened a week ago no longer changes."""
 
-WHEREABOUTS_VERSION = 5
+WHEREABOUTS_VERSION = 6
 """To be raised when the filter's parameters or what a minute holds change: the state is then made anew."""
 
 _KIND = "tracker"
@@ -95,7 +95,6 @@ class Tracker:
         self._run_length = np.zeros(len(rooms))
         self._change = np.zeros(len(rooms))
         self._minutes: deque[Minute] = deque(maxlen=REMEMBERED_MINUTES)
-        self._persons_due = False
 
     @property
     def time_us(self) -> int:
@@ -107,6 +106,7 @@ class Tracker:
         self.health.see(event)
         self.senses.ignored, self.senses.new = self.health.ignored, self.health.new
         room = self.senses.see(event)
+        self.observer.hear_persons()
         if room is None:
             return None
         if not self.pets.hear(
@@ -116,7 +116,7 @@ class Tracker:
             event.time_us,
             self.clock.hour(self.time_us),
             home=self.filter.anyone_home(),
-            persons=self.senses.persons_home(),
+            persons=self.senses.persons_level(),
         ):
             self.senses.discount(event.entity_id)
         else:
@@ -132,10 +132,9 @@ class Tracker:
         """
         rows: list[FeatureRow] = []
         for minute in self.observer.advance(now_us // MINUTE_US):
-            self._hear_persons()
             hour = self.clock.hour(minute.minute * MINUTE_US)
             self.filter.step(minute, hour)
-            self.pets.advance(hour, self.filter.anyone_home(), self.senses.persons_home())
+            self.pets.advance(hour, self.filter.anyone_home(), self.senses.persons_level())
             self._remember(minute)
             end_us = (minute.minute + 1) * MINUTE_US
             ended = end_us % WINDOW_US == 0
@@ -171,24 +170,12 @@ class Tracker:
         kept = float(np.exp(-passed / _FADE_MINUTES))
         fresh = initial_belief(self.layout, self.clock.hour(now_us), self._rhythm)
         self.filter.after_a_gap(kept, fresh)
-        self._persons_due = True
-
-    def _hear_persons(self) -> None:
-        """The first that is known of persons after a gap counts at once.
-
-        Minute by minute, an empty home would be shown as occupied for some minutes after each outage.
-        """
-        at_home = self.senses.persons_level()
-        if self._persons_due and at_home >= 0:
-            self._persons_due = False
-            self.filter.hear_persons(at_home)
 
     def belief(self) -> tuple[Floats, float]:
         """((R,) P(somebody is in the room), P(somebody is home)) now, the running minute included."""
         rooms = len(self.layout.room_ids)
         if not any(self.layout.sensed):  # nothing here tells of people: anywhere is as good as anywhere else
             return np.full(rooms, 1 / (rooms + 1)), rooms / (rooms + 1)
-        self._hear_persons()
         minute = self.observer.current()
         return self.filter.peek(minute, self.clock.hour(self.time_us))
 

@@ -355,3 +355,41 @@ def test_a_silent_companion_is_forgotten() -> None:
         for _ in range(1440):
             running.step(minute, 12)
     assert both[1] < 0.5 * both[0]
+
+
+def walking(persons: dict[str, str], every_s: int = 90) -> list[Event]:
+    """Ada leaves by the door; three hours long somebody walks between the kitchen and the hall all the same."""
+    events = [at(0, f"person.{name}", "home") for name in ("ada", "bo")]
+    events += [*pulse(300, "hall", 20), at(310, "binary_sensor.front_door", "on")]
+    events += [at(600, f"person.{name}", state) for name, state in persons.items()]
+    for n in range(4 * 10, 4 * 180, every_s // 15):
+        events += pulse(15 * n, ("kitchen", "hall")[n // 6 % 2], 10)
+    return events
+
+
+@pytest.mark.parametrize("other", ["unknown", "unavailable", "not_home"])
+def test_who_moves_at_home_is_believed_whatever_telephones_say(other: str) -> None:
+    """A child without one, a guest while both are away."""
+    tracker = lived(flat(persons=True), walking({"ada": "not_home", "bo": other}), 3 * 3600)
+    assert tracker.belief()[1] > 0.9
+
+
+@pytest.mark.parametrize("door", [True, False])
+def test_a_telephone_that_comes_home_brings_somebody_at_once(door: bool) -> None:
+    home = flat(persons=True, exit_door=door)
+    events = [at(0, "person.ada", "home"), at(0, "person.bo", "not_home"), *pulse(60, "hall")]
+    events.append(at(600, "person.ada", "not_home"))
+    assert lived(home, events, 1800).belief()[1] < 0.2
+    away = lived(home, events, 3 * 3600)
+    assert away.belief()[1] < 0.05
+    away.take(at(3 * 3600 + 5, "person.bo", "home"))
+    assert away.belief()[1] > 0.8
+
+
+def test_at_a_party_the_seventh_room_is_heard_too() -> None:
+    home = rooms_alike(9)
+    events = [at(n, f"binary_sensor.room_{n}", "on") for n in range(7)]
+    events.append(at(1200, "binary_sensor.room_8", "on"))
+    tracker = lived(home, events, 1500)
+    assert chances(tracker)[8] > 0.6
+    assert chances(tracker)[7] < 0.3

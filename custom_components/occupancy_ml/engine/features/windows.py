@@ -180,7 +180,7 @@ class Windows:
         put["whereabouts"] = whereabouts
         for room in self._senses.motion_rooms(now_us):
             out[room, _COLUMN["motion_on"]] = 1.0
-        levels = self._senses.presence_levels(now_us)
+        levels = self._senses.presence_levels()
         put["presence_on"] = np.bincount(self._presence_rooms, levels == 1, self._size)
         recency = recency_of(np.concatenate([self.since_us(now_us), [self.since_door_us(now_us)]]))
         since = recency[:-1]

@@ -12,8 +12,7 @@ from math import exp, log, prod
 
 import numpy as np
 
-from ..senses import DOOR
-from .emissions import LEVEL_WEIGHT, PERSONS
+from .emissions import LEVEL_WEIGHT, PERSONS, PERSONS_WEIGHT
 from .model import Floats, Layout, Parameters
 from .observations import Minute
 from .transitions import habits, is_night
@@ -70,7 +69,8 @@ class Company:
             if (level := minute.levels[number]) >= 0:
                 likelihood[room] *= self._levels[number, level]
         if minute.levels[-1] >= 0:
-            log_likelihood -= LEVEL_WEIGHT * log(PERSONS[minute.levels[-1], -1])
+            at_home = minute.levels[-1]
+            log_likelihood -= PERSONS_WEIGHT[at_home] * log(PERSONS[at_home, -1])
         for _ in range(length):
             self.rooms, self.chance = self._after(likelihood, hour, log_likelihood)
 
@@ -85,7 +85,7 @@ class Company:
         count = len(self.rooms)
         likelihood = np.ones((count, 3))
         for channel, context in minute.fires:
-            if channel != DOOR:
+            if channel >= 0:
                 likelihood[channel % count] *= self._fire[channel, context]
         return likelihood
 

@@ -17,6 +17,10 @@ PERSONS = np.array([[0.95, 0.05, 0.05], [0.04, 0.8, 0.35], [0.01, 0.15, 0.6]])
 LEVEL_WEIGHT = 0.2
 """A level that stays on says the same thing every minute: most of what it says was said before."""
 
+PERSONS_WEIGHT = (0.02, LEVEL_WEIGHT, LEVEL_WEIGHT)
+"""By how many persons are home. That all are away is said again every minute, and says nothing of a child or a guest. What
+changes is news, and counts in full: `Emissions.persons`."""
+
 
 # Combinations of levels that are kept: 13 KB each in a home of twenty rooms.
 _MOST_LEVELS = 512
@@ -116,11 +120,11 @@ class Emissions:
             off = np.minimum(off[:, None], off)
             out *= (1 - off if levels[number] else off) ** LEVEL_WEIGHT
         if levels[-1] >= 0:
-            out *= self.persons(int(levels[-1])) ** LEVEL_WEIGHT
+            out *= self.persons(int(levels[-1])) ** PERSONS_WEIGHT[levels[-1]]
         return out
 
     def persons(self, at_home: int) -> Floats:
-        """(S, S): so many person entities are home (2 for more), if that was not known before."""
+        """(S, S): so many person entities are home now (2 for more)."""
         none, one, both = PERSONS[at_home]
         size = 2 * self._rooms + 1
         out = np.full((size, size), both)

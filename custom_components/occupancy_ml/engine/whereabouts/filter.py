@@ -6,10 +6,10 @@ from math import log
 
 import numpy as np
 
-from ..senses import DOOR
+from ..senses import DOOR, PERSONS
 from .emissions import Emissions
 from .model import Floats, Layout, Parameters
-from .observations import HELD, Minute
+from .observations import CAME, HELD, Minute
 from .transitions import Tables, draw
 
 # Before anything is heard: how likely the home is empty, and how likely not only one is there who is somewhere.
@@ -43,7 +43,7 @@ class Filter:
         self.emissions = Emissions(self.layout, parameters)
 
     def step(self, minute: Minute, hour: int, silence: Floats | None = None) -> float:
-        """Take in a minute that is over; the log-likelihood of its signals, outer doors aside.
+        """Take in a minute that is over; the log-likelihood of its signals, outer doors and persons aside.
 
         Args:
             minute: what was heard.
@@ -67,6 +67,9 @@ class Filter:
         for channel, context in minute.fires:
             if channel == DOOR:
                 belief, _ = _normalised(self._tables.door(hour).forward(belief))
+            elif channel == PERSONS:
+                belief = self._tables.person(hour, context).forward(belief)
+                belief, _ = _normalised(belief * self.emissions.persons(context % CAME))
             else:
                 # Only motion sensors are held: their channel is the room.
                 held = channel if context == HELD else None

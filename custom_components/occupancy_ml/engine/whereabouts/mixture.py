@@ -60,11 +60,6 @@ class Mixture:
         self.pair.belief = kept * self.pair.belief + (1 - kept) * fresh
         self.company.restart()
 
-    def hear_persons(self, at_home: int) -> None:
-        """So many person entities are home (2 for more), of which nothing was known before."""
-        belief = self.pair.belief * self.pair.emissions.persons(at_home)
-        self.pair.belief = belief / belief.sum()
-
     def _there(self, belief: Floats, rooms: Floats, chance: float) -> Floats:
         return (1 - chance) * self.pair.occupancy(belief) + chance * (1 - rooms[:, 0])
 

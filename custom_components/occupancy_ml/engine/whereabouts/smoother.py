@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..senses import DOOR
+from ..senses import DOOR, PERSONS
 from .company import Company
 from .emissions import Emissions
 from .filter import CORRECTION, initial_belief, likelihood_of
 from .model import Counts, Floats, Layout, Parameters
-from .observations import CONTEXTS, HELD, Minute
+from .observations import CAME, CONTEXTS, HELD, Minute
 from .transitions import Tables, Transition
 
 # Silence is walked in steps of at most so many minutes.
@@ -27,9 +27,9 @@ _SOME_COMPANY = 0.01
 # How many minutes of evidence the mean of all hours is worth.
 _RHYTHM_PRIOR_MINUTES = 60.0
 # Stands for the silent rest of a minute where a step's channel is expected.
-_END = -2
+_END = -3
 # And for what a person said.
-_TOLD = -3
+_TOLD = -4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _Step:
 
     Attributes:
         entry: of the plan it belongs to.
-        channel: that fired, DOOR, _END for the silent rest of a minute, or _TOLD.
+        channel: that fired, DOOR, PERSONS, _END for the silent rest of a minute, or _TOLD.
         transition: how the chains move.
         likelihood: (S, S) of the signal, of the silence and the levels, or of what was said; None for a door.
     """
@@ -133,6 +133,9 @@ def smooth(
             for channel, context in minute.fires:
                 if channel == DOOR:
                     steps.append(_Step(entry, DOOR, tables.door(hour)))
+                elif channel == PERSONS:
+                    moved = tables.person(hour, context)
+                    steps.append(_Step(entry, PERSONS, moved, emissions.persons(context % CAME)))
                 else:
                     steps.append(
                         _Step(
@@ -161,7 +164,7 @@ def smooth(
             belief, total = step.forward(belief)
             likelihood = float(np.log(total)) if total > 0.0 else 0.0
             log_likelihood += likelihood
-            if step.channel not in (DOOR, _TOLD):
+            if step.channel not in (DOOR, PERSONS, _TOLD):
                 heard += likelihood
             if step.channel == _END and company is not None:
                 index, length = plan[step.entry]

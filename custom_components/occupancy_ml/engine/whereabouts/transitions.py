@@ -11,6 +11,7 @@ import numpy as np
 
 from ..home import RoomKind
 from .model import Floats, Layout, Parameters
+from .observations import CAME, LEFT
 
 # Chances a minute: an active person sits down, a still one gets up.
 _SETTLE = 0.08
@@ -52,6 +53,8 @@ _DOOR_ARRIVE = 0.6
 _DOOR_OUTSIDE = 0.03
 _DOOR_BY_NOBODY = 0.003
 _DOOR_FROM_STILL = 0.2
+# With a telephone that comes home, or leaves, somebody does, if it was not a slip of its receiver.
+_PERSON_MOVED = 0.8
 _EXIT_ELSEWHERE = 0.3  # how much likelier the rooms at the door are than the others
 
 # How much a room draws people at night (23:00 to 08:00) and by day, by its kind.
@@ -144,6 +147,12 @@ class Tables:
         """A moment in which an outer door opened."""
         return self._get(hour, "door", 1)
 
+    def person(self, hour: int, context: int) -> Transition:
+        """A moment in which a person entity came home, left, or was first known; the context says which."""
+        return self._get(
+            hour, "came" if CAME <= context < LEFT else "left" if context >= LEFT else "known", 1
+        )
+
     def _get(
         self, hour: int, kind: str, minutes: int, held: int | None = None, *, watched: bool = True
     ) -> Transition:
@@ -165,6 +174,17 @@ class Tables:
                     (walking, walking, _DOOR_BY_NOBODY),
                 )
             )
+        stay = np.eye(self._layout.states)
+        if kind == "known":
+            return Transition(((stay, stay, 1.0),))
+        if kind in ("came", "left"):
+            move = (1 - _PERSON_MOVED) * stay
+            if kind == "came":
+                move[:-1, :-1] = stay[:-1, :-1]
+                move[-1, : len(self._layout.kinds)] = _PERSON_MOVED * self._ways(night)[2]
+            else:
+                move[:, -1] += _PERSON_MOVED
+            return Transition(((move, stay, 0.5), (stay, move, 0.5)))
         step = np.linalg.matrix_power(
             self._walk(night, fired=kind == "fire", held=held, watched=watched), minutes
         )
