@@ -19,7 +19,7 @@ from custom_components.occupancy_ml.engine.events import Cause, Event, Origin, f
 from custom_components.occupancy_ml.engine.home import Role
 from custom_components.occupancy_ml.engine.snapshot import Source
 from tests.a_home import coordinator_of, pass_time, room_data, settle, stored_events
-from tests.simulator import Simulation, demo_home, simulate
+from tests.simulator import Simulation, one_person, simulate
 
 DAYS = 5
 USER, PARENT, CONTEXT = b"u" * 16, b"p" * 16, b"c" * 16
@@ -68,7 +68,7 @@ def entry_of(simulation: Simulation) -> MockConfigEntry:
 async def test_rooms_have_models_of_their_own_minutes_after_set_up(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory
 ) -> None:
-    simulation = simulate(demo_home(), date(2026, 3, 22), DAYS, seed=3)
+    simulation = simulate(one_person(), date(2026, 3, 22), DAYS, seed=3)
     end = from_us(simulation.events[-1].time_us)
     freezer.move_to(end + timedelta(seconds=1))
     known = list({(event.entity_id, event.time_us): event for event in simulation.events}.values())
