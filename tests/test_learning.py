@@ -138,7 +138,7 @@ async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
     entry = await set_up(hass, {"kitchen": KITCHEN, "hall": HALL})
 
     async def past() -> AsyncIterator[list[Event]]:
-        for day, hour in product(range(3, 8), range(24)):
+        for day, hour in product(range(4, 8), range(24)):
             start_us = to_us(datetime(2026, 5, day, hour, tzinfo=UTC))
             motion = "binary_sensor.kitchen_motion" if hour % 3 else "binary_sensor.hall_motion"
             yield [Event(start_us, motion, "on"), Event(start_us + 20 * MINUTE_US, motion, "off")]
