@@ -18,7 +18,7 @@ from homeassistant.components.automation.helpers import async_get_blueprints
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
 from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.core import HomeAssistant, ServiceCall, callback
-from homeassistant.helpers.selector import selector
+from homeassistant.helpers.selector import NumberSelector
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import parse_yaml
@@ -164,14 +164,13 @@ async def test_a_slow_heating_waits_for_the_arrival_it_began_for(
 
 @pytest.mark.parametrize("name", ["comfort", "away"])
 def test_temperatures_are_asked_in_the_unit_of_the_home(name: str) -> None:
-    blueprint = Blueprint(
-        parse_yaml((FOLDER / "preheat_before_arrival.yaml").read_text()), schema=AUTOMATION_BLUEPRINT_SCHEMA
-    )
+    read: Any = parse_yaml((FOLDER / "preheat_before_arrival.yaml").read_text())
+    blueprint = Blueprint(read, schema=AUTOMATION_BLUEPRINT_SCHEMA)
     asked = blueprint.inputs[name]
     assert "default" not in asked
     assert "°F" in asked["description"]
     for degrees in (5, 16.5, 21, 62, 70):
-        assert selector(asked["selector"])(degrees) == degrees
+        assert NumberSelector(asked["selector"]["number"])(degrees) == degrees
 
 
 async def test_light_ahead_on_the_way(
@@ -326,7 +325,7 @@ async def test_bedtime_expected_a_little_before_the_earliest_is_waited_for(
 
 async def test_goodnight_makes_no_light_brighter(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     calls = record(hass, "light.turn_on")
-    lights = {
+    lights: dict[str, tuple[str, dict[str, Any]]] = {
         "light.night": ("on", {"brightness": 8}),
         "light.bright": ("on", {"brightness": 200}),
         "light.plain": ("on", {}),
