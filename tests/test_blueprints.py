@@ -13,11 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components import automation
+from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.automation.helpers import async_get_blueprints
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
+from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.core import HomeAssistant, ServiceCall, callback
+from homeassistant.helpers.selector import NumberSelector
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -40,6 +44,7 @@ LINK = re.compile(r"https://my\.home-assistant\.io/redirect/blueprint_import/\?\
 LIGHT, ANYONE = "light.kitchen_ceiling", "binary_sensor.home_anyone_home"
 LIKELY = (1, 2, 3, 4, 8)
 UNLIKELY = (200, 300, 400, 500, 600)
+CELSIUS = {"comfort": 21.5, "away": 16}
 
 pytestmark = pytest.mark.freeze_time("2026-03-04 18:30:00+00:00")
 
@@ -49,6 +54,7 @@ async def entry(hass: HomeAssistant) -> AsyncIterator[MockConfigEntry]:
     """A home whose engine is at rest: what is shown is what a test tells."""
     await hass.config.async_set_time_zone("Europe/Berlin")
     hass.config.latitude, hass.config.longitude = 52.0, 13.0
+    hass.states.async_set("sun.sun", "below_horizon")
     build_house(hass)
     entry = await set_up(hass, {"kitchen": KITCHEN})
     coordinator_of(entry).async_stop_listening()
@@ -121,20 +127,50 @@ async def test_preheat_before_arrival(
 ) -> None:
     calls = record(hass, "climate.set_temperature")
     await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
-    await use(hass, "preheat_before_arrival", heating=["climate.hall"], comfort=21.5, away=16)
+    await use(hass, "preheat_before_arrival", heating=["climate.hall"], **CELSIUS)
     await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
     assert said(calls) == []
     await tell(hass, entry, forecast(HOME, False, LIKELY), False)
     assert said(calls) == [("set_temperature", 21.5)]
     # Nobody comes.
-    await wait(hass, freezer, timedelta(minutes=91))
+    await wait(hass, freezer, timedelta(minutes=46))
+    assert said(calls) == []
+    await wait(hass, freezer, timedelta(minutes=46))
     assert said(calls) == [("set_temperature", 16)]
     # The next time somebody does.
     await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
     await tell(hass, entry, forecast(HOME, False, LIKELY), False)
     await tell(hass, entry, forecast(HOME, True, UNLIKELY), True)
-    await wait(hass, freezer, timedelta(minutes=91))
+    for _ in range(2):
+        await wait(hass, freezer, timedelta(minutes=46))
     assert said(calls) == [("set_temperature", 21.5)]
+
+
+async def test_a_slow_heating_waits_for_the_arrival_it_began_for(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    calls = record(hass, "climate.set_temperature")
+    await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
+    await use(hass, "preheat_before_arrival", heating=["climate.hall"], lead="03:00:00", **CELSIUS)
+    await tell(hass, entry, forecast(HOME, False, (160, 165, 170, 175, 179)), False)
+    assert said(calls) == [("set_temperature", 21.5)]
+    # Nobody is late yet, and half an hour later is not very late.
+    for minutes in (175, 10, 30):
+        await wait(hass, freezer, timedelta(minutes=minutes))
+        assert said(calls) == []
+    await wait(hass, freezer, timedelta(minutes=20))
+    assert said(calls) == [("set_temperature", 16)]
+
+
+@pytest.mark.parametrize("name", ["comfort", "away"])
+def test_temperatures_are_asked_in_the_unit_of_the_home(name: str) -> None:
+    read: Any = parse_yaml((FOLDER / "preheat_before_arrival.yaml").read_text())
+    blueprint = Blueprint(read, schema=AUTOMATION_BLUEPRINT_SCHEMA)
+    asked = blueprint.inputs[name]
+    assert "default" not in asked
+    assert "°F" in asked["description"]
+    for degrees in (5, 16.5, 21, 62, 70):
+        assert NumberSelector(asked["selector"]["number"])(degrees) == degrees
 
 
 async def test_light_ahead_on_the_way(
@@ -145,8 +181,10 @@ async def test_light_ahead_on_the_way(
     await use(hass, "light_ahead_on_the_way", room="binary_sensor.kitchen_occupancy", lights=[LIGHT])
     await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
     assert said(calls) == [("turn_on", 40)]
-    await wait(hass, freezer, timedelta(minutes=16))
-    assert said(calls) == [("turn_off", None)]
+    # Expected within ten minutes, and given five more.
+    for minutes, told in ((10, []), (4, []), (2, [("turn_off", None)])):
+        await wait(hass, freezer, timedelta(minutes=minutes))
+        assert said(calls) == told
     await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
     await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
     await tell(hass, entry, forecast("kitchen", True, UNLIKELY), True)
@@ -166,6 +204,7 @@ async def test_light_ahead_by_day(
     lit: list[tuple[str, int]],
 ) -> None:
     freezer.move_to("2026-03-05 11:00:00+00:00")
+    hass.states.async_set("sun.sun", "above_horizon")
     calls = record(hass, "light.turn_on", "light.turn_off")
     await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
     await use(
@@ -177,6 +216,18 @@ async def test_light_ahead_by_day(
     )
     await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
     assert said(calls) == lit
+
+
+async def test_light_ahead_in_the_polar_night(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-12-20 17:00:00+00:00")
+    await hass.config.async_update(latitude=69.65, longitude=18.96)
+    calls = record(hass, "light.turn_on")
+    await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
+    await use(hass, "light_ahead_on_the_way", room="binary_sensor.kitchen_occupancy", lights=[LIGHT])
+    await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
+    assert said(calls) == [("turn_on", 40)]
 
 
 async def morning_of_the_cleaner(
@@ -241,6 +292,55 @@ async def test_goodnight_routine(
     assert said(calls) == []
 
 
+@pytest.mark.parametrize(
+    ("fires", "earliest", "lead", "minutes"),
+    [("19:40", "20:00:00", "00:45:00", 20), ("23:50", "00:15:00", {"hours": 0, "minutes": 30}, 25)],
+)
+async def test_bedtime_expected_a_little_before_the_earliest_is_waited_for(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+    fires: str,
+    earliest: str,
+    lead: str | dict[str, int],
+    minutes: int,
+) -> None:
+    calls = record(hass, "light.turn_on")
+    hass.states.async_set(LIGHT, "on")
+    freezer.move_to("2026-03-04 13:00:00+01:00")
+    await tell(hass, entry, forecast(SLEEP, False, UNLIKELY), True)
+    await use(hass, "goodnight_routine", lights=[LIGHT], earliest=earliest, lead=lead)
+    # A nap is not the evening, and does not use up the one run it has.
+    await tell(hass, entry, forecast(SLEEP, False, LIKELY), True)
+    await wait(hass, freezer, timedelta(minutes=30))
+    assert said(calls) == []
+    freezer.move_to(f"2026-03-04 {fires}:00+01:00")
+    await tell(hass, entry, forecast(SLEEP, False, UNLIKELY), True)
+    await tell(hass, entry, forecast(SLEEP, False, LIKELY), True)
+    await wait(hass, freezer, timedelta(minutes=minutes - 1))
+    assert said(calls) == []
+    await wait(hass, freezer, timedelta(minutes=1))
+    assert said(calls) == [("turn_on", 25)]
+
+
+async def test_goodnight_makes_no_light_brighter(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    calls = record(hass, "light.turn_on")
+    lights: dict[str, tuple[str, dict[str, Any]]] = {
+        "light.night": ("on", {"brightness": 8}),
+        "light.bright": ("on", {"brightness": 200}),
+        "light.plain": ("on", {}),
+        "light.gone": ("unavailable", {}),
+        "light.off": ("off", {"brightness": None}),
+    }
+    for light, (state, attributes) in lights.items():
+        hass.states.async_set(light, state, attributes)
+    await tell(hass, entry, forecast(SLEEP, False, UNLIKELY), True)
+    await use(hass, "goodnight_routine", lights=list(lights), brightness=30)
+    await tell(hass, entry, forecast(SLEEP, False, LIKELY), True)
+    (call,) = calls
+    assert call.data["entity_id"] == ["light.bright", "light.plain"]
+
+
 async def test_a_cleaner_that_is_done_is_left_alone(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -270,10 +370,11 @@ async def test_who_comes_while_heating_is_told_is_not_left_in_the_cold(
 
     hass.services.async_register("climate", "set_temperature", heat)
     await tell(hass, entry, forecast(HOME, False, UNLIKELY), False)
-    await use(hass, "preheat_before_arrival", heating=["climate.hall"], comfort=21.5, away=16)
+    await use(hass, "preheat_before_arrival", heating=["climate.hall"], **CELSIUS)
     await tell(hass, entry, forecast(HOME, False, LIKELY), False)
     await turn(hass)
-    await wait(hass, freezer, timedelta(minutes=91))
+    for _ in range(2):
+        await wait(hass, freezer, timedelta(minutes=46))
     assert said(calls) == [("set_temperature", 21.5)]
 
 
@@ -291,7 +392,8 @@ async def test_who_comes_while_the_lights_go_on_is_not_left_in_the_dark(
     await use(hass, "light_ahead_on_the_way", room="binary_sensor.kitchen_occupancy", lights=[LIGHT])
     await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
     await turn(hass)
-    await wait(hass, freezer, timedelta(minutes=16))
+    for minutes in (11, 6):
+        await wait(hass, freezer, timedelta(minutes=minutes))
     assert said(calls) == [("turn_on", 40)]
     # Out for a minute is not away.
     await tell(hass, entry, forecast("kitchen", False, UNLIKELY), False)
@@ -314,7 +416,8 @@ async def test_a_bulb_that_cannot_be_reached_keeps_the_others_from_nothing(
     await use(hass, "light_ahead_on_the_way", room="binary_sensor.kitchen_occupancy", lights=lights)
     await tell(hass, entry, forecast("kitchen", False, LIKELY), False)
     assert said(calls) == [("turn_on", 40)]
-    await wait(hass, freezer, timedelta(minutes=16))
+    for minutes in (11, 6):
+        await wait(hass, freezer, timedelta(minutes=minutes))
     assert said(calls) == [("turn_off", None)]
     # What somebody has on already stays as it is.
     hass.states.async_set(LIGHT, "on")

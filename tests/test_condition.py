@@ -77,6 +77,18 @@ async def test_what_is_not_known_does_not_hold(hass: HomeAssistant, entry: MockC
     assert not await holds(hass, "is_expected_occupied", target, **SPAN)
 
 
+@pytest.mark.parametrize("occupied", [False, True])
+async def test_what_is_so_now_needs_no_forecast(
+    hass: HomeAssistant, entry: MockConfigEntry, occupied: bool
+) -> None:
+    show(entry, probability=0.95 if occupied else 0.05)
+    for target in ({"entity_id": ROOM}, {"entity_id": ANYONE}):
+        assert await holds(hass, "is_expected_occupied", target, **SPAN) is occupied
+        assert await holds(hass, "is_expected_vacant", target, **SPAN) is not occupied
+        assert not await holds(hass, "stays_occupied", target, **SPAN)
+        assert not await holds(hass, "stays_vacant", target, **SPAN)
+
+
 async def test_one_of_several_rooms_or_all(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     show(entry, forecast("kitchen", False, LIKELY), forecast("bathroom", False, UNLIKELY))
     assert await holds(hass, "is_expected_occupied", BOTH, **SPAN)
@@ -114,6 +126,9 @@ async def test_a_routine_that_changed_lately(hass: HomeAssistant, entry: MockCon
     show(entry, changes=(RoutineChange(SLEEP, "2026-02-20", now_us - DAY_US, FoundBy.FORECASTS),))
     assert await holds(hass, "routine_changed_lately", anyone, within={"days": 2})
     assert not await holds(hass, "routine_changed_lately", kitchen, within={"days": 2})
+    # Noticed while the clock was ahead: it is not lately, for as long as the clock says.
+    show(entry, changes=(RoutineChange(HOME, "2026-02-20", now_us + 9 * DAY_US, FoundBy.DAYS, 0.9),))
+    assert not await holds(hass, "routine_changed_lately", anyone, within={"days": 2})
 
 
 async def test_an_automation_runs_only_where_it_holds(hass: HomeAssistant, entry: MockConfigEntry) -> None:

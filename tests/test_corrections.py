@@ -146,11 +146,12 @@ async def test_a_phone_is_asked_once_a_day_and_its_answer_is_a_correction(
     await settle(hass)
     (told,) = await corrections(entry)
     assert (told.room_id, told.target) == ("kitchen", 0.0)
+    assert calls[1].data["message"] == "clear_notification"
     # The next day there may be another.
     at_noon.tick(timedelta(days=1))
     await coordinator.async_refresh()
     await be_unsure(hass, entry)
-    assert len(calls) == 2
+    assert len(calls) == 3
 
 
 async def test_home_assistant_itself_can_ask(hass: HomeAssistant, at_noon: FrozenDateTimeFactory) -> None:
@@ -200,6 +201,62 @@ async def test_a_phone_forgets_what_was_answered_elsewhere(
     asked, taken_back = calls
     assert taken_back.data["message"] == "clear_notification"
     assert taken_back.data["data"]["tag"] == asked.data["data"]["tag"]
+
+
+async def test_a_question_is_taken_back_after_a_restart_too(
+    hass: HomeAssistant, at_noon: FrozenDateTimeFactory
+) -> None:
+    entry = await asking(hass, "browser")
+    await be_unsure(hass, entry)
+    for _ in range(2):
+        assert browser(hass)
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+    await be_unsure(hass, entry, minutes=50)
+    assert browser(hass)
+    await be_unsure(hass, entry, minutes=20)
+    assert not browser(hass)
+    # Who is asked no more needs no question either.
+    at_noon.tick(timedelta(days=1))
+    await coordinator_of(entry).async_refresh()
+    await be_unsure(hass, entry)
+    assert browser(hass)
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "ask_by": None})
+    await settle(hass)
+    await be_unsure(hass, entry, minutes=1)
+    assert not browser(hass)
+
+
+async def query(entry: MockConfigEntry, sql: str) -> None:
+    coordinator = coordinator_of(entry)
+    await coordinator.run(lambda: coordinator.engine.store.database.execute(sql))
+
+
+async def test_a_file_that_refuses_brings_no_second_question_that_day(
+    hass: HomeAssistant, at_noon: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = async_mock_service(hass, "notify", "mobile_app_ada")
+    entry = await asking(hass, "mobile_app_ada")
+    await query(entry, "PRAGMA query_only = ON")
+    await be_unsure(hass, entry)
+    await query(entry, "PRAGMA query_only = OFF")
+    await be_unsure(hass, entry)
+    assert not calls
+    assert caplog.text.count("could not be asked") == 1
+    at_noon.tick(timedelta(days=1))
+    await coordinator_of(entry).async_refresh()
+    await be_unsure(hass, entry)
+    assert len(calls) == 1
+    # A text that cannot be decoded, until it is again what earlier versions wrote.
+    await query(entry, "UPDATE metadata SET value = CAST(x'ff' AS TEXT) WHERE key = 'last_asked'")
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    for _ in range(2):
+        await be_unsure(hass, entry)
+    await query(entry, "UPDATE metadata SET value = '2026-03-03' WHERE key = 'last_asked'")
+    await be_unsure(hass, entry)
+    assert len(calls) == 1
+    assert "Task exception was never retrieved" not in caplog.text
 
 
 async def test_a_phone_that_is_gone_does_no_harm(

@@ -83,6 +83,8 @@ async def test_the_automations_of_the_demo_are_made_of_every_blueprint(
 ) -> None:
     await hass.async_add_executor_job(copy_blueprints, Path(hass.config.config_dir), ROOT)
     made = automations()
+    # Light ahead asks whether it is dark.
+    assert "sun" in made
     for domain in ("input_boolean", "climate", "template", "automation"):
         assert await async_setup_component(hass, domain, {domain: made[domain]})
     await hass.async_block_till_done()

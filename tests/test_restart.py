@@ -67,7 +67,7 @@ async def test_a_restart_keeps_probabilities_corrections_and_training(
         {
             "room": "hall",
             "start": now - timedelta(hours=1),
-            "end": now + timedelta(minutes=2),
+            "end": now + timedelta(minutes=1),
             "state": "occupied",
         },
         blocking=True,

@@ -236,6 +236,14 @@ async def test_corrections_that_make_no_sense_are_refused(
     await refused(hass, "relabel", "span_too_long", **{**good, "start": now - timedelta(days=8)})
     future = {"start": now + timedelta(hours=1), "end": now + timedelta(hours=2)}
     await refused(hass, "relabel", "in_future", **{**good, **future})
+    # What is still to come would pin the room, whatever its sensors say.
+    await refused(hass, "relabel", "in_future", **{**good, "end": now + timedelta(days=1)})
+    for year in (1, 9999):
+        with pytest.raises(vol.Invalid, match=str(year)):
+            await call(hass, "relabel", False, **{**good, "start": f"{year:04}-01-01 00:00:00"})
+    for label_id in (2**63, 2**64):
+        with pytest.raises(vol.Invalid):
+            await call(hass, "undo_relabel", False, room="hall", label_id=label_id)
     with pytest.raises(vol.Invalid):
         await call(hass, "relabel", False, **{**good, "state": "maybe"})
 

@@ -19,6 +19,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+import voluptuous as vol
 import yaml
 
 from custom_components.occupancy_ml import suggestions as suggestions_module
@@ -435,6 +436,8 @@ async def test_snooze_dismiss_and_the_next_in_line(
     assert ids[1] not in back
     await refused(hass, "suggestion_not_open", "dismiss_suggestion", suggestion_id=ids[1])
     await refused(hass, "suggestion_not_open", "snooze_suggestion", suggestion_id=777)
+    with pytest.raises(vol.Invalid):
+        await ask(hass, "snooze_suggestion", suggestion_id=2**63)
 
 
 async def test_once_a_week_one_notification_where_wanted(

@@ -34,7 +34,7 @@ async def call(hass: HomeAssistant, action: str, **data: Any) -> Any:
 
 async def correct(hass: HomeAssistant, state: str, room: str = "kitchen") -> int:
     now = dt_util.utcnow()
-    span = {"start": now - timedelta(minutes=10), "end": now + timedelta(minutes=30)}
+    span = {"start": now - timedelta(minutes=10), "end": now + timedelta(minutes=1)}
     answer = await call(hass, "relabel", room=room, state=state, **span)
     label_id: int = answer["label_id"]
     return label_id

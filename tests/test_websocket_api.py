@@ -133,6 +133,8 @@ async def test_the_timeline_of_a_room(
         ({"room": "attic", "start": "2026-01-01T00:00:00Z"}, "invalid_format"),
         ({"room": "hall", "start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}, "invalid_format"),
         ({"room": "hall", "start": "yesterday"}, "invalid_format"),
+        ({"room": "hall", "start": "0001-01-01T00:00:00"}, "invalid_format"),
+        ({"room": "hall", "start": "2026-01-01T00:00:00Z", "end": "9999-12-31T23:59:59"}, "invalid_format"),
         ({"room": "hall", "start": "2026-01-01T00:00:00Z", "points": 1_000_000}, "invalid_format"),
         ({"room": "hall"}, "invalid_format"),
     ],

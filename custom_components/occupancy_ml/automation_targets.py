@@ -173,7 +173,7 @@ class Crossing:
 def chance_of_becoming(
     snapshot: Snapshot, process: str, wanted: bool, within: timedelta, already: float
 ) -> float | None:
-    """P(a process comes into a state within a span), None where no forecast is published.
+    """P(a process comes into a state within a span), None where it is not in it and no forecast is published.
 
     Args:
         snapshot: the present.
@@ -183,13 +183,18 @@ def chance_of_becoming(
         already: the answer while it is in that state.
     """
     forecast = snapshot.forecasts.get(process)
-    if forecast is None:
-        return None
-    if forecast.occupied == wanted:
+    occupied = _shown(snapshot, process) if forecast is None else forecast.occupied
+    if occupied == wanted:
         return already
-    if not forecast.published:
+    if forecast is None or not forecast.published:
         return None
     return chance_of_change(forecast, within.total_seconds() / 60, snapshot.time_us)
+
+
+def _shown(snapshot: Snapshot, process: str) -> bool | None:
+    """The state a room or the home is shown in, None where it is not known."""
+    shown = snapshot.home if process == HOME else snapshot.rooms.get(process)
+    return None if shown is None else shown.occupied
 
 
 def chance_of_staying(snapshot: Snapshot, process: str, wanted: bool, within: timedelta) -> float | None:

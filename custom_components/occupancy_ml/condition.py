@@ -149,7 +149,10 @@ class RoutineChangedLately(_SnapshotCondition):
 
     def _holds(self, snapshot: Snapshot, process: str) -> bool:
         since_us = snapshot.time_us - self._options[CONF_WITHIN] // timedelta(microseconds=1)
-        return any(change.noticed_us >= since_us for change in changes_of(snapshot, process))
+        # What was noticed while the clock was ahead is still to come.
+        return any(
+            since_us <= change.noticed_us <= snapshot.time_us for change in changes_of(snapshot, process)
+        )
 
 
 CONDITIONS: dict[str, type[Condition]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
@@ -61,6 +61,25 @@ VACANT = "vacant"
 
 # A longer correction is a slip of the pen more often than a memory, and would outweigh a week of evidence.
 LONGEST_CORRECTION = timedelta(days=7)
+# "Until now" may be a little later on the clock of a phone; what is still to come would pin the room.
+_CLOCKS_DIFFER = timedelta(minutes=1)
+# Before them nothing was recorded, and times at the end of the calendar cannot be told in every zone.
+_YEARS = range(1970, 9999)
+# What SQLite can count to.
+ROW_ID = vol.All(cv.positive_int, vol.Range(max=2**63 - 1))
+
+
+def moment(value: Any) -> datetime:
+    """A time in UTC; one without an offset is local, as the form of the user interface gives it.
+
+    Raises:
+        vol.Invalid: it is no time, or one of a year that no home can tell of.
+    """
+    given = cv.datetime(value)
+    if given.year not in _YEARS:
+        raise vol.Invalid(f"there is nothing to tell of the year {given.year}")
+    return dt_util.as_utc(given)
+
 
 ROOMS_SCHEMA = vol.Schema({vol.Optional(ATTR_ROOMS): vol.All(cv.ensure_list, [cv.string])})
 FORECAST_SCHEMA = ROOMS_SCHEMA.extend(
@@ -72,12 +91,12 @@ FORECAST_SCHEMA = ROOMS_SCHEMA.extend(
 RELABEL_SCHEMA = vol.Schema(
     {
         vol.Required(ATTR_ROOM): cv.string,
-        vol.Required(ATTR_START): cv.datetime,
-        vol.Required(ATTR_END): cv.datetime,
+        vol.Required(ATTR_START): moment,
+        vol.Required(ATTR_END): moment,
         vol.Required(ATTR_STATE): vol.In((OCCUPIED, VACANT)),
     }
 )
-UNDO_SCHEMA = vol.Schema({vol.Required(ATTR_ROOM): cv.string, vol.Optional(ATTR_LABEL_ID): cv.positive_int})
+UNDO_SCHEMA = vol.Schema({vol.Required(ATTR_ROOM): cv.string, vol.Optional(ATTR_LABEL_ID): ROW_ID})
 IMPORT_SCHEMA = vol.Schema({vol.Required(ATTR_FILE): cv.string})
 EVALUATE_SCHEMA = vol.Schema(
     {
@@ -176,8 +195,7 @@ async def _async_retrain(call: ServiceCall) -> ServiceResponse:
 async def _async_relabel(call: ServiceCall) -> ServiceResponse:
     runtime = _runtime(call.hass)
     room = await _async_room_to_correct(call, runtime)
-    # The form of the user interface gives local times without an offset.
-    start, end = (dt_util.as_utc(call.data[key]) for key in (ATTR_START, ATTR_END))
+    start, end = call.data[ATTR_START], call.data[ATTR_END]
     _check_span(start, end)
     occupied, who = call.data[ATTR_STATE] == OCCUPIED, call.context.user_id
     label_id = await runtime.coordinator.async_correct(
@@ -225,7 +243,7 @@ def _check_span(start: datetime, end: datetime) -> None:
             translation_key="span_too_long",
             translation_placeholders={"days": str(LONGEST_CORRECTION.days)},
         )
-    if start > dt_util.utcnow():
+    if start > (now := dt_util.utcnow()) or end > now + _CLOCKS_DIFFER:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="in_future")
 
 

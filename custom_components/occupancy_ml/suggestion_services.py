@@ -33,7 +33,7 @@ from .engine.routines.suggestions.compose import evidence
 from .engine.routines.suggestions.proposal import Proposal
 from .engine.store import StoreError
 from .engine.store.suggestions import Suggestion, SuggestionStatus, Version
-from .services import check_rooms
+from .services import ROW_ID, check_rooms
 
 if TYPE_CHECKING:
     from .runtime import OccupancyConfigEntry, Runtime
@@ -81,7 +81,7 @@ _MOST_DAYS = 366
 # Of what somebody says about a suggestion.
 _LONGEST_TEXT = 1000
 
-_SUGGESTION = {vol.Required(ATTR_SUGGESTION_ID): cv.positive_int}
+_SUGGESTION = {vol.Required(ATTR_SUGGESTION_ID): ROW_ID}
 SCHEMAS: dict[str, dict[vol.Marker, Any]] = {
     "get_suggestions": {vol.Optional(ATTR_STATUS): _some(SuggestionStatus)},
     "accept_suggestion": _SUGGESTION,
@@ -96,7 +96,7 @@ SCHEMAS: dict[str, dict[vol.Marker, Any]] = {
     },
     "rollback_automation": {
         vol.Required(ATTR_AUTOMATION_ID): cv.string,
-        vol.Optional(ATTR_VERSION_ID): cv.positive_int,
+        vol.Optional(ATTR_VERSION_ID): ROW_ID,
     },
     "get_patterns": {
         vol.Optional(ATTR_PATTERN_TYPE): _some(PatternType),

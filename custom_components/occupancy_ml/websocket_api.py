@@ -19,7 +19,7 @@ from homeassistant.components import websocket_api
 from homeassistant.components.websocket_api import ActiveConnection
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
-from homeassistant.helpers import area_registry as ar, config_validation as cv
+from homeassistant.helpers import area_registry as ar
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
@@ -34,7 +34,7 @@ from .monitor import async_readiness
 from .permissions import may_read_home, may_read_room
 from .report_card import async_report_card
 from .runtime import OccupancyConfigEntry, Runtime
-from .services import home_as_json, room_as_json
+from .services import home_as_json, moment, room_as_json
 
 type Message = dict[str, Any]
 type Answer = Callable[[HomeAssistant, Runtime, ActiveConnection, Message], Awaitable[object]]
@@ -166,8 +166,8 @@ async def ws_forecast(
     {
         vol.Required("type"): f"{DOMAIN}/timeline",
         vol.Required("room"): str,
-        vol.Required("start"): cv.datetime,
-        vol.Optional("end"): cv.datetime,
+        vol.Required("start"): moment,
+        vol.Optional("end"): moment,
         vol.Optional("points", default=DEFAULT_POINTS): vol.All(int, vol.Range(min=2, max=MOST_POINTS)),
         vol.Optional("features"): [str],
     }
@@ -184,7 +184,7 @@ async def ws_timeline(
     if all(room.room_id != room_id for room in runtime.coordinator.home.rooms):
         raise vol.Invalid("there is no such room")
     end: datetime = msg.get("end") or dt_util.utcnow()
-    start_us, end_us = (to_us(dt_util.as_utc(moment)) for moment in (msg["start"], end))
+    start_us, end_us = to_us(msg["start"]), to_us(end)
     if end_us <= start_us:
         raise vol.Invalid("the end must be after the start")
     entity_ids = _readable(runtime, connection.user, room_id)

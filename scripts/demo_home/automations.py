@@ -24,8 +24,9 @@ def copy_blueprints(folder: Path, root: Path) -> None:
 
 
 def automations() -> dict[str, Any]:
-    """The parts of the configuration: what is switched, and one automation a blueprint."""
+    """The parts of the configuration: the sun, what is switched, and one automation a blueprint."""
     return {
+        "sun": {},
         "input_boolean": {
             "simulated_heater": {"name": "Simulated heater", "icon": "mdi:radiator"},
             "simulated_cleaning": {"name": "Simulated cleaning", "icon": "mdi:robot-vacuum"},
@@ -55,7 +56,11 @@ def automations() -> dict[str, Any]:
             }
         ],
         "automation": [
-            _made_of("preheat_before_arrival", "Preheat before arrival", {"heating": ["climate.heating"]}),
+            _made_of(
+                "preheat_before_arrival",
+                "Preheat before arrival",
+                {"heating": ["climate.heating"], "comfort": 21, "away": 17},
+            ),
             _made_of(
                 "light_ahead_on_the_way",
                 "Light ahead in the bedroom",

@@ -8,7 +8,15 @@ import pytest
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US, from_us
 from custom_components.occupancy_ml.engine.questions import Questions
-from custom_components.occupancy_ml.engine.snapshot import HomeState, Learning, RoomState, Snapshot, Source
+from custom_components.occupancy_ml.engine.snapshot import (
+    SLEEP,
+    Forecast,
+    HomeState,
+    Learning,
+    RoomState,
+    Snapshot,
+    Source,
+)
 from tests.engine.living import START_US
 
 NOON_US = START_US + 4 * 60 * MINUTE_US
@@ -20,10 +28,13 @@ def shown(
     anyone: float | None = 0.95,
     source: Source = Source.MODEL,
     start_us: int = NOON_US,
+    asleep: bool = False,
     **chances: float | None,
 ) -> Snapshot:
     rooms = {room: RoomState(room, chance, None, source) for room, chance in chances.items()}
-    return Snapshot(start_us + minute * MINUTE_US, HomeState(anyone, None, Learning.READY), rooms)
+    now_us = start_us + minute * MINUTE_US
+    sleep = Forecast(SLEEP, now_us, asleep, False, "Too few nights.", None, {}, None, 1.0, (), {})
+    return Snapshot(now_us, HomeState(anyone, None, Learning.READY), rooms, {SLEEP: sleep})
 
 
 def asked(snapshots: list[Snapshot], last: date | None = None) -> list[str | None]:
@@ -49,6 +60,8 @@ def test_of_several_rooms_the_least_sure_is_asked() -> None:
         [shown(n, kitchen=0.5, anyone=None) for n in range(8)],
         [shown(n, kitchen=None) for n in range(8)],
         [shown(n, kitchen=0.5, source=Source.CORRECTION) for n in range(8)],
+        # Who works at night sleeps at noon.
+        [shown(n, kitchen=0.5, asleep=True) for n in range(8)],
         # Nothing is ever sure where nothing is sensed.
         [shown(n, attic=0.5) for n in range(8)],
         [shown(n, kitchen=0.5, start_us=NOON_US + 11 * 60 * MINUTE_US) for n in range(8)],

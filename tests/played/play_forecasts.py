@@ -12,6 +12,7 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, ServiceCall, callback
+from homeassistant.helpers.sun import is_up
 from homeassistant.setup import async_setup_component
 
 from custom_components.occupancy_ml.engine.events import from_us
@@ -74,6 +75,9 @@ async def test_automations_follow_a_life_and_its_change(
     likeliest: Counter[str] = Counter()
 
     def look() -> None:
+        if life.now.minute % 10 == 0:
+            up = is_up(hass, life.now)
+            hass.states.async_set("sun.sun", "above_horizon" if up else "below_horizon")
         if done is not None and life.now >= done:
             hass.states.async_set("vacuum.robot", "docked")
         snapshot = coordinator_of(entry).data

@@ -180,7 +180,7 @@ async def first(report: Report, config_dir: Path, hass: HomeAssistant) -> None:
         now = dt_util.now()
         span = {
             "start": (now - timedelta(minutes=5)).isoformat(),
-            "end": (now + timedelta(minutes=5)).isoformat(),
+            "end": (now + timedelta(minutes=1)).isoformat(),
         }
         await hass.services.async_call(
             DOMAIN, "relabel", {"room": "kitchen", "state": "vacant", **span}, blocking=True

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 
 from .events import MINUTE_US
-from .snapshot import Snapshot, Source
+from .snapshot import SLEEP, Snapshot, Source
 
 # Between these the model does not know.
 _UNSURE_FROM, _UNSURE_TO = 0.3, 0.7
@@ -50,7 +50,7 @@ class Questions:
         }
         if last_asked == local.date() or local.hour not in _WAKING_HOURS:
             return None
-        if (snapshot.home.probability or 0.0) < _SOMEBODY_HOME:
+        if (snapshot.home.probability or 0.0) < _SOMEBODY_HOME or _asleep(snapshot):
             return None
         long_enough = [
             room_id
@@ -58,3 +58,9 @@ class Questions:
             if snapshot.time_us - since_us >= _UNSURE_FOR_US
         ]
         return min(long_enough, key=lambda room_id: (abs(unsure[room_id] - 0.5), room_id), default=None)
+
+
+def _asleep(snapshot: Snapshot) -> bool:
+    """Whether those who are home are believed to sleep: who works at night does so by day."""
+    sleep = snapshot.forecasts.get(SLEEP)
+    return sleep is not None and sleep.occupied
