@@ -40,7 +40,7 @@ MAY_USE = {
     "timeline": {"events", "features"},
     "monitoring": {"events", "localtime", "snapshot", "store"},
     "export": {"events", "home", "features", "store"},
-    "readiness": {"home", "occupancy", "store"},
+    "readiness": {"home", "occupancy", "outlook", "snapshot", "store"},
     "routine_changes": {*GROUND, "changepoint", "slices", "store"},
     "pets": {*GROUND, "senses"},
     "sensor_health": {*GROUND, "senses"},
