@@ -85,13 +85,19 @@ def test_there_is_an_engine_to_read() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_nothing_but_the_standard_library_and_numpy(path: Path) -> None:
+def test_a_module_keeps_to_what_the_engine_may_do(path: Path) -> None:
+    nothing_but_the_standard_library_and_numpy(path)
+    no_clock_no_chance_no_code_from_data(path)
+    dependencies_go_one_way(path)
+    no_package_reaches_into_anothers_private_parts(path)
+
+
+def nothing_but_the_standard_library_and_numpy(path: Path) -> None:
     outside = {name for name in imports_of(path) if not name.startswith(f"{PACKAGE}.") and name != PACKAGE}
     assert {name.split(".")[0] for name in outside} <= ALLOWED
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_no_clock_no_chance_no_code_from_data(path: Path) -> None:
+def no_clock_no_chance_no_code_from_data(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"eval", "exec", "compile", "__import__", "open", "input"}
@@ -104,8 +110,7 @@ def test_no_clock_no_chance_no_code_from_data(path: Path) -> None:
             assert (owner, node.attr) not in {("np", "random"), ("numpy", "random")}
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_dependencies_go_one_way(path: Path) -> None:
+def dependencies_go_one_way(path: Path) -> None:
     part = path.relative_to(ENGINE).parts[0].removesuffix(".py")
     used = {part_of(name) for name in imports_of(path) if name.startswith(f"{PACKAGE}.")} - {part}
     if part == "__init__":
@@ -119,8 +124,7 @@ def test_dependencies_go_one_way(path: Path) -> None:
         assert used <= MAY_USE[part], f"{part} may not use {sorted(used - MAY_USE[part])}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_no_package_reaches_into_anothers_private_parts(path: Path) -> None:
+def no_package_reaches_into_anothers_private_parts(path: Path) -> None:
     for name in imports_of(path):
         if name.startswith(f"{PACKAGE}."):
             assert not any(word.startswith("_") for word in name.removeprefix(PACKAGE).split("."))
