@@ -20,6 +20,7 @@ from .const import (
     CONF_RENAMES,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
+    CONF_SLEEP,
     CONF_WORKDAY,
     DOMAIN,
     SUBENTRY_ROOM,
@@ -90,6 +91,11 @@ def _follow(hass: HomeAssistant, entry: ConfigEntry[Any], old: str, new: str) ->
         # The new id may be that of an entity that died and still stands there: one that lives takes no second place.
         places: dict[str, str | None] = {new: None, old: new} if old in stored else {}
         async_map_entities(hass, entry, None, lambda e: places.get(e, e))
+    # What tells of sleep is asked for, and taken out, apart from the sensors.
+    sleep: Mapping[str, str] = entry.options.get(CONF_SLEEP, {})
+    if old in sleep.values():
+        renamed = {key: new if e == old else e for key, e in sleep.items() if e != new}
+        hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_SLEEP: renamed})
 
 
 @callback
