@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.core import CALLBACK_TYPE, CoreState, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    CoreState,
+    Event,
+    EventStateChangedData,
+    HassJob,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
-from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.helpers.event import async_call_later, async_track_state_change_event
 from homeassistant.helpers.start import async_at_started
 
 from . import issues
@@ -29,6 +38,10 @@ from .coordinator import Coordinator
 from .home_builder import home_from_entry
 
 _HOME_LISTS = (CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_WORKDAY)
+# What of an entity makes the home another one, beside its id.
+_TELLING = frozenset({"device_class", "original_device_class", "device_id", "disabled_by"})
+# Who corrects one entity often corrects the next, too.
+_QUIET = timedelta(seconds=10)
 
 
 @callback
@@ -142,12 +155,14 @@ def async_remove_ghosts(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
 
 
 class RegistryFollower:
-    """Keeps the repairs, and the names of the rooms, in step with the registries."""
+    """Keeps the home, the repairs, and the names of the rooms, in step with the registries."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], coordinator: Coordinator) -> None:
         self._hass = hass
         self._entry = entry
+        self._home = coordinator.home
         self._watched = frozenset(sensor.entity_id for sensor in coordinator.home.sensors)
+        self._cancel_quiet: CALLBACK_TYPE | None = None
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -167,19 +182,39 @@ class RegistryFollower:
 
         @callback
         def stop() -> None:
-            for remove in removers:
-                remove()
+            for remove in (*removers, self._cancel_quiet):
+                if remove is not None:
+                    remove()
 
         return stop
 
     @callback
     def _on_started(self, _hass: HomeAssistant) -> None:
         self._check_entities()
+        self._await_quiet()
 
     @callback
     def _on_entity(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
-        if event.data["action"] != "update" and event.data["entity_id"] in self._watched:
+        data = event.data
+        if data["action"] != "update" and data["entity_id"] in self._watched:
             self._check_entities()
+        if data["action"] != "update" or not _TELLING.isdisjoint(data["changes"]):
+            self._await_quiet()
+
+    @callback
+    def _await_quiet(self) -> None:
+        if self._cancel_quiet is not None:
+            self._cancel_quiet()
+        job = HassJob(self._check_home, cancel_on_shutdown=True)
+        self._cancel_quiet = async_call_later(self._hass, _QUIET, job)
+
+    @callback
+    def _check_home(self, _now: datetime) -> None:
+        """Take over what was corrected or found: the class of a sensor, a workday sensor, the weather."""
+        self._cancel_quiet = None
+        # Entities come one by one while Home Assistant starts; then all of them are looked at.
+        if self._hass.state is CoreState.running and home_from_entry(self._hass, self._entry) != self._home:
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
     @callback
     def _on_state(self, event: Event[EventStateChangedData]) -> None:
