@@ -75,7 +75,9 @@ async def test_each_bad_choice_says_what_is_wrong_in_a_room(hass: HomeAssistant,
     for error, answer in choices.items():
         result = await room.send(answer)
         assert (result["step_id"], result["errors"]) == ("room", {"base": error})
-    # What was wrong stands there to be mended.
+    # The page is still that of the hall, and what was wrong stands there to be mended.
+    told = result["description_placeholders"]
+    assert told == {"room": "Hall", "other_room": "Kitchen", "entity": told["entity"]}
     assert suggested(result)["motion"] == ["binary_sensor.kitchen_motion"]
     assert stored(room.entry)["hall"] == HALL
 
@@ -235,7 +237,7 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
     result = await flows.async_init(entry.entry_id)
     await said(hass, result, "options", "options")
     kept = {"raw_events": 30, "features": 84, "predictions": 60, "episodes": 1095, "daily_scores": 1095}
-    kept |= {"routine_days": 90, "routine_weeks": 364, "routine_months": 1095}
+    kept |= {"routine_days": 90, "routine_weeks": 364, "routine_months": 1095, "gone_patterns": 0}
     sections: dict[str, Any] = {
         "workday": [],
         "pets": False,
