@@ -20,8 +20,16 @@ from custom_components.occupancy_ml import issues
 from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.coordinator import now_us
 from custom_components.occupancy_ml.engine.events import MINUTE_US, Event
+from custom_components.occupancy_ml.engine.occupancy.training import RoomReport
+from custom_components.occupancy_ml.engine.pipeline import TrainingReport
 from custom_components.occupancy_ml.engine.snapshot import Fault, SensorFault
-from custom_components.occupancy_ml.engine.store import SCHEMA_VERSION, StoreBusyError, StoreFullError
+from custom_components.occupancy_ml.engine.store import (
+    SCHEMA_VERSION,
+    RunStatus,
+    StoreBusyError,
+    StoreFullError,
+)
+from custom_components.occupancy_ml.training_notices import async_tell
 from tests.a_home import ROOMS, coordinator_of, database, make_entry, set_up, settle
 from tests.house import add_sensor, build_house
 
@@ -306,6 +314,15 @@ async def test_a_failed_training_can_be_tried_again(hass: HomeAssistant) -> None
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert await mend(hass, issues.TRAINING_FAILED) is FlowResultType.ABORT
     assert asked(hass) == {issues.TRAINING_FAILED}
+
+
+async def test_a_failed_training_names_rooms_as_people_do(hass: HomeAssistant) -> None:
+    ar.async_get(hass).async_update("kitchen", name="Galley")
+    failed = RoomReport("kitchen", RunStatus.FAILED, "out of luck")
+    async_tell(hass, database(hass), TrainingReport(None, {"kitchen": failed}), {})
+    text = await read_out(hass, issues.TRAINING_FAILED)
+    assert "Galley" in text
+    assert "kitchen" not in text
 
 
 async def test_a_training_that_fails_again_stays_asked_about(hass: HomeAssistant) -> None:
