@@ -377,6 +377,27 @@ async def test_a_renamed_area_renames_the_room(hass: HomeAssistant) -> None:
     assert entry.state is ConfigEntryState.LOADED
 
 
+async def test_a_room_follows_its_area_while_unloaded_and_when_it_returns(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, {"bathroom": BATHROOM})
+    areas = ar.async_get(hass)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    areas.async_update("bathroom", name="Spa")
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    assert [s.title for s in entry.subentries.values()] == ["Spa"]
+    areas.async_delete("bathroom")
+    await settle(hass)
+    device = device_of(hass, "room_bathroom", entry)
+    assert device is not None
+    assert device.area_id is None
+    areas.async_create("Bathroom")
+    await settle(hass)
+    device = device_of(hass, "room_bathroom", entry)
+    assert device is not None
+    assert device.area_id == "bathroom"
+    assert [s.title for s in entry.subentries.values()] == ["Bathroom"]
+
+
 async def test_a_new_time_zone_is_taken_over(hass: HomeAssistant) -> None:
     entry = await set_up(hass)
     await hass.config.async_update(time_zone="Europe/Amsterdam")

@@ -307,6 +307,32 @@ async def test_a_workday_sensor_is_found_and_can_be_chosen_or_left_out(
     await hass.async_block_till_done()
 
 
+async def test_a_workday_sensor_that_is_something_else_is_not_filled_in(
+    hass: HomeAssistant, entry: ConfigEntry
+) -> None:
+    add_sensor(hass, "hall", "binary_sensor.at_work", platform="workday")
+    add_sensor(hass, "hall", "binary_sensor.at_school", platform="workday")
+    hall = entry.subentries[subentry_id(entry, "hall")]
+    sensors = {**HALL, "routine_only": ["binary_sensor.at_work"]}
+    hass.config_entries.async_update_subentry(entry, hall, data={**hall.data, "sensors": sensors})
+    await hass.async_block_till_done()
+    flows = hass.config_entries.options
+    result = await flows.async_init(entry.entry_id)
+    filled = suggested(result)
+    assert filled["workday"] == ["binary_sensor.at_school"]
+    school = {**filled, "routine_only": ["binary_sensor.at_school"]}
+    result = await flows.async_configure(result["flow_id"], school)
+    assert result["errors"] == {"base": "entity_twice"}
+    result = await flows.async_configure(result["flow_id"], {**school, "workday": []})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    result = await flows.async_init(entry.entry_id)
+    assert suggested(result)["workday"] == []
+    result = await flows.async_configure(result["flow_id"], suggested(result))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+
+
 async def test_the_options_name_what_tells_of_the_day(hass: HomeAssistant, entry: ConfigEntry) -> None:
     hass.states.async_set("sensor.phone_next_alarm", "2026-05-05T06:30:00+00:00")
     hass.states.async_set("weather.home", "rainy")

@@ -178,7 +178,7 @@ class RegistryFollower:
         rooms = list(self._entry.get_subentries_of_type(SUBENTRY_ROOM))
         issues.async_clear_gone(hass, {room.subentry_id for room in rooms})
         for subentry in rooms:
-            self._check_area(subentry)
+            self._follow_area(subentry)
 
         @callback
         def stop() -> None:
@@ -244,16 +244,27 @@ class RegistryFollower:
 
     @callback
     def _on_area(self, event: Event[ar.EventAreaRegistryUpdatedData]) -> None:
+        area_id = event.data["area_id"]
         for subentry in list(self._entry.get_subentries_of_type(SUBENTRY_ROOM)):
-            if subentry.data[CONF_AREA_ID] == event.data["area_id"]:
-                self._check_area(subentry)
-                area = ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID])
-                if area is not None:
-                    self._hass.config_entries.async_update_subentry(self._entry, subentry, title=area.name)
+            if subentry.data[CONF_AREA_ID] == area_id:
+                self._follow_area(subentry)
+                if event.data["action"] == "create" and area_id is not None:
+                    self._move_back(area_id)
 
     @callback
-    def _check_area(self, subentry: ConfigSubentry) -> None:
-        if ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID]) is None:
+    def _follow_area(self, subentry: ConfigSubentry) -> None:
+        """Ask for an area that was deleted; one that has another name, maybe since long, gives it to its room."""
+        area = ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID])
+        if area is None:
             issues.async_raise_area_removed(self._hass, subentry.subentry_id, subentry.title)
         else:
             issues.async_clear(self._hass, f"{issues.AREA_REMOVED}_{subentry.subentry_id}")
+            self._hass.config_entries.async_update_subentry(self._entry, subentry, title=area.name)
+
+    @callback
+    def _move_back(self, area_id: str) -> None:
+        """Put a room's device into its area, which was deleted and took it out."""
+        registry = dr.async_get(self._hass)
+        for device in dr.async_entries_for_config_entry(registry, self._entry.entry_id):
+            if (DOMAIN, f"room_{area_id}") in device.identifiers and device.area_id is None:
+                registry.async_update_device(device.id, area_id=area_id)
