@@ -367,6 +367,17 @@ async def test_a_broken_sensor_is_named_once_and_withdrawn_when_it_is_well(hass:
         text = await read_out(hass, issue_id)
         assert MOTION in text
         assert "2027-01-15" in text
+    gone = SensorFault(MOTION, Fault.UNAVAILABLE, 1_800_000_000_000_000)
+    show(gone)
+    (issue_id,) = asked(hass)
+    assert "battery" in await read_out(hass, issue_id)
+    er.async_get(hass).async_update_entity(MOTION, disabled_by=er.RegistryEntryDisabler.USER)
+    show(gone)
+    assert asked(hass) == {issue_id}
+    assert "Enable it again" in await read_out(hass, issue_id)
+    er.async_get(hass).async_update_entity(MOTION, disabled_by=None)
+    show(SensorFault(MOTION, fault, 1_800_000_000_000_000))
+    (issue_id,) = asked(hass)
     # Ignored, it stays so while the fault lasts, over a restart too.
     ir.async_ignore_issue(hass, DOMAIN, issue_id, True)
     show(
