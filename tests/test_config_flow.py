@@ -102,6 +102,20 @@ async def test_everything_can_be_edited(hass: HomeAssistant, setup: Setup) -> No
     }
 
 
+async def test_to_compare_with_a_sensor_takes_it_from_no_room(setup: Setup) -> None:
+    await setup.rooms("bathroom", "kitchen", review=True)
+    result = await setup.send({"more": {"night_hour": 3}})
+    presence, motion = "binary_sensor.bathroom_presence", "binary_sensor.kitchen_motion"
+    filled = suggested(result)
+    result = await setup.send({**filled, "special": {**filled["special"], "rival": [motion]}})
+    assert result["description_placeholders"]["room"] == "Kitchen"
+    result = await setup.send({**suggested(result), "special": {"rival": [presence]}})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    rooms = stored(result["result"])
+    assert (rooms["bathroom"]["rival"], rooms["kitchen"]["motion"]) == ([motion], [motion])
+    assert (rooms["kitchen"]["rival"], rooms["bathroom"]["presence"]) == ([presence], [presence])
+
+
 async def test_an_emptied_field_stays_empty(setup: Setup) -> None:
     await setup.rooms("hall")
     result = await setup.send({"more": {"night_hour": 3}})
@@ -175,7 +189,8 @@ async def test_what_a_person_gives_elsewhere_is_no_longer_proposed(setup: Setup)
     result = await setup.send({**NOTHING, "motion": ["binary_sensor.kitchen_motion"]})
     result = await setup.send({**NOTHING, "motion": ["binary_sensor.kitchen_motion"]})
     assert result["errors"] == {"base": "entity_in_room"}
-    assert result["description_placeholders"]["room"] == "Bedroom"
+    told = result["description_placeholders"]
+    assert (told["room"], told["other_room"]) == ("Hall", "Bedroom")
     result = await setup.send({**NOTHING, "motion": ["binary_sensor.hall_motion"]})
     kitchen = suggested(result)
     assert (kitchen["motion"], kitchen["things"]["light"]) == ([], [])

@@ -135,6 +135,47 @@ def test_the_name_of_an_area_tells_its_kind_before_the_id_it_was_created_with(ha
 
 
 @pytest.mark.usefixtures("house")
+def test_only_a_door_that_says_so_leads_outside(hass: HomeAssistant) -> None:
+    places = {
+        "Main bedroom": ("closet_door", "main_bedroom_closet_door", "bathroom_front_door_2"),
+        "Front bedroom": ("front_bedroom_door", "bedroom_outside_door"),
+        "Cellar": ("maintenance_closet_door", "gentry_door", "frontdoor"),
+        "Entrance": ("door", "coat_closet_door", "entrance_balcony_door"),
+        "Porch bathroom": ("bathroom_porch_cabinet_door", "shower_door"),
+        "Back porch": ("screen_door", "door_front"),
+    }
+    for area, names in places.items():
+        created = ar.async_get(hass).async_create(area)
+        for name in names:
+            add_sensor(hass, created.id, f"binary_sensor.{name}", "door")
+    rooms = propose_rooms(hass).values()
+    exits = {door.partition(".")[2] for plan in rooms for door in plan.sensors.get(Role.EXIT_DOOR, ())}
+    told = {"bathroom_front_door_2", "bedroom_outside_door", "frontdoor", "door_front", "front_door"}
+    assert exits == told | {"door", "screen_door"}
+
+
+@pytest.mark.usefixtures("house")
+def test_whole_words_tell_the_kind_of_a_room(hass: HomeAssistant) -> None:
+    kinds = {
+        "Dennis' room": RoomKind.OTHER,
+        "Hallie": RoomKind.OTHER,
+        "Edenroom": RoomKind.OTHER,
+        "Bedlam": RoomKind.OTHER,
+        "Den": RoomKind.OFFICE,
+        "Guestroom 2": RoomKind.BEDROOM,
+        "Upper bathrooms": RoomKind.BATHROOM,
+        "Entrée": RoomKind.PASSAGE,
+        "Staircase": RoomKind.PASSAGE,
+        "TV room": RoomKind.LIVING,
+        "Bed2": RoomKind.BEDROOM,
+    }
+    for area in kinds:
+        ar.async_get(hass).async_create(area)
+    proposed = {plan.name: plan.kind for plan in propose_rooms(hass).values()}
+    assert proposed == proposed | kinds
+
+
+@pytest.mark.usefixtures("house")
 def test_the_whole_home_gets_the_persons_and_what_lies_in_no_room(hass: HomeAssistant) -> None:
     add_sensor(hass, "garden", "light.terrace")
     rooms = propose_rooms(hass)

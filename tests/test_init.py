@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 import os
 from pathlib import Path
 import threading
 from types import MappingProxyType
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntryState, ConfigSubentry
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
@@ -18,6 +20,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.const import DOMAIN
+from custom_components.occupancy_ml.engine.home import Role
 from tests.a_home import (
     BATHROOM,
     HALL,
@@ -26,6 +29,7 @@ from tests.a_home import (
     coordinator_of,
     database,
     make_entry,
+    pass_time,
     room_data,
     set_up,
     settle,
@@ -344,12 +348,54 @@ async def test_a_renamed_entity_that_nobody_chose_is_followed_too(hass: HomeAssi
     assert [e.state for e in await stored_events(entry, "weather.here")] == ["sunny", "off"]
 
 
+async def test_a_corrected_class_and_a_new_workday_sensor_are_taken_over_at_one_go(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    entry = await set_up(hass, {"kitchen": KITCHEN})
+    states: list[ConfigEntryState] = []
+    entry.async_on_state_change(lambda: states.append(entry.state))
+    window = "binary_sensor.kitchen_window"
+    er.async_get(hass).async_update_entity(window, device_class="door")
+    await pass_time(hass, freezer, timedelta(seconds=6))
+    add_sensor(hass, None, "binary_sensor.workday", platform="workday")
+    await pass_time(hass, freezer, timedelta(seconds=6))
+    assert states == []
+    for _ in range(4):
+        er.async_get(hass).async_update_entity(window, icon="mdi:door")
+        await pass_time(hass, freezer, timedelta(seconds=11))
+    sensors = {sensor.entity_id: sensor for sensor in coordinator_of(entry).home.sensors}
+    assert sensors[window].device_class == "door"
+    assert sensors["binary_sensor.workday"].role is Role.WORKDAY
+    assert states.count(ConfigEntryState.UNLOAD_IN_PROGRESS) == 1
+
+
 async def test_a_renamed_area_renames_the_room(hass: HomeAssistant) -> None:
     entry = await set_up(hass, {"bathroom": BATHROOM})
     ar.async_get(hass).async_update("bathroom", name="Spa")
     await settle(hass)
     assert [s.title for s in entry.subentries.values()] == ["Spa"]
     assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_room_follows_its_area_while_unloaded_and_when_it_returns(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, {"bathroom": BATHROOM})
+    areas = ar.async_get(hass)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    areas.async_update("bathroom", name="Spa")
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    assert [s.title for s in entry.subentries.values()] == ["Spa"]
+    areas.async_delete("bathroom")
+    await settle(hass)
+    device = device_of(hass, "room_bathroom", entry)
+    assert device is not None
+    assert device.area_id is None
+    areas.async_create("Bathroom")
+    await settle(hass)
+    device = device_of(hass, "room_bathroom", entry)
+    assert device is not None
+    assert device.area_id == "bathroom"
+    assert [s.title for s in entry.subentries.values()] == ["Bathroom"]
 
 
 async def test_a_new_time_zone_is_taken_over(hass: HomeAssistant) -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.auth.models import User
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntryState
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -162,6 +163,38 @@ async def test_what_is_told_follows_a_renamed_entity(
     hass.states.async_set("binary_sensor.in_bed", "off")
     await settle(hass)
     assert len(await nights(entry)) == 1
+
+
+async def test_what_is_renamed_while_the_home_is_not_set_up_still_tells(hass: HomeAssistant) -> None:
+    entry = await home_with(hass, SLEEP)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    registry, new = (
+        er.async_get(hass),
+        {"sleep_start": "input_datetime.to_bed", "sleep_end": "input_datetime.up"},
+    )
+    for key, entity_id in new.items():
+        registry.async_update_entity(SLEEP[key], new_entity_id=entity_id)
+    await settle(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    assert entry.options["sleep"] == {**SLEEP, **new}
+    # The next is renamed while the home is set up again for the one before.
+    moments: list[ConfigEntryState] = []
+
+    @callback
+    def on_entry(*_: object) -> None:
+        moments.append(entry.state)
+        if moments.count(ConfigEntryState.SETUP_IN_PROGRESS) == 1 and registry.async_get(BED):
+            registry.async_update_entity(BED, new_entity_id="binary_sensor.in_bed")
+
+    async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, on_entry)
+    registry.async_update_entity("input_datetime.up", new_entity_id="input_datetime.out_of_bed")
+    await settle(hass)
+    assert entry.options["sleep"] == {
+        "sleep_start": "input_datetime.to_bed",
+        "sleep_end": "input_datetime.out_of_bed",
+        "sleep_sensor": "binary_sensor.in_bed",
+    }
 
 
 async def test_the_options_name_helpers_and_say_what_is_wrong(hass: HomeAssistant) -> None:

@@ -20,8 +20,16 @@ from custom_components.occupancy_ml import issues
 from custom_components.occupancy_ml.const import DOMAIN
 from custom_components.occupancy_ml.coordinator import now_us
 from custom_components.occupancy_ml.engine.events import MINUTE_US, Event
+from custom_components.occupancy_ml.engine.occupancy.training import RoomReport
+from custom_components.occupancy_ml.engine.pipeline import TrainingReport
 from custom_components.occupancy_ml.engine.snapshot import Fault, SensorFault
-from custom_components.occupancy_ml.engine.store import SCHEMA_VERSION, StoreBusyError, StoreFullError
+from custom_components.occupancy_ml.engine.store import (
+    SCHEMA_VERSION,
+    RunStatus,
+    StoreBusyError,
+    StoreFullError,
+)
+from custom_components.occupancy_ml.training_notices import async_tell
 from tests.a_home import ROOMS, coordinator_of, database, make_entry, set_up, settle
 from tests.house import add_sensor, build_house
 
@@ -308,6 +316,15 @@ async def test_a_failed_training_can_be_tried_again(hass: HomeAssistant) -> None
     assert asked(hass) == {issues.TRAINING_FAILED}
 
 
+async def test_a_failed_training_names_rooms_as_people_do(hass: HomeAssistant) -> None:
+    ar.async_get(hass).async_update("kitchen", name="Galley")
+    failed = RoomReport("kitchen", RunStatus.FAILED, "out of luck")
+    async_tell(hass, database(hass), TrainingReport(None, {"kitchen": failed}), {})
+    text = await read_out(hass, issues.TRAINING_FAILED)
+    assert "Galley" in text
+    assert "kitchen" not in text
+
+
 async def test_a_training_that_fails_again_stays_asked_about(hass: HomeAssistant) -> None:
     """A step that fails ends no training, so that nothing is raised."""
     coordinator = coordinator_of(await set_up(hass))
@@ -350,6 +367,17 @@ async def test_a_broken_sensor_is_named_once_and_withdrawn_when_it_is_well(hass:
         text = await read_out(hass, issue_id)
         assert MOTION in text
         assert "2027-01-15" in text
+    gone = SensorFault(MOTION, Fault.UNAVAILABLE, 1_800_000_000_000_000)
+    show(gone)
+    (issue_id,) = asked(hass)
+    assert "battery" in await read_out(hass, issue_id)
+    er.async_get(hass).async_update_entity(MOTION, disabled_by=er.RegistryEntryDisabler.USER)
+    show(gone)
+    assert asked(hass) == {issue_id}
+    assert "Enable it again" in await read_out(hass, issue_id)
+    er.async_get(hass).async_update_entity(MOTION, disabled_by=None)
+    show(SensorFault(MOTION, fault, 1_800_000_000_000_000))
+    (issue_id,) = asked(hass)
     # Ignored, it stays so while the fault lasts, over a restart too.
     ir.async_ignore_issue(hass, DOMAIN, issue_id, True)
     show(

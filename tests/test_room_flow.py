@@ -75,7 +75,9 @@ async def test_each_bad_choice_says_what_is_wrong_in_a_room(hass: HomeAssistant,
     for error, answer in choices.items():
         result = await room.send(answer)
         assert (result["step_id"], result["errors"]) == ("room", {"base": error})
-    # What was wrong stands there to be mended.
+    # The page is still that of the hall, and what was wrong stands there to be mended.
+    told = result["description_placeholders"]
+    assert told == {"room": "Hall", "other_room": "Kitchen", "entity": told["entity"]}
     assert suggested(result)["motion"] == ["binary_sensor.kitchen_motion"]
     assert stored(room.entry)["hall"] == HALL
 
@@ -235,7 +237,7 @@ async def test_the_options_of_the_home_are_changed(hass: HomeAssistant, entry: C
     result = await flows.async_init(entry.entry_id)
     await said(hass, result, "options", "options")
     kept = {"raw_events": 30, "features": 84, "predictions": 60, "episodes": 1095, "daily_scores": 1095}
-    kept |= {"routine_days": 90, "routine_weeks": 364, "routine_months": 1095}
+    kept |= {"routine_days": 90, "routine_weeks": 364, "routine_months": 1095, "gone_patterns": 0}
     sections: dict[str, Any] = {
         "workday": [],
         "pets": False,
@@ -302,6 +304,32 @@ async def test_a_workday_sensor_is_found_and_can_be_chosen_or_left_out(
         result = await flows.async_configure(result["flow_id"], {**suggested(result), "workday": chosen})
         await hass.async_block_till_done()
         assert (entry.options.get("workday"), watched()) == (kept, chosen)
+    await hass.async_block_till_done()
+
+
+async def test_a_workday_sensor_that_is_something_else_is_not_filled_in(
+    hass: HomeAssistant, entry: ConfigEntry
+) -> None:
+    add_sensor(hass, "hall", "binary_sensor.at_work", platform="workday")
+    add_sensor(hass, "hall", "binary_sensor.at_school", platform="workday")
+    hall = entry.subentries[subentry_id(entry, "hall")]
+    sensors = {**HALL, "routine_only": ["binary_sensor.at_work"]}
+    hass.config_entries.async_update_subentry(entry, hall, data={**hall.data, "sensors": sensors})
+    await hass.async_block_till_done()
+    flows = hass.config_entries.options
+    result = await flows.async_init(entry.entry_id)
+    filled = suggested(result)
+    assert filled["workday"] == ["binary_sensor.at_school"]
+    school = {**filled, "routine_only": ["binary_sensor.at_school"]}
+    result = await flows.async_configure(result["flow_id"], school)
+    assert result["errors"] == {"base": "entity_twice"}
+    result = await flows.async_configure(result["flow_id"], {**school, "workday": []})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    result = await flows.async_init(entry.entry_id)
+    assert suggested(result)["workday"] == []
+    result = await flows.async_configure(result["flow_id"], suggested(result))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
 
 

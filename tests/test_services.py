@@ -361,6 +361,26 @@ async def test_a_download_of_the_history_can_be_imported(hass: HomeAssistant, en
     assert from_us(second.time_us).isoformat() == f"{day}T11:00:00+00:00"
 
 
+async def test_no_row_of_a_wrong_year_or_with_a_quotation_mark_too_many_is_imported(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    now = dt_util.utcnow()
+    just = (now - timedelta(minutes=10)).isoformat()
+    wrong = ["0001-01-01T00:00:00+05:00", "1970-01-01T00:00:01Z", (now - timedelta(days=366)).isoformat()]
+    wrong += [(now + timedelta(hours=1)).isoformat(), "9999-12-31T23:59:59-14:00"]
+    rows = [f"{just},{WINDOW}, on , off ,\n", *(f"{time},{WINDOW},off,,\n" for time in wrong)]
+    rows += [f'{just},{WINDOW},"off,,\n', *(f"{just},{WINDOW},on,,\n" for _ in range(9))]
+    write(hass, "slips.csv", HEADER + "".join(rows))
+    answer = await call(hass, "import_events", file="slips.csv")
+    assert (answer["rows"], answer["accepted"], answer["invalid"]) == (7, 1, 6)
+    told = [problem.partition(" ")[2] for problem in answer["problems"]]
+    assert all("too long ago" in each for each in told[:3])
+    assert all("in the future" in each for each in told[3:5])
+    assert "255 characters" in told[5]
+    first = (await stored_events(entry, WINDOW))[0]
+    assert (first.state, first.origin) == ("on", Origin.IMPORT)
+
+
 async def test_an_import_of_what_was_live_adds_nothing(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     hass.states.async_set(WINDOW, "on")
     assert await hass.config_entries.async_reload(entry.entry_id)

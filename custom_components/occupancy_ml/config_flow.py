@@ -264,14 +264,21 @@ class HomeOptionsFlow(OptionsFlow):
         problem = find_problem(self.hass, chosen, taken)
         if problem := problem or find_sleep_problem(self.hass, options.get(CONF_SLEEP, {})):
             return self.async_show_form(step_id="init", data_schema=self._schema(options), **_shown(problem))
-        if options[CONF_WORKDAY] == workday_sensors(self.hass):
+        if options[CONF_WORKDAY] == self._found_workday(options):
             # As found, also when another is found one day.
             del options[CONF_WORKDAY]
         return self.async_create_entry(data=options)
 
     @callback
     def _schema(self, options: Mapping[str, Any]) -> vol.Schema:
-        return options_schema(options, self._notifiers(), workday_sensors(self.hass))
+        return options_schema(options, self._notifiers(), self._found_workday(options))
+
+    @callback
+    def _found_workday(self, options: Mapping[str, Any]) -> list[str]:
+        """The workday sensors that are chosen for nothing else, in a room or in these options."""
+        rooms = taken_by(self.config_entry, with_home=False).rooms
+        elsewhere = {*rooms, *(entity_id for chosen in _whole_home(options).values() for entity_id in chosen)}
+        return [entity_id for entity_id in workday_sensors(self.hass) if entity_id not in elsewhere]
 
     @callback
     def _notifiers(self) -> list[str]:
@@ -367,8 +374,8 @@ class RoomSubentryFlow(ConfigSubentryFlow):
 def _whole_home(options: Mapping[str, Any]) -> dict[Role, list[str]]:
     context = [entity_id for chosen in options.get(CONF_CONTEXT, {}).values() for entity_id in chosen]
     return {
-        Role.PERSON: options[CONF_PERSONS],
-        Role.ROUTINE_ONLY: options[CONF_ROUTINE_ONLY],
+        Role.PERSON: options.get(CONF_PERSONS, []),
+        Role.ROUTINE_ONLY: options.get(CONF_ROUTINE_ONLY, []),
         Role.CONTEXT: context,
     }
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+from homeassistant.const import MAX_LENGTH_STATE_STATE
+
 from .engine.events import Cause, Event, Origin, to_us
 
 REQUIRED_COLUMNS = ("time", "entity_id", "state")
@@ -52,6 +54,23 @@ class ImportCounts:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows of a file say something of use.
+
+    Attributes:
+        entity_ids: the entities whose events are wanted.
+        since_us: from when, microseconds UTC: what is older is of no use, and most often a slip of the pen.
+        until_us: up to when: what lies ahead cannot have happened.
+        zone: of times without an offset.
+    """
+
+    entity_ids: Collection[str]
+    since_us: int
+    until_us: int
+    zone: tzinfo
+
+
 def resolve(config_dir: Path, name: str) -> Path:
     """The file of that name inside the configuration directory.
 
@@ -72,17 +91,14 @@ def resolve(config_dir: Path, name: str) -> Path:
     return path
 
 
-def read(
-    path: Path, watched: Collection[str], counts: ImportCounts, batch: int, zone: tzinfo
-) -> Generator[list[Event]]:
+def read(path: Path, wanted: Wanted, counts: ImportCounts, batch: int) -> Generator[list[Event]]:
     """Read the file in batches of at most `batch` lines. Blocking: for an executor job.
 
     Args:
         path: the file.
-        watched: the entities whose events are wanted.
+        wanted: which rows are events.
         counts: what was found is counted here.
         batch: lines of a batch.
-        zone: of times without an offset.
 
     Raises:
         ImportFileError: it is no CSV text in UTF-8, or lacks a column.
@@ -99,7 +115,7 @@ def read(
             seen = 0
             for row in rows:
                 seen += 1
-                event = _event(row, rows.line_num, watched, counts, zone)
+                event = _event(row, rows.line_num, wanted, counts)
                 if event is not None:
                     events.append(event)
                 if seen == batch:
@@ -111,16 +127,11 @@ def read(
         raise ImportFileError("file_unreadable", file=path.name, error=str(error)) from error
 
 
-def _event(
-    row: Mapping[str, str | None], line: int, watched: Collection[str], counts: ImportCounts, zone: tzinfo
-) -> Event | None:
+def _event(row: Mapping[str, str | None], line: int, wanted: Wanted, counts: ImportCounts) -> Event | None:
     counts.rows += 1
-    entity_id, state = (row["entity_id"] or "").strip(), row["state"]
+    entity_id = (row["entity_id"] or "").strip()
     try:
-        if state is None:
-            raise ValueError("the state is missing")
-        moment = datetime.fromisoformat((row["time"] or "").strip())
-        time_us = to_us(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))
+        time_us, state = _moment(row["time"], wanted), _state(row["state"])
         cause = _CAUSES.get((row.get("cause") or "unknown").strip().lower())
         if cause is None:
             raise ValueError("the cause is none of person, automation, device, unknown")
@@ -129,7 +140,38 @@ def _event(
         if len(counts.problems) < _PROBLEMS_KEPT:
             counts.problems.append(f"line {line}: {error}")
         return None
-    if entity_id not in watched:
+    if entity_id not in wanted.entity_ids:
         counts.not_watched += 1
         return None
-    return Event(time_us, entity_id, state, row.get("previous") or None, Origin.IMPORT, cause)
+    return Event(time_us, entity_id, state, (row.get("previous") or "").strip() or None, Origin.IMPORT, cause)
+
+
+def _moment(text: str | None, wanted: Wanted) -> int:
+    """Microseconds UTC.
+
+    Raises:
+        ValueError: it is no time, or none that can be meant.
+    """
+    moment = datetime.fromisoformat((text or "").strip())
+    time_us = to_us(moment if moment.tzinfo is not None else moment.replace(tzinfo=wanted.zone))
+    if time_us > wanted.until_us:
+        raise ValueError(f"{moment} lies in the future")
+    if time_us < wanted.since_us:
+        raise ValueError(f"{moment} is too long ago to be of use")
+    return time_us
+
+
+def _state(text: str | None) -> str:
+    """A state as Home Assistant has them.
+
+    Raises:
+        ValueError: there is none, or it cannot be one.
+    """
+    if text is None:
+        raise ValueError("the state is missing")
+    state = text.strip()
+    if len(state) > MAX_LENGTH_STATE_STATE:
+        raise ValueError(
+            f"a state has at most {MAX_LENGTH_STATE_STATE} characters; is a quotation mark left open?"
+        )
+    return state

@@ -16,7 +16,7 @@ from homeassistant.helpers import area_registry as ar, entity_registry as er
 
 from .coordinator import Coordinator, now_us
 from .engine.home import Role
-from .engine.snapshot import RoomState
+from .engine.snapshot import HOME, SLEEP, RoomState
 from .monitor import async_readiness
 from .runtime import OccupancyConfigEntry
 
@@ -29,9 +29,10 @@ class Redactor:
     """
 
     def __init__(self, tokens: Mapping[str, str]) -> None:
-        self._tokens = {name.casefold(): token for name, token in tokens.items() if name}
-        names = sorted(self._tokens, key=len, reverse=True)
-        pattern = "|".join(re.escape(name) for name in names)
+        names = sorted(filter(None, tokens), key=len, reverse=True)
+        self._tokens = [tokens[name] for name in names]
+        # A group a name: which of them matched, regardless of case, cannot be told from what stands in the text.
+        pattern = "|".join(f"({re.escape(name)})" for name in names)
         # Neither letter nor digit beside it, so that a room "Den" leaves "evidence" alone.
         self._pattern = re.compile(rf"(?<![^\W_])(?:{pattern})(?![^\W_])", re.IGNORECASE) if names else None
 
@@ -40,7 +41,7 @@ class Redactor:
         if isinstance(value, str):
             if self._pattern is None:
                 return value
-            return self._pattern.sub(lambda match: self._tokens[match.group().casefold()], value)
+            return self._pattern.sub(lambda match: self._tokens[(match.lastindex or 1) - 1], value)
         if isinstance(value, Mapping):
             return {self(key): self(item) for key, item in value.items()}
         if isinstance(value, Iterable) and not isinstance(value, bytes):
@@ -49,7 +50,8 @@ class Redactor:
 
 
 @callback
-def _redactor(hass: HomeAssistant, coordinator: Coordinator) -> Redactor:
+def _redactor(hass: HomeAssistant, coordinator: Coordinator, stored: Iterable[str]) -> Redactor:
+    """Hides what is watched, and what was once: its entities and rooms are in the store still."""
     tokens: dict[str, str] = {}
 
     def hide(token: str, *names: str | None) -> None:
@@ -72,6 +74,9 @@ def _redactor(hass: HomeAssistant, coordinator: Coordinator) -> Redactor:
     for number, room in enumerate(coordinator.home.rooms, 1):
         area = areas.async_get_area(room.room_id)
         hide(f"room_{number}", room.room_id, None if area is None else area.name)
+    former = [name for name in stored if name not in tokens and name not in (HOME, SLEEP)]
+    for number, name in enumerate(former, 1):
+        hide(f"former_{number}", name, name.partition(".")[2])
     return Redactor(tokens)
 
 
@@ -80,8 +85,8 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     """What helps to find a fault, and names nobody."""
     coordinator = entry.runtime_data.coordinator
-    redact = _redactor(hass, coordinator)
     engine = coordinator.engine
+    redact = _redactor(hass, coordinator, await coordinator.run(engine.store.names))
     readiness = await coordinator.run(engine.readiness, now_us())
     size = await coordinator.run(engine.store.size_bytes)
     home, snapshot = coordinator.home, coordinator.data

@@ -90,8 +90,9 @@ class RoomPlan:
 
     @property
     def entities(self) -> tuple[str, ...]:
-        """All entities of the room, whatever their role."""
-        return tuple(entity_id for chosen in self.sensors.values() for entity_id in chosen)
+        """All entities of the room, whatever their role; to compare with one takes it from nobody."""
+        own = (chosen for role, chosen in self.sensors.items() if role is not Role.RIVAL)
+        return tuple(entity_id for chosen in own for entity_id in chosen)
 
     @property
     def is_worth_proposing(self) -> bool:

@@ -17,7 +17,7 @@ class FaultReporter:
     def __init__(self, hass: HomeAssistant, coordinator: Coordinator) -> None:
         self._hass = hass
         self._coordinator = coordinator
-        self._told: tuple[SensorFault, ...] | None = None
+        self._told: list[tuple[SensorFault, bool]] | None = None
         self._new: tuple[str, ...] | None = None
 
     @callback
@@ -38,9 +38,10 @@ class FaultReporter:
                 self._hass, [f"{self._name_of(each)} ({each})" for each in data.new_sensors]
             )
         faults = data.faults
-        if faults == self._told:
+        told = [(each, issues.is_disabled(self._hass, each.entity_id)) for each in faults]
+        if told == self._told:
             return
-        self._told = faults
+        self._told = told
         issues.async_clear_sensor_faults(self._hass, [(each.entity_id, each.fault) for each in faults])
         for each in faults:
             issues.async_raise_sensor_fault(

@@ -94,7 +94,7 @@ def find_problem(hass: HomeAssistant, chosen: Mapping[Role, Iterable[str]], take
                 truth = Role.REFERENCE in {role, seen[entity_id]} and role is not seen[entity_id]
                 return Problem("reference_is_input" if truth else "entity_twice", named)
             if room := taken.rooms.get(entity_id):
-                return Problem("entity_in_room", {**named, "room": room})
+                return Problem("entity_in_room", {**named, "other_room": room})
             if entity_id in taken.home:
                 return Problem("entity_in_home", named)
             seen[entity_id] = role

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 
 from .const import DOMAIN
 from .engine.snapshot import Fault
@@ -42,6 +42,7 @@ _FAULTS: Final = {
 SENSORS_NEW: Final = "sensors_new"
 SENSORS_MISSING: Final = "sensors_missing"
 SENSORS_MISSING_HOME: Final = "sensors_missing_home"
+SENSOR_DISABLED: Final = "sensor_disabled"
 SLEEP_MISSING: Final = "sleep_missing"
 
 # What stands for the whole home where an issue names a room.
@@ -216,10 +217,18 @@ def async_raise_sleep_missing(hass: HomeAssistant, entity_ids: Collection[str]) 
 
 
 @callback
+def is_disabled(hass: HomeAssistant, entity_id: str) -> bool:
+    """Whether an entity gives no state since somebody, or its integration, disabled it."""
+    entry = er.async_get(hass).async_get(entity_id)
+    return entry is not None and entry.disabled
+
+
+@callback
 def async_raise_sensor_fault(
     hass: HomeAssistant, entity_id: str, name: str, fault: Fault, since: str
 ) -> None:
     """Tell that a sensor is not believed for now, and what to do. Ignored, it stays so while the fault lasts."""
+    disabled = fault is Fault.UNAVAILABLE and is_disabled(hass, entity_id)
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -227,7 +236,7 @@ def async_raise_sensor_fault(
         data={"kind": SENSOR_FAULT},
         is_fixable=False,
         severity=ir.IssueSeverity.WARNING,
-        translation_key=_FAULTS[fault],
+        translation_key=SENSOR_DISABLED if disabled else _FAULTS[fault],
         translation_placeholders={"name": name, "entity": entity_id, "since": since},
     )
 

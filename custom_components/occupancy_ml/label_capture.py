@@ -123,18 +123,8 @@ class LabelCapture:
 
     @callback
     def _on_registry(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
-        """Follow an entity to its new id; the entry's update listener then starts anew."""
-        data = event.data
-        if data["action"] != "update" and data["entity_id"] in self._watched:
+        if event.data["action"] != "update" and event.data["entity_id"] in self._watched:
             self._check_missing()
-        if data["action"] != "update" or (old := data.get("old_entity_id")) is None:
-            return
-        sleep = self._entry.options.get(CONF_SLEEP, {})
-        if old in sleep.values():
-            renamed = {key: data["entity_id"] if value == old else value for key, value in sleep.items()}
-            self._hass.config_entries.async_update_entry(
-                self._entry, options={**self._entry.options, CONF_SLEEP: renamed}
-            )
 
     # In the executor
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.core import CALLBACK_TYPE, CoreState, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    CoreState,
+    Event,
+    EventStateChangedData,
+    HassJob,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
-from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.helpers.event import async_call_later, async_track_state_change_event
 from homeassistant.helpers.start import async_at_started
 
 from . import issues
@@ -20,6 +29,7 @@ from .const import (
     CONF_RENAMES,
     CONF_ROUTINE_ONLY,
     CONF_SENSORS,
+    CONF_SLEEP,
     CONF_WORKDAY,
     DOMAIN,
     SUBENTRY_ROOM,
@@ -28,6 +38,10 @@ from .coordinator import Coordinator
 from .home_builder import home_from_entry
 
 _HOME_LISTS = (CONF_PERSONS, CONF_ROUTINE_ONLY, CONF_WORKDAY)
+# What of an entity makes the home another one, beside its id.
+_TELLING = frozenset({"device_class", "original_device_class", "device_id", "disabled_by"})
+# Who corrects one entity often corrects the next, too.
+_QUIET = timedelta(seconds=10)
 
 
 @callback
@@ -90,6 +104,11 @@ def _follow(hass: HomeAssistant, entry: ConfigEntry[Any], old: str, new: str) ->
         # The new id may be that of an entity that died and still stands there: one that lives takes no second place.
         places: dict[str, str | None] = {new: None, old: new} if old in stored else {}
         async_map_entities(hass, entry, None, lambda e: places.get(e, e))
+    # What tells of sleep is asked for, and taken out, apart from the sensors.
+    sleep: Mapping[str, str] = entry.options.get(CONF_SLEEP, {})
+    if old in sleep.values():
+        renamed = {key: new if e == old else e for key, e in sleep.items() if e != new}
+        hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_SLEEP: renamed})
 
 
 @callback
@@ -136,12 +155,14 @@ def async_remove_ghosts(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
 
 
 class RegistryFollower:
-    """Keeps the repairs, and the names of the rooms, in step with the registries."""
+    """Keeps the home, the repairs, and the names of the rooms, in step with the registries."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], coordinator: Coordinator) -> None:
         self._hass = hass
         self._entry = entry
+        self._home = coordinator.home
         self._watched = frozenset(sensor.entity_id for sensor in coordinator.home.sensors)
+        self._cancel_quiet: CALLBACK_TYPE | None = None
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -157,23 +178,43 @@ class RegistryFollower:
         rooms = list(self._entry.get_subentries_of_type(SUBENTRY_ROOM))
         issues.async_clear_gone(hass, {room.subentry_id for room in rooms})
         for subentry in rooms:
-            self._check_area(subentry)
+            self._follow_area(subentry)
 
         @callback
         def stop() -> None:
-            for remove in removers:
-                remove()
+            for remove in (*removers, self._cancel_quiet):
+                if remove is not None:
+                    remove()
 
         return stop
 
     @callback
     def _on_started(self, _hass: HomeAssistant) -> None:
         self._check_entities()
+        self._await_quiet()
 
     @callback
     def _on_entity(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
-        if event.data["action"] != "update" and event.data["entity_id"] in self._watched:
+        data = event.data
+        if data["action"] != "update" and data["entity_id"] in self._watched:
             self._check_entities()
+        if data["action"] != "update" or not _TELLING.isdisjoint(data["changes"]):
+            self._await_quiet()
+
+    @callback
+    def _await_quiet(self) -> None:
+        if self._cancel_quiet is not None:
+            self._cancel_quiet()
+        job = HassJob(self._check_home, cancel_on_shutdown=True)
+        self._cancel_quiet = async_call_later(self._hass, _QUIET, job)
+
+    @callback
+    def _check_home(self, _now: datetime) -> None:
+        """Take over what was corrected or found: the class of a sensor, a workday sensor, the weather."""
+        self._cancel_quiet = None
+        # Entities come one by one while Home Assistant starts; then all of them are looked at.
+        if self._hass.state is CoreState.running and home_from_entry(self._hass, self._entry) != self._home:
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
     @callback
     def _on_state(self, event: Event[EventStateChangedData]) -> None:
@@ -203,16 +244,27 @@ class RegistryFollower:
 
     @callback
     def _on_area(self, event: Event[ar.EventAreaRegistryUpdatedData]) -> None:
+        area_id = event.data["area_id"]
         for subentry in list(self._entry.get_subentries_of_type(SUBENTRY_ROOM)):
-            if subentry.data[CONF_AREA_ID] == event.data["area_id"]:
-                self._check_area(subentry)
-                area = ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID])
-                if area is not None:
-                    self._hass.config_entries.async_update_subentry(self._entry, subentry, title=area.name)
+            if subentry.data[CONF_AREA_ID] == area_id:
+                self._follow_area(subentry)
+                if event.data["action"] == "create" and area_id is not None:
+                    self._move_back(area_id)
 
     @callback
-    def _check_area(self, subentry: ConfigSubentry) -> None:
-        if ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID]) is None:
+    def _follow_area(self, subentry: ConfigSubentry) -> None:
+        """Ask for an area that was deleted; one that has another name, maybe since long, gives it to its room."""
+        area = ar.async_get(self._hass).async_get_area(subentry.data[CONF_AREA_ID])
+        if area is None:
             issues.async_raise_area_removed(self._hass, subentry.subentry_id, subentry.title)
         else:
             issues.async_clear(self._hass, f"{issues.AREA_REMOVED}_{subentry.subentry_id}")
+            self._hass.config_entries.async_update_subentry(self._entry, subentry, title=area.name)
+
+    @callback
+    def _move_back(self, area_id: str) -> None:
+        """Put a room's device into its area, which was deleted and took it out."""
+        registry = dr.async_get(self._hass)
+        for device in dr.async_entries_for_config_entry(registry, self._entry.entry_id):
+            if (DOMAIN, f"room_{area_id}") in device.identifiers and device.area_id is None:
+                registry.async_update_device(device.id, area_id=area_id)

@@ -19,7 +19,7 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import BATCH, now_us
-from .csv_import import ImportCounts, ImportFileError, read, resolve
+from .csv_import import ImportCounts, ImportFileError, Wanted, read, resolve
 from .engine.adaptation.report import MERIT_DAYS, SPANS
 from .engine.events import Event, from_us, to_us
 from .engine.export import ExportKind
@@ -28,6 +28,7 @@ from .engine.store import StoreError
 from .entity import area_names
 from .export import async_export
 from .forecast_answers import async_forecasts
+from .home_builder import retention_of
 from .permissions import async_caller, may_correct_room, may_read_home, may_read_room
 from .report_card import async_report_card
 
@@ -61,6 +62,8 @@ VACANT = "vacant"
 
 # A longer correction is a slip of the pen more often than a memory, and would outweigh a week of evidence.
 LONGEST_CORRECTION = timedelta(days=7)
+# One row of a wrong year would have months replayed in which nothing happened.
+OLDEST_IMPORT = timedelta(days=365)
 # "Until now" may be a little later on the clock of a phone; what is still to come would pin the room.
 _CLOCKS_DIFFER = timedelta(minutes=1)
 # Before them nothing was recorded, and times at the end of the calendar cannot be told in every zone.
@@ -250,12 +253,20 @@ def _check_span(start: datetime, end: datetime) -> None:
 async def _async_import_events(call: ServiceCall) -> ServiceResponse:
     hass = call.hass
     runtime = _runtime(hass)
-    watched = {sensor.entity_id for sensor in runtime.coordinator.home.sensors}
+    coordinator, now = runtime.coordinator, dt_util.utcnow()
+    # What the options keep for longer is of use for longer.
+    used = max(OLDEST_IMPORT, timedelta(days=retention_of(coordinator.config_entry.options).raw_events))
+    wanted = Wanted(
+        entity_ids={sensor.entity_id for sensor in coordinator.home.sensors},
+        since_us=to_us(now) - used // timedelta(microseconds=1),
+        until_us=to_us(now + _CLOCKS_DIFFER),
+        zone=dt_util.get_default_time_zone(),
+    )
     counts = ImportCounts()
 
     async def batches() -> AsyncIterator[Sequence[Event]]:
         path = await hass.async_add_executor_job(resolve, Path(hass.config.config_dir), call.data[ATTR_FILE])
-        reader = read(path, watched, counts, BATCH, dt_util.get_default_time_zone())
+        reader = read(path, wanted, counts, BATCH)
         try:
             while (batch := await hass.async_add_executor_job(next, reader, None)) is not None:
                 yield batch

@@ -10,6 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 from . import issues
 from .engine.pipeline import TrainingReport
 from .engine.store import RunStatus
+from .entity import area_names
 
 
 @callback
@@ -38,6 +39,8 @@ def _show_failures(hass: HomeAssistant, report: TrainingReport, failed_steps: ob
     if isinstance(failed_steps, Mapping):
         errors |= {f"{step}: {error}" for step, error in failed_steps.items()}
     if errors:
-        issues.async_raise_training_failed(hass, [room.room_id for room in failed], "; ".join(sorted(errors)))
+        names = area_names(hass)
+        rooms = [names.get(room.room_id, room.room_id) for room in failed]
+        issues.async_raise_training_failed(hass, rooms, "; ".join(sorted(errors)))
     else:
         issues.async_clear_training_failed(hass)

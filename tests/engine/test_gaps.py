@@ -79,7 +79,14 @@ def test_a_replay_is_as_deaf_as_the_life_was(path: Path, hours: int) -> None:
     engine.close()
 
 
-def test_where_the_saved_state_does_not_fit_the_outage_is_known_all_the_same(path: Path) -> None:
+@pytest.mark.parametrize("slips", [(), pulse(24 * 365 * 40 * 3600, "hall", 20)])
+def test_where_the_saved_state_does_not_fit_the_outage_is_known_all_the_same(
+    path: Path, slips: tuple[Event, ...]
+) -> None:
+    """Also with an event of a wrong year in the file."""
+    engine = Engine.open(path, flat(), BEFORE_US + MINUTE_US, durable=False)
+    engine.import_events(slips)
+    engine.close()
     engine = Engine.open(path, flat(exit_door=False), after_us(11 + OFF_H), durable=False)
     assert engine.needs_rebuild
     list(engine.rebuild(after_us(11 + OFF_H)))

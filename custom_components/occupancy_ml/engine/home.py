@@ -159,7 +159,17 @@ _DOMAIN_ROLES = {
     "fan": Role.ROUTINE_ONLY,
     "humidifier": Role.ROUTINE_ONLY,
 }
-_EXIT_WORDS = re.compile(r"(front|main|entrance|entry|entryway|foyer|outer|outside|street)", re.I)
+# Whole words, English only, and only proposed: these places are outside, or lead there.
+_BEGIN, _END = r"(?<![a-z0-9])", r"(?![a-z])"
+_PLACES = "entrance|entry|entryway|foyer|outside|porch"
+_EXIT_PLACES = re.compile(rf"{_BEGIN}(?:{_PLACES}){_END}")
+# Other words count only where they say what the door is: "main_door", but not "main_bedroom_door".
+_EXIT_NAMES = re.compile(
+    rf"{_BEGIN}(?:(?:{_PLACES})(?:_?doors?)?"
+    rf"|(?:front|main|outer|street)_?(?:doors?|gate|entrance|entry|contact|sensor|opening|\d*$)){_END}"
+)
+_INNER_NAMES = re.compile(rf"{_BEGIN}(?:balcony|cabinet|closet|cupboard|wardrobe)")
+_INNER_KINDS = (RoomKind.BEDROOM, RoomKind.BATHROOM, RoomKind.KITCHEN, RoomKind.OFFICE)
 
 
 def default_role(entity_id: str, device_class: str | None, room_id: str | None = None) -> Role | None:
@@ -177,26 +187,34 @@ def default_role(entity_id: str, device_class: str | None, room_id: str | None =
     else:
         role = _DOMAIN_ROLES.get(domain)
     is_door = role is Role.DOOR or (role is Role.OPENING and "door" in name and device_class != "window")
-    if is_door and _EXIT_WORDS.search(f"{name} {room_id or ''}") and "balcony" not in name:
-        return Role.EXIT_DOOR
-    return role
+    return Role.EXIT_DOOR if is_door and _leads_outside(name, room_id or "") else role
 
 
-# Beginnings of words; English only, and only proposed: the user confirms in the flow.
-_KIND_WORDS = (
-    (RoomKind.BATHROOM, ("bath", "toilet", "wc", "shower", "restroom", "ensuite")),
-    (RoomKind.BEDROOM, ("bed", "sleep", "nursery", "guest")),
-    (RoomKind.KITCHEN, ("kitchen", "pantry")),
-    (RoomKind.OFFICE, ("office", "study", "den", "workroom")),
-    (RoomKind.PASSAGE, ("hall", "corridor", "entr", "foyer", "stair", "landing", "porch")),
-    (RoomKind.LIVING, ("living", "lounge", "family", "tv", "dining", "salon")),
+def _leads_outside(name: str, room_id: str) -> bool:
+    """Whether a door does, by its own name, else by its room. Where that is wrong the home is believed empty."""
+    if _INNER_NAMES.search(name):
+        return False
+    if _EXIT_NAMES.search(name):
+        return True
+    return _EXIT_PLACES.search(room_id) is not None and default_kind(room_id) not in _INNER_KINDS
+
+
+# Whole words, also as in "bathrooms" and "bedroom2". English only, and only proposed: the user confirms in the flow.
+_KIND_WORDS = tuple(
+    (kind, re.compile(rf"{_BEGIN}(?:{words})(?:s|rooms?)?{_END}"))
+    for kind, words in (
+        (RoomKind.BATHROOM, "bath|toilette?|wc|shower|restroom|ensuite"),
+        (RoomKind.BEDROOM, "bed|sleep|sleeping|nursery|guest"),
+        (RoomKind.KITCHEN, "kitchen|kitchenette|pantry"),
+        (RoomKind.OFFICE, "office|study|den|workroom"),
+        (RoomKind.PASSAGE, "hall|hallway|corridor|foyer|landing|porch"),
+        (RoomKind.PASSAGE, "entrance|entry|entryway|entree?|entrada|stair|staircase|stairway|stairwell"),
+        (RoomKind.LIVING, "living|lounge|family|tv|dining|salon"),
+    )
 )
 
 
 def default_kind(room_id: str) -> RoomKind:
     """The kind to propose for a room, from the words of its area id."""
-    parts = re.split(r"[^a-z0-9]+", room_id.lower())
-    for kind, words in _KIND_WORDS:
-        if any(part.startswith(words) for part in parts):
-            return kind
-    return RoomKind.OTHER
+    name = room_id.lower()
+    return next((kind for kind, words in _KIND_WORDS if words.search(name)), RoomKind.OTHER)

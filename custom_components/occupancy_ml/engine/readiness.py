@@ -8,6 +8,24 @@ from .outlook import Outlook
 from .snapshot import Merit
 from .store import Store
 
+# What others may rely on, and how far the steps of a night have come. Other keys hold names, and times of sleep.
+_METADATA = (
+    "schema_version",
+    "migration_status",
+    "contract_version",
+    "feature_set_version",
+    "last_ingest_at",
+    "last_feature_compute_at",
+    "last_clr_train_at",
+    "last_bocpd_train_at",
+    "last_trim_at",
+    "labelled_until",
+    "scored_until",
+    "routines_until",
+    "routines_week",
+    "routines_month",
+)
+
 
 def readiness(
     store: Store,
@@ -36,7 +54,7 @@ def readiness(
         "labels": store.labels.counts(),
         "size_bytes": store.size_bytes(),
         "size_budget": None if budget is None else {"mb": budget.size_mb, "reached_us": budget.reached_us},
-        "metadata": store.metadata.all(),
+        "metadata": {key: value for key in _METADATA if (value := store.metadata.get(key)) is not None},
         "failed_steps": dict(outlook.failed),
         "quality": outlook.quality,
         "rooms": {

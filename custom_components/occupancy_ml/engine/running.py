@@ -108,8 +108,8 @@ class Running:
             tracker = Tracker.from_payload(home, saved.payload)
         except PayloadError as error:
             _LOGGER.info("The saved state does not fit: %s", error)
-            heard_us = self.store.events.span()
-            last_us = max(saved.time_us, min(heard_us[1], now_us) if heard_us else 0)
+            # An event of a wrong year tells of nothing that lies before it.
+            last_us = max(saved.time_us, self.store.events.newest_us(now_us) or 0)
             if now_us - last_us > UNHEARD_US:
                 self._note_gap(last_us, now_us)
             return None

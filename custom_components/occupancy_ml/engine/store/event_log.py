@@ -202,6 +202,13 @@ class EventLog:
             return None
         return first, self._database.scalar("SELECT max(time_us) FROM raw_events")
 
+    def newest_us(self, until_us: int) -> int | None:
+        """The time of the newest event up to a time, None where there is none."""
+        newest: int | None = self._database.scalar(
+            "SELECT max(time_us) FROM raw_events WHERE time_us <= ?", (until_us,)
+        )
+        return newest
+
     def count(self, start_us: int | None = None, end_us: int | None = None) -> int:
         """How many events are stored, of [start_us, end_us) where given."""
         if start_us is None and end_us is None:

@@ -111,6 +111,7 @@ class Store:
         self.aggregates = Aggregates(database, entities, rooms)
         self.patterns = PatternTable(database)
         self.suggestions = Suggestions(database)
+        self._names = (entities, rooms)
         self._open = True
 
     @property
@@ -165,6 +166,10 @@ class Store:
             StoreError: subclasses; all of it is rolled back.
         """
         return self.database.transaction()
+
+    def names(self) -> list[str]:
+        """All entities and rooms that anything stored ever named."""
+        return [name for names in self._names for name in names.all()]
 
     def reader(self) -> AbstractContextManager[sqlite3.Connection]:
         """A separate read-only connection. It sees what is committed and blocks no writer."""
