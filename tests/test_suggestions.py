@@ -12,7 +12,7 @@ from homeassistant.components import automation
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -352,6 +352,40 @@ async def test_what_does_not_validate_is_never_offered(hass: HomeAssistant, entr
     er.async_get(hass).async_remove(LAMP)
     await refused(hass, "suggestion_not_sound", "accept_suggestion", suggestion_id=invalid["suggestion_id"])
     assert await automations(hass) == yaml.safe_load(THEIRS)
+
+
+async def test_what_a_plug_is_called_counts_beside_its_id(
+    hass: HomeAssistant, entry: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    """A heater on a plug is not offered, is taken back when it is named so later, and not accepted then."""
+    hass.states.async_set(STREET, "off", {"friendly_name": "Space heater"})
+    await plant(entry, (STREET, 20))
+    assert (await ask(hass, "get_suggestions"))["suggestions"] == []
+    (invalid,) = (await ask(hass, "get_suggestions", status=["invalid"]))["suggestions"]
+    assert "names" in invalid["reason"]
+    # What the night knows by name is not even drafted.
+    await plant(entry)
+    (gone,) = (await ask(hass, "get_suggestions", status=["withdrawn"]))["suggestions"]
+    assert gone["suggestion_id"] == invalid["suggestion_id"]
+    hass.states.async_set(STREET, "off", {"friendly_name": "Plug 3"})
+    await keeper_of(entry).async_offer()
+    await plant(entry)
+    offered = await the_open(hass)
+
+    device = device_registry.async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={("demo", "plug")}, name="Space heater"
+    )
+    er.async_get(hass).async_update_entity(STREET, device_id=device.id)
+    await settle(hass)
+    await refused(hass, "suggestion_not_safe", "accept_suggestion", suggestion_id=offered["suggestion_id"])
+    assert await automations(hass) == yaml.safe_load(THEIRS)
+
+    device_registry.async_update_device(device.id, name="Plug")
+    await keeper_of(entry).async_offer()
+    assert (await the_open(hass))["suggestion_id"] == offered["suggestion_id"]
+    device_registry.async_update_device(device.id, name_by_user="Pizza oven")
+    await keeper_of(entry).async_offer()
+    assert (await ask(hass, "get_suggestions"))["suggestions"] == []
 
 
 async def test_a_crash_between_the_file_and_the_store(

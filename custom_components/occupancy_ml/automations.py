@@ -32,6 +32,10 @@ class InvalidAutomationError(Exception):
     """Home Assistant refuses the automation, or something that it names is not there."""
 
 
+class UnsafeAutomationError(InvalidAutomationError):
+    """It could do harm, and the user does not allow its class."""
+
+
 class NotLoadedError(Exception):
     """The automation was written, and Home Assistant did not load it; it was taken out again."""
 
@@ -151,5 +155,6 @@ __all__ = [
     "AutomationFileError",
     "InvalidAutomationError",
     "NotLoadedError",
+    "UnsafeAutomationError",
     "as_yaml",
 ]

@@ -14,10 +14,9 @@ import logging
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_ID, Platform
+from homeassistant.const import CONF_ID
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
@@ -29,17 +28,19 @@ from .automations import (
     AutomationFileError,
     InvalidAutomationError,
     NotLoadedError,
+    UnsafeAutomationError,
     as_yaml,
 )
 from .const import DOMAIN, SIGNAL_NIGHT_OVER
 from .coordinator import Coordinator, now_us
 from .engine.events import DAY_US
-from .engine.home import Home
 from .engine.routines.suggestions import Reason
-from .engine.routines.suggestions.compose import CannotComposeError, Names, automation, sentence
+from .engine.routines.suggestions.compose import CannotComposeError, automation, sentence
 from .engine.routines.suggestions.proposal import Proposal
+from .engine.routines.suggestions.suggester import NOT_SAFE
 from .engine.store import StoreError
 from .engine.store.suggestions import Suggestion, SuggestionStatus, Version
+from .suggestion_names import names_given, names_of
 from .suggestion_notices import async_notify, async_tell_disabled
 
 _LOGGER = logging.getLogger(__name__)
@@ -145,6 +146,8 @@ class SuggestionKeeper:
         async with self._lock:
             await self._async_reconcile()
             desk = self._coordinator.engine.suggestions
+            self._tell_names()
+            await self._coordinator.run(desk.refuse_unsafe, now_us())
             for draft in await self._coordinator.run(desk.due, now_us()):
                 try:
                     config, words = await self._async_sound(draft)
@@ -156,13 +159,24 @@ class SuggestionKeeper:
         await self._async_update()
         await async_notify(self._hass, self._entry, self._coordinator, self.open)
 
+    @callback
+    def _tell_names(self) -> None:
+        """Tell the engine what things are called now: a name says what a plug is used for, seldom its id."""
+        sensors = self._coordinator.home.sensors
+        self._coordinator.engine.suggestions.names = {
+            sensor.entity_id: names_given(self._hass, sensor.entity_id) for sensor in sensors
+        }
+
     async def _async_sound(self, suggestion: Suggestion) -> tuple[dict[str, Any], str]:
         """The automation of a suggestion and its sentence, validated by Home Assistant.
 
         Raises:
-            InvalidAutomationError: it would not run.
+            InvalidAutomationError: it would not run, or could do harm.
         """
         proposal = Proposal.from_json(suggestion.proposal)
+        self._tell_names()
+        if not self._coordinator.engine.suggestions.is_safe(proposal):
+            raise UnsafeAutomationError(NOT_SAFE)
         names = names_of(self._hass, self._coordinator.home, proposal)
         try:
             config = automation(proposal, names)
@@ -204,9 +218,10 @@ class SuggestionKeeper:
                 config, _ = await self._async_sound(suggestion)
             except InvalidAutomationError as error:
                 await self._coordinator.run(desk.refuse, suggestion_id, str(error), now_us())
+                is_unsafe = isinstance(error, UnsafeAutomationError)
                 raise ServiceValidationError(
                     translation_domain=DOMAIN,
-                    translation_key="suggestion_not_sound",
+                    translation_key="suggestion_not_safe" if is_unsafe else "suggestion_not_sound",
                     translation_placeholders={"error": str(error)},
                 ) from error
             automation_id = automation_id_of(suggestion)
@@ -342,25 +357,6 @@ class SuggestionKeeper:
             await self._coordinator.run(desk.disable, suggestion_id, "corrected", now_us())
         await async_tell_disabled(self._hass, suggestion)
         await self._async_update()
-
-
-@callback
-def names_of(hass: HomeAssistant, home: Home, proposal: Proposal) -> Names:
-    """What entities and rooms of a proposal are called, and which entity shows a room."""
-    entities, areas = er.async_get(hass), ar.async_get(hass)
-    shown = {
-        entity_id: state.name
-        for entity_id in proposal.entity_ids
-        if (state := hass.states.get(entity_id)) is not None
-    }
-    rooms, occupancy = {}, {}
-    for room in home.rooms:
-        if (area := areas.async_get_area(room.room_id)) is not None:
-            rooms[room.room_id] = area.name
-        found = entities.async_get_entity_id(Platform.BINARY_SENSOR, DOMAIN, f"room_{room.room_id}_occupancy")
-        if found is not None:
-            occupancy[room.room_id] = found
-    return Names(shown, rooms, occupancy)
 
 
 def _entities_of(config: dict[str, Any]) -> set[str]:

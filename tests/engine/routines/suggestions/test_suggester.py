@@ -20,6 +20,7 @@ from custom_components.occupancy_ml.engine.routines.patterns import (
     When,
 )
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest
+from custom_components.occupancy_ml.engine.routines.suggestions.plans import plans_of
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import AtTime, Becomes, Proposal
 from custom_components.occupancy_ml.engine.routines.suggestions.ranking import Reason
 from custom_components.occupancy_ml.engine.routines.suggestions.suggester import Policy, Suggester
@@ -347,7 +348,7 @@ def test_a_while_that_is_always_the_same_becomes_a_timer(store: Store) -> None:
     proposal = Proposal.from_json(only(desk).proposal)
     assert (proposal.trigger, proposal.action.state) == (Becomes(FAN, "on", 1200), "off")
     wide = replace(lasts, key="wide", parameters={"median_s": 1200, "p10_s": 60, "p90_s": 7200})
-    assert suggester(store, [wide])._plans({}) == []
+    assert plans_of([wide], {}, HOME) == []
 
 
 def test_a_renamed_entity_is_drafted_anew(store: Store) -> None:
