@@ -20,6 +20,7 @@ from custom_components.occupancy_ml.engine.routines.patterns import (
     When,
 )
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest
+from custom_components.occupancy_ml.engine.routines.suggestions.candidates import candidates
 from custom_components.occupancy_ml.engine.routines.suggestions.plans import plans_of
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import AtTime, Becomes, Proposal
 from custom_components.occupancy_ml.engine.routines.suggestions.ranking import Reason
@@ -499,3 +500,24 @@ def test_what_ends_at_a_time_never_ends_long_before_the_hand(store: Store) -> No
     assert isinstance(proposal.trigger, AtTime)
     assert proposal.trigger.minute >= 22 * 60 + 25
     assert proposal.within_s <= 15 * 60
+
+
+def test_what_ends_after_a_trigger_is_ended_within_two_minutes_of_it(store: Store) -> None:
+    """A fan that runs 40 to 60 minutes is not cut off after 50; nor is what is turned off somewhen after all left."""
+    told = [event(local(0, 0), FAN, "off", Cause.UNKNOWN)]
+    for day in range(28):
+        told += [event(local(day, 7), FAN, "on"), event(local(day, 7, 40 + 7 * day % 21), FAN, "off")]
+    fill(store, told)
+    lasts = pattern(
+        PatternType.DURATION,
+        trigger=Act(FAN, "on"),
+        action=Act(FAN, "off"),
+        entities=(FAN,),
+        parameters={"median_s": 3000, "p10_s": 2400, "p90_s": 3480},
+    )
+    desk = suggester(store, [lasts], policy=Policy(bar=0.5))
+    night(desk)
+    assert desk.read() == []
+    for context, allowed in (("away", {120}), ("home", set())):
+        ends = pattern(PatternType.CONTEXTUAL, action=Act(FAN, "off"), parameters={"context": context})
+        assert {each.within_s for each in candidates(ends, HOME)} == allowed

@@ -75,8 +75,9 @@ def _plain(pattern: Pattern, home: Home) -> Iterator[Proposal]:
         if context in _SKY:
             within_s = _ENDS_WITHIN_S if action.state in _ENDING else _SUN_WITHIN_S
             yield Proposal(Becomes(SUN, _SKY[context]), action, within_s)
-        elif context in ("home", "away"):
-            yield Proposal(HomeBecomes(context == "home"), action, _MOST_FOLLOW_S)
+        elif context == "away" or (context == "home" and action.state not in _ENDING):
+            within_s = _ENDS_AFTER_S if action.state in _ENDING else _MOST_FOLLOW_S
+            yield Proposal(HomeBecomes(context == "home"), action, within_s)
 
 
 def _at_times(pattern: Pattern, action: Act) -> Iterator[Proposal]:
@@ -121,9 +122,10 @@ def _follow_s(pattern: Pattern, action: Act) -> int:
 def _after_a_while(pattern: Pattern, trigger: Act, action: Act) -> Iterator[Proposal]:
     """It is turned off after about the same while each time: where that varies, no automation can know."""
     median_s, late_s = (float(pattern.parameters.get(name) or 0) for name in ("median_s", "p90_s"))
-    within_s = max(late_s - median_s, _LEAST_FOLLOW_S)
-    if median_s >= 60 and within_s <= median_s / 2:
-        yield Proposal(Becomes(trigger.entity_id, trigger.state, int(median_s)), action, int(within_s))
+    varies_s = max(late_s - median_s, _LEAST_FOLLOW_S)
+    if median_s >= 60 and varies_s <= median_s / 2:
+        within_s = _ENDS_AFTER_S if action.state in _ENDING else int(varies_s)
+        yield Proposal(Becomes(trigger.entity_id, trigger.state, int(median_s)), action, within_s)
 
 
 def _variants(proposal: Proposal, pattern: Pattern, home: Home) -> Iterator[Proposal]:
