@@ -9,6 +9,7 @@ import json
 import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event
+from custom_components.occupancy_ml.engine.gaps import Gaps
 from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines.patterns import (
@@ -521,3 +522,15 @@ def test_what_ends_after_a_trigger_is_ended_within_two_minutes_of_it(store: Stor
     for context, allowed in (("away", {120}), ("home", set())):
         ends = pattern(PatternType.CONTEXTUAL, action=Act(FAN, "off"), parameters={"context": context})
         assert {each.within_s for each in candidates(ends, HOME)} == allowed
+
+
+def test_an_outage_does_not_speak_against_a_habit(store: Store) -> None:
+    fill(store, every_evening(skipped=tuple(range(10, 17))))
+    gaps = Gaps(store)
+    gaps.note(local(10, 0), local(16, 23))
+    desk = suggester(store, [pattern()])
+    night(desk)
+    assert desk.read() == []
+    gaps.save(NOW_US)
+    night(desk)
+    assert len(Backtest.from_json(dict(only(desk).backtest)).right_us) == 21

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...events import DAY_US
+from ...gaps import Gaps
 from ...home import Home, Role
 from ...localtime import LocalClock
 from ...slices import told_as
@@ -102,14 +103,18 @@ class Suggester:
     def _read(self, plans: Sequence[Plan], now_us: int) -> Generator[float, None, Past]:
         span = self._store.events.span()
         proposals = [proposal for plan in plans for proposal in plan.proposals]
-        start_us = max(now_us - _MOST_DAYS * DAY_US, span[0] if span else now_us)
+        start_us = min(max(now_us - _MOST_DAYS * DAY_US, span[0] if span else now_us), now_us)
+        watched = [sensor.entity_id for sensor in self._home.sensors]
+        gaps = Gaps(self._store).unheard(watched, now_us, start_us)
+        unheard = yield from told_as(gaps, lambda _: 0.05)
         work = read_past(
             self._store,
-            min(start_us, now_us),
+            start_us,
             now_us,
             {entity_id for proposal in proposals for entity_id in proposal.entity_ids},
             {p.trigger.room_id for p in proposals if isinstance(p.trigger, RoomBecomes)},
             [sensor.entity_id for sensor in self._home.sensors if sensor.role is Role.PERSON],
+            unheard,
         )
         return (yield from told_as(work, lambda share: 0.05 + 0.55 * share))
 
