@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
@@ -14,9 +14,14 @@ from custom_components.occupancy_ml.engine.gaps import Gaps
 from custom_components.occupancy_ml.engine.home import Home, Role
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines import Pattern, PatternType
+from custom_components.occupancy_ml.engine.routines.calendar import season_of
+from custom_components.occupancy_ml.engine.routines.cast import Cast
+from custom_components.occupancy_ml.engine.routines.detectors.contextual import Contextual
+from custom_components.occupancy_ml.engine.routines.detectors.seasonal import Seasonal
 from custom_components.occupancy_ml.engine.routines.reading import CHATTER
 from custom_components.occupancy_ml.engine.routines.suggestions.candidates import candidates
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import Becomes
+from custom_components.occupancy_ml.engine.routines.window import Window
 from scripts.routines_home import found_in, turned
 from scripts.routines_planted import TURNED, Score, is_found
 from tests.engine.routines.homes import (
@@ -225,6 +230,53 @@ def test_what_chatters_is_not_silent(tmp_path: Path) -> None:
         events += uses(number, "light.hall", CHATTER + 10 if number == 14 else CHATTER - 30 + number % 5)
         events += uses(number, "light.den", 8)
     assert odd_days(tmp_path, events) == []
+
+
+def test_months_before_something_was_there_say_nothing_of_it(tmp_path: Path) -> None:
+    """The den's lamp of two winters keeps to season and dark; that of the hall came later, and does not."""
+    store = store_with(tmp_path / "home.db", [])
+    months = [f"{2024 + n // 12}-{n % 12 + 1:02d}" for n in range(24)]
+    for month in months:
+        season = season_of(month, HOME.time_zone)
+        is_dark = season in ("autumn", "winter")
+        bought = {"light.hall=on": 28} if month >= "2025-01" else {}
+        activity = {"light.den=on": 28 if season == "winter" else 1, **bought}
+        store.aggregates.replace(
+            "seasonal_monthly",
+            month,
+            [
+                {
+                    "season": season,
+                    "seasonal_activity_level": 2.0,
+                    "year_over_year_comparison": {},
+                    "trend_direction": "steady",
+                    "days": 28,
+                    "activity": activity,
+                }
+            ],
+        )
+        evening = {
+            "light.den=on": [0] * 18 + [25 if is_dark else 2] + [0] * 5,
+            **({"light.hall=on": [0] * 18 + [25] + [0] * 5} if month >= "2025-10" else {}),
+        }
+        store.aggregates.replace(
+            "contextual_monthly",
+            month,
+            [
+                {
+                    "weather_context": f"{'dark' if is_dark else 'light'} dry",
+                    "presence_context": "unknown",
+                    "device_usage_patterns": {"exposure": [30.0] * 24, "acts": evening},
+                    "correlation_scores": {},
+                    "confidence": 1.0,
+                }
+            ],
+        )
+    window = Window(store.aggregates, Cast(HOME), (date(2025, 12, 31),), HOME.time_zone)
+    seasonal, contextual = ([*detector.detect(window)][-1] or [] for detector in (Seasonal(), Contextual()))
+    assert [p.key for p in seasonal] == ["seasonal|light.den=on|season|winter"]
+    assert [p.key for p in contextual] == ["contextual|light.den=on|dark"]
+    store.close()
 
 
 def test_the_clock_zone_of_the_tests_is_that_of_the_home() -> None:
