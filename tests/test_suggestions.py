@@ -299,6 +299,40 @@ async def test_taken_out_in_the_editor_counts_as_rolled_back(
     )
 
 
+async def test_one_that_was_moved_to_another_file_still_runs(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    await plant(entry, (LAMP, 19))
+    accepted = await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    automation_id = accepted["automation_id"]
+    ours = (await automations(hass))[1:]
+
+    async def load(configuration: str, lights: list[dict[str, Any]]) -> None:
+        for name, text in (
+            ("configuration.yaml", configuration),
+            ("lights.yaml", yaml.safe_dump(lights)),
+            ("automations.yaml", THEIRS),
+        ):
+            await hass.async_add_executor_job(write, hass, name, text)
+        await hass.services.async_call("automation", "reload", blocking=True)
+        await settle(hass)
+
+    both = f"{INCLUDED}automation lights: !include lights.yaml\n"
+    await load(both, ours)
+    (moved,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+    assert [version["reason"] for version in moved["versions"]] == ["created"]
+    await refused(hass, "automation_moved", "rollback_automation", automation_id=automation_id)
+    created = moved["versions"][0]["version_id"]
+    await refused(
+        hass, "automation_moved", "rollback_automation", automation_id=automation_id, version_id=created
+    )
+    assert await automations(hass) == yaml.safe_load(THEIRS)
+    assert hass.states.is_state(accepted["entity_id"], "on")
+    await load(both, [])
+    (gone,) = (await ask(hass, "get_suggestions", status=["rolled_back"]))["suggestions"]
+    assert [version["reason"] for version in gone["versions"]] == ["created", "removed"]
+
+
 @pytest.mark.parametrize("configuration", ["", "automation: !include other.yaml\n"])
 async def test_where_the_file_is_not_included_the_yaml_is_given(
     hass: HomeAssistant, entry: MockConfigEntry, configuration: str
@@ -444,6 +478,62 @@ async def test_corrected_again_and_again_it_turns_itself_off(
     assert any(disabled["description"] in text for text in texts)
     await fire(hass, freezer, 6)
     assert len(calls) == 5
+
+
+async def test_one_that_turned_itself_off_may_begin_anew(
+    hass: HomeAssistant, entry: MockConfigEntry, calls: list[ServiceCall]
+) -> None:
+    """Turned on again by hand, or rolled back to what it was: it runs, is watched, and nothing is held against it."""
+    await plant(entry, (LAMP, 19))
+    accepted = await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    entity_id = accepted["entity_id"]
+
+    async def correct_it() -> None:
+        (running,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+        for _ in range(3):
+            keeper_of(entry)._on_outcome(running["suggestion_id"], True)
+            await settle(hass)
+        assert hass.states.is_state(entity_id, "off")
+
+    for again in ("turned on", "rolled back"):
+        await correct_it()
+        (disabled,) = (await ask(hass, "get_suggestions", status=["disabled"]))["suggestions"]
+        assert (disabled["runs"], disabled["corrected"]) == (3, 3)
+        if again == "turned on":
+            await hass.services.async_call("automation", "turn_on", {"entity_id": entity_id}, blocking=True)
+        else:
+            await ask(
+                hass,
+                "rollback_automation",
+                automation_id=accepted["automation_id"],
+                version_id=disabled["versions"][0]["version_id"],
+            )
+        await settle(hass)
+        assert hass.states.is_state(entity_id, "on")
+        (running,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+        assert (running["runs"], running["corrected"]) == (0, 0)
+    await correct_it()
+
+
+async def test_one_that_was_edited_to_act_on_something_else_is_not_corrected_here(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, entry: MockConfigEntry, calls: list[ServiceCall]
+) -> None:
+    await plant(entry, (LAMP, 19))
+    await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    theirs, ours = await automations(hass)
+    ours |= {"conditions": [], "actions": [{"action": "switch.turn_on", "target": {"entity_id": STREET}}]}
+    await hass.async_add_executor_job(write, hass, "automations.yaml", yaml.safe_dump([theirs, ours]))
+    await hass.services.async_call("automation", "reload", blocking=True)
+    await settle(hass)
+    await fire(hass, freezer, 0)
+    assert hass.states.is_state(STREET, "on")
+    # Somebody fetches something from the kitchen.
+    for state in ("on", "off"):
+        hass.states.async_set(LAMP, state)
+        await settle(hass)
+    await pass_until(hass, freezer, dt_util.utcnow() + timedelta(minutes=11))
+    (running,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+    assert running["runs"] == 0
 
 
 async def test_snooze_dismiss_and_the_next_in_line(

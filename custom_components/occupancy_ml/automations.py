@@ -10,7 +10,14 @@ from typing import Any
 
 from homeassistant.components.automation import DOMAIN as AUTOMATION_DOMAIN
 from homeassistant.components.automation.config import async_validate_config_item
-from homeassistant.const import CONF_ID, SERVICE_RELOAD, SERVICE_TURN_OFF, STATE_UNAVAILABLE
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    CONF_ID,
+    SERVICE_RELOAD,
+    SERVICE_TURN_OFF,
+    SERVICE_TURN_ON,
+    STATE_UNAVAILABLE,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
@@ -43,6 +50,15 @@ class NotLoadedError(Exception):
 def as_yaml(config: Mapping[str, Any]) -> str:
     """An automation as Home Assistant itself writes it."""
     return dump(dict(config))
+
+
+def entities_of(config: Mapping[str, Any]) -> set[str]:
+    """The entities that triggers and conditions of a composed automation name."""
+    found = set()
+    for part in (*config["triggers"], *config["conditions"]):
+        if isinstance(entity_id := part.get("entity_id"), str):
+            found.add(entity_id)
+    return found
 
 
 class AutomationEditor:
@@ -104,7 +120,7 @@ class AutomationEditor:
             await self._async_put(automation_id, mapping)
             if mapping is None:
                 self._forget(automation_id)
-            elif not self._runs(automation_id):
+            elif not self.runs(automation_id):
                 await self._async_put(automation_id, before)
                 if before is None:
                     self._forget(automation_id)
@@ -121,15 +137,20 @@ class AutomationEditor:
             _LOGGER.warning("Automations could not be loaded anew: %s", error)
 
     @callback
-    def _runs(self, automation_id: str) -> bool:
+    def runs(self, automation_id: str) -> bool:
+        """Whether Home Assistant has loaded it, from whatever file, be it turned on or off."""
         entity_id = self.entity_id(automation_id)
         state = None if entity_id is None else self._hass.states.get(entity_id)
         return state is not None and state.state != STATE_UNAVAILABLE
 
     @callback
     def _forget(self, automation_id: str) -> None:
-        """As Home Assistant's own editor does when it deletes: no ghost of the entity is left."""
-        if (entity_id := self.entity_id(automation_id)) is not None:
+        """As Home Assistant's own editor does when it deletes: no ghost of the entity is left.
+
+        What is loaded all the same stands in another file, and is no ghost.
+        """
+        entity_id = self.entity_id(automation_id)
+        if entity_id is not None and not self.runs(automation_id):
             er.async_get(self._hass).async_remove(entity_id)
 
     @callback
@@ -141,12 +162,16 @@ class AutomationEditor:
 
     async def async_turn_off(self, automation_id: str) -> None:
         """Turn an automation off, as its switch in the user interface does."""
+        await self._async_switch(automation_id, SERVICE_TURN_OFF, stop_actions=False)
+
+    async def async_turn_on(self, automation_id: str) -> None:
+        """Turn an automation on again."""
+        await self._async_switch(automation_id, SERVICE_TURN_ON)
+
+    async def _async_switch(self, automation_id: str, service: str, **data: Any) -> None:
         if (entity_id := self.entity_id(automation_id)) is not None:
             await self._hass.services.async_call(
-                AUTOMATION_DOMAIN,
-                SERVICE_TURN_OFF,
-                {"entity_id": entity_id, "stop_actions": False},
-                blocking=True,
+                AUTOMATION_DOMAIN, service, {ATTR_ENTITY_ID: entity_id, **data}, blocking=True
             )
 
 
@@ -157,4 +182,5 @@ __all__ = [
     "NotLoadedError",
     "UnsafeAutomationError",
     "as_yaml",
+    "entities_of",
 ]

@@ -14,7 +14,7 @@ import logging
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_ID
+from homeassistant.const import CONF_ID, STATE_ON
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -30,6 +30,7 @@ from .automations import (
     NotLoadedError,
     UnsafeAutomationError,
     as_yaml,
+    entities_of,
 )
 from .const import DOMAIN, SIGNAL_NIGHT_OVER
 from .coordinator import Coordinator, now_us
@@ -76,7 +77,7 @@ class SuggestionKeeper:
         self._coordinator = coordinator
         self._editor = AutomationEditor(hass)
         self._book = VersionBook(coordinator)
-        self._watch = AutomationWatch(hass, self._on_outcome)
+        self._watch = AutomationWatch(hass, self._on_outcome, lambda: self._spawn(self._async_update))
         self._lock = asyncio.Lock()
         self._listeners: list[Callable[[], None]] = []
         self.open: tuple[Suggestion, ...] = ()
@@ -182,13 +183,20 @@ class SuggestionKeeper:
             config = automation(proposal, names)
         except CannotComposeError as error:
             raise InvalidAutomationError(str(error)) from error
-        await self._editor.async_validate(config, proposal.entity_ids | _entities_of(config))
+        await self._editor.async_validate(config, proposal.entity_ids | entities_of(config))
         return config, sentence(proposal, names)
 
     async def _async_update(self) -> None:
         """Read what is open and what runs, and tell those who show it."""
         desk = self._coordinator.engine.suggestions
         found = tuple(await self._coordinator.run(desk.open, now_us()))
+        disabled = {}
+        for each in await self._coordinator.run(desk.read, (SuggestionStatus.DISABLED,)):
+            entity_id = self._editor.entity_id(each.automation_id or "")
+            if entity_id is not None and self._hass.states.is_state(entity_id, STATE_ON):
+                await self._coordinator.run(desk.enable, each.suggestion_id, now_us())
+            elif entity_id is not None:
+                disabled[entity_id] = each
         running = await self._coordinator.run(desk.read, (SuggestionStatus.ACCEPTED,))
         watched = {}
         for each in running:
@@ -196,7 +204,7 @@ class SuggestionKeeper:
             if entity_id is not None and each.suggestion_id is not None:
                 action = Proposal.from_json(each.proposal).action
                 watched[entity_id] = Watched(each.suggestion_id, action.entity_id, action.state)
-        self._watch.async_watch(watched)
+        self._watch.async_watch(watched, disabled)
         if found != self.open:
             self.open = found
             for update in tuple(self._listeners):
@@ -247,11 +255,7 @@ class SuggestionKeeper:
         except NotLoadedError:
             return False
         except AutomationFileError as error:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="automations_file",
-                translation_placeholders={"error": str(error)},
-            ) from error
+            raise _file_error(error) from error
         return True
 
     async def async_dismiss(self, suggestion_id: int, reason: Reason, text: str = "") -> None:
@@ -305,6 +309,12 @@ class SuggestionKeeper:
                     translation_key="no_such_version",
                     translation_placeholders={"automation": automation_id},
                 )
+            if await self._async_is_elsewhere(automation_id):
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="automation_moved",
+                    translation_placeholders={"automation": automation_id},
+                )
             mapping = target.yaml_content or None
             if not await self._async_written(automation_id, mapping):
                 raise ServiceValidationError(
@@ -312,9 +322,24 @@ class SuggestionKeeper:
                     translation_key="suggestion_not_sound",
                     translation_placeholders={"error": automation_id},
                 )
+            if mapping is not None and suggestion.status is SuggestionStatus.DISABLED:
+                await self._editor.async_turn_on(automation_id)
             await self._coordinator.run(self._book.note_rolled_back, suggestion, mapping)
         await self._async_update()
         return target
+
+    async def _async_is_elsewhere(self, automation_id: str) -> bool:
+        """Whether an automation runs from another file than the one that is written here.
+
+        Raises:
+            HomeAssistantError: the file cannot be read.
+        """
+        if not self._editor.runs(automation_id):
+            return False
+        try:
+            return automation_id not in await self._editor.async_read([automation_id])
+        except AutomationFileError as error:
+            raise _file_error(error) from error
 
     # What the user does in the editor of Home Assistant, and by hand
 
@@ -329,13 +354,15 @@ class SuggestionKeeper:
         known = await self._coordinator.run(desk.read, (*_OPEN, *RUNNING, SuggestionStatus.ROLLED_BACK))
         if not known:
             return
+        wanted = [automation_id_of(each) for each in known]
         try:
-            present = await self._editor.async_read(automation_id_of(each) for each in known)
+            present = await self._editor.async_read(wanted)
         except AutomationFileError as error:
             # What cannot be read was not taken out.
             _LOGGER.debug("The automations cannot be read for now: %s", error)
             return
-        await self._coordinator.run(self._book.note_present, known, present)
+        elsewhere = {each for each in wanted if each not in present and self._editor.runs(each)}
+        await self._coordinator.run(self._book.note_present, known, present, elsewhere)
 
     @callback
     def _on_outcome(self, suggestion_id: int, corrected: bool) -> None:
@@ -359,10 +386,9 @@ class SuggestionKeeper:
         await self._async_update()
 
 
-def _entities_of(config: dict[str, Any]) -> set[str]:
-    """The entities that triggers and conditions of a composed automation name."""
-    found = set()
-    for part in (*config["triggers"], *config["conditions"]):
-        if isinstance(entity_id := part.get("entity_id"), str):
-            found.add(entity_id)
-    return found
+def _file_error(error: AutomationFileError) -> HomeAssistantError:
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="automations_file",
+        translation_placeholders={"error": str(error)},
+    )

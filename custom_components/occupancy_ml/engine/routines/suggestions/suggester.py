@@ -320,6 +320,11 @@ class Suggester:
             self._note(suggestion_id, "disabled", reason, now_us)
             self.rerank()
 
+    def enable(self, suggestion_id: int, now_us: int) -> None:
+        """The user turned its automation on again: it counts as accepted anew, whatever was corrected before."""
+        if self.get(suggestion_id).status is SuggestionStatus.DISABLED:
+            self._move(suggestion_id, SuggestionStatus.ACCEPTED, now_us, outcomes="", reason=None)
+
     def note_outcome(self, suggestion_id: int, corrected: bool, now_us: int) -> str:
         """Its automation fired, and a hand put it right, or did not; the last outcomes, oldest first."""
         suggestion = self.get(suggestion_id)
