@@ -287,10 +287,17 @@ class Routines:
         )
 
     def _forget_periods_since(self, first: date) -> None:
-        """Weeks and months that hold one of the days to come are to be made again."""
+        """Weeks and months that hold one of the days to come are to be made again.
+
+        Not the one of which the first days are forgotten: of the few that are left it would be made worse.
+        """
+        kept = self._store.aggregates.periods("acts_daily")
+        begin = min([first, *(date.fromisoformat(text) for text in kept[:1])])
         for key, period_of in ((_WEEK, week_of), (_MONTH, month_of)):
             done = self._store.metadata.get(key)
-            before = period_of(period_of(first).first - timedelta(days=1)).name
+            period = period_of(first)
+            is_whole = period.first >= begin
+            before = period_of(period.first - timedelta(days=1)).name if is_whole else period.name
             if done is not None and done > before:
                 self._store.metadata.set(key, before)
 
