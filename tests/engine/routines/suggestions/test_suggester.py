@@ -534,3 +534,32 @@ def test_an_outage_does_not_speak_against_a_habit(store: Store) -> None:
     gaps.save(NOW_US)
     night(desk)
     assert len(Backtest.from_json(dict(only(desk).backtest)).right_us) == 21
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "words"),
+    [
+        ("on", "off", ["turn on kitchen", "turn off kitchen", "When kitchen turns on"]),
+        ("playing", "idle", ["play kitchen", "stop kitchen", "When kitchen becomes playing"]),
+        ("playing", "paused", ["play kitchen", "pause kitchen", "When kitchen becomes playing"]),
+    ],
+)
+def test_a_player_is_suggested_in_its_own_words(store: Store, on: str, off: str, words: list[str]) -> None:
+    """Patterns call all of these on and off; what an automation does, or waits for, is what the player says."""
+    fill(store, swap(every_evening(PLAYER), on, off), [event(local(0, 0), LAMP, "off", Cause.UNKNOWN)])
+    for day in range(28):
+        came_us = local(day, 19, 3 + day % 7)
+        fill(store, [event(came_us, LAMP, "on"), event(local(day, 22), LAMP, "off")])
+    desk = suggester(
+        store,
+        [
+            pattern(action=Act(PLAYER, "on"), entities=(PLAYER,)),
+            pattern(
+                action=Act(PLAYER, "off"), entities=(PLAYER,), when=When(22 * 60 + 56, 0.0, (22,), EVERY_DAY)
+            ),
+            pattern(PatternType.CO_OCCURRENCE, trigger=Act(PLAYER, "on"), parameters={"delay_s": 60}),
+        ],
+    )
+    night(desk)
+    told = " ".join(s.description for s in desk.read())
+    assert (len(desk.read()), [word for word in words if word not in told]) == (3, [])
