@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+import errno
 from pathlib import Path
+import tempfile
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -344,6 +346,25 @@ async def test_where_the_file_is_not_included_the_yaml_is_given(
     assert yaml.safe_load(answer["yaml"])["triggers"] == [{"trigger": "time", "at": "19:00:00"}]
     assert await automations(hass) == yaml.safe_load(THEIRS)
     assert (await ask(hass, "get_suggestions"))["suggestions"] == []
+
+
+@pytest.mark.parametrize("form", ["read-only", "[{id: theirs, alias: Theirs}]\n"])
+async def test_where_the_file_cannot_be_edited_the_yaml_is_given(
+    hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    await plant(entry, (LAMP, 19))
+    before = THEIRS if form == "read-only" else form
+    await hass.async_add_executor_job(write, hass, "automations.yaml", before)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    if form == "read-only":
+        monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    answer = await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    assert (answer["created"], answer["automation_id"]) == (False, None)
+    assert yaml.safe_load(answer["yaml"])["triggers"] == [{"trigger": "time", "at": "19:00:00"}]
+    assert await automations(hass) == yaml.safe_load(before)
 
 
 async def test_what_home_assistant_does_not_load_is_taken_out_again(

@@ -27,6 +27,7 @@ import voluptuous as vol
 from .automation_file import (
     AUTOMATION_CONFIG_PATH,
     AutomationFileError,
+    CannotEditError,
     is_included,
     read_automations,
     write_automation,
@@ -178,6 +179,7 @@ class AutomationEditor:
 __all__ = [
     "AutomationEditor",
     "AutomationFileError",
+    "CannotEditError",
     "InvalidAutomationError",
     "NotLoadedError",
     "UnsafeAutomationError",

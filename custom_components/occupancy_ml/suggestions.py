@@ -26,6 +26,7 @@ from .automation_watch import AutomationWatch, Watched, is_too_often
 from .automations import (
     AutomationEditor,
     AutomationFileError,
+    CannotEditError,
     InvalidAutomationError,
     NotLoadedError,
     UnsafeAutomationError,
@@ -235,7 +236,7 @@ class SuggestionKeeper:
             automation_id = automation_id_of(suggestion)
             mapping = as_yaml({CONF_ID: automation_id, **config})
             written = await self._editor.async_can_write() and await self._async_written(
-                automation_id, mapping
+                automation_id, mapping, may_be_copied=True
             )
             if written:
                 await self._coordinator.run(self._book.note_created, suggestion, mapping)
@@ -248,13 +249,17 @@ class SuggestionKeeper:
             as_yaml(config),
         )
 
-    async def _async_written(self, automation_id: str, mapping: str | None) -> bool:
-        """Write the file; False where Home Assistant does not load what stands there."""
+    async def _async_written(
+        self, automation_id: str, mapping: str | None, *, may_be_copied: bool = False
+    ) -> bool:
+        """Write the file; False where Home Assistant does not load what stands there, or the user can copy it there."""
         try:
             await self._editor.async_write(automation_id, mapping)
         except NotLoadedError:
             return False
         except AutomationFileError as error:
+            if may_be_copied and isinstance(error, CannotEditError):
+                return False
             raise _file_error(error) from error
         return True
 
