@@ -21,6 +21,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+import voluptuous as vol
 import yaml
 
 from custom_components.occupancy_ml import suggestions as suggestions_module
@@ -686,8 +687,9 @@ async def test_patterns_and_digest(hass: HomeAssistant, entry: MockConfigEntry) 
     digest = await ask(hass, "get_digest", month="2026-03")
     assert digest["month"] == "2026-03"
     assert isinstance(digest["text"], str)
-    with pytest.raises(Exception, match="2026-03"):
-        await ask(hass, "get_digest", month="March")
+    for wrong in ("March", "9999-12"):
+        with pytest.raises(vol.Invalid, match="2026-03"):
+            await ask(hass, "get_digest", month=wrong)
 
 
 async def test_routines_of_the_past_are_looked_for_on_request_with_progress(

@@ -563,3 +563,22 @@ def test_a_player_is_suggested_in_its_own_words(store: Store, on: str, off: str,
     night(desk)
     told = " ".join(s.description for s in desk.read())
     assert (len(desk.read()), [word for word in words if word not in told]) == (3, [])
+
+
+@pytest.mark.parametrize("column", ["proposal", "features", "backtest"])
+def test_one_that_cannot_be_read_stops_no_other(store: Store, column: str) -> None:
+    """It is left out, and made anew under its number by the next night that finds its habit."""
+    fill(store, every_evening(), every_evening(HALL_LIGHT))
+    desk = suggester(
+        store, [pattern(action=Act(each, "on"), entities=(each,)) for each in (LAMP, HALL_LIGHT)]
+    )
+    night(desk)
+    both = {number(each) for each in offer(desk)}
+    broken = number(desk.open(NOW_US)[0])
+    store.database.execute(f"UPDATE suggestions SET {column} = substr({column}, 3) WHERE id = ?", (broken,))
+    assert {number(each) for each in desk.open(NOW_US)} == both - {broken}
+    with pytest.raises(LookupError):
+        desk.get(broken)
+    night(desk)
+    assert {number(each) for each in desk.read()} == both
+    assert desk.get(broken).status is SuggestionStatus.DRAFT
