@@ -82,6 +82,27 @@ def test_putting_in_and_taking_out_leaves_the_rest(tmp_path: Path, before: str |
     assert [each.name for each in tmp_path.iterdir()] == ["automations.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        ("[ ]\n", "OURS", "[]\n"),
+        ("--- []\n", "--- \nOURS", "--- \n[]\n"),
+        ("[]  # none yet\n", "# none yet\nOURS", "# none yet\n[]\n"),
+        ("# ünïcode\n[\n]\n...\n", "# ünïcode\nOURS...\n", "# ünïcode\n[]\n...\n"),
+        ("- id: a\n# the end\n...\n", "- id: a\n# the end\nOURS...\n", "- id: a\n# the end\n...\n"),
+    ],
+)
+def test_every_way_to_write_an_empty_list_or_an_end(
+    tmp_path: Path, before: str, after: str, left: str
+) -> None:
+    path = tmp_path / "automations.yaml"
+    path.write_text(before, encoding="utf-8")
+    write_automation(path, "ours", "id: ours\nalias: Ours\n")
+    assert path.read_text(encoding="utf-8") == after.replace("OURS", "- id: ours\n  alias: Ours\n")
+    write_automation(path, "ours", None)
+    assert path.read_text(encoding="utf-8") == left
+
+
 def test_one_in_the_middle_is_changed_in_its_place(tmp_path: Path) -> None:
     path = tmp_path / "automations.yaml"
     path.write_text(THEIRS)

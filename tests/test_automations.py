@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from homeassistant.components import automation as automation_component
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.setup import async_setup_component
 import pytest
 
+from custom_components.occupancy_ml.automation_watch import AutomationWatch, Watched
 from custom_components.occupancy_ml.automations import AutomationEditor, InvalidAutomationError
 from custom_components.occupancy_ml.engine.routines.patterns import Act
 from custom_components.occupancy_ml.engine.routines.suggestions import candidates as candidates_module
@@ -23,6 +24,7 @@ from custom_components.occupancy_ml.engine.routines.suggestions.proposal import 
     RoomBecomes,
     Trigger,
 )
+from custom_components.occupancy_ml.ingest import EVENT_AUTOMATION_TRIGGERED
 from tests.a_home import settle
 
 NAMES = Names(occupancy={"den": "binary_sensor.den_occupancy"})
@@ -146,3 +148,24 @@ async def test_the_first_and_the_last_person(hass: HomeAssistant, occupied: bool
         hass.states.async_set("zone.home", count)
         await settle(hass)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("begun", "told"), [("opening", [True]), ("stopped", [])])
+async def test_what_takes_long_is_watched_to_its_end(
+    hass: HomeAssistant, begun: str, told: list[bool]
+) -> None:
+    """The blind says that it is open in a context of its own; a hand closes it again. Another's opening is no matter."""
+    outcomes: list[bool] = []
+    watch = AutomationWatch(hass, lambda _, corrected: outcomes.append(corrected), lambda: None)
+    stop = watch.async_start()
+    watch.async_watch({"automation.blind": Watched(1, "cover.blind", "open")}, ())
+    hass.states.async_set("cover.blind", "closed")
+    fired = Context()
+    hass.bus.async_fire(EVENT_AUTOMATION_TRIGGERED, {"entity_id": "automation.blind"}, context=fired)
+    await settle(hass)
+    hass.states.async_set("cover.blind", begun, context=Context(parent_id=fired.id))
+    for state in ("open", "closed"):
+        hass.states.async_set("cover.blind", state)
+    await settle(hass)
+    assert outcomes == told
+    stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+import errno
 from pathlib import Path
+import tempfile
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -12,7 +14,7 @@ from homeassistant.components import automation
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -300,6 +302,40 @@ async def test_taken_out_in_the_editor_counts_as_rolled_back(
     )
 
 
+async def test_one_that_was_moved_to_another_file_still_runs(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    await plant(entry, (LAMP, 19))
+    accepted = await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    automation_id = accepted["automation_id"]
+    ours = (await automations(hass))[1:]
+
+    async def load(configuration: str, lights: list[dict[str, Any]]) -> None:
+        for name, text in (
+            ("configuration.yaml", configuration),
+            ("lights.yaml", yaml.safe_dump(lights)),
+            ("automations.yaml", THEIRS),
+        ):
+            await hass.async_add_executor_job(write, hass, name, text)
+        await hass.services.async_call("automation", "reload", blocking=True)
+        await settle(hass)
+
+    both = f"{INCLUDED}automation lights: !include lights.yaml\n"
+    await load(both, ours)
+    (moved,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+    assert [version["reason"] for version in moved["versions"]] == ["created"]
+    await refused(hass, "automation_moved", "rollback_automation", automation_id=automation_id)
+    created = moved["versions"][0]["version_id"]
+    await refused(
+        hass, "automation_moved", "rollback_automation", automation_id=automation_id, version_id=created
+    )
+    assert await automations(hass) == yaml.safe_load(THEIRS)
+    assert hass.states.is_state(accepted["entity_id"], "on")
+    await load(both, [])
+    (gone,) = (await ask(hass, "get_suggestions", status=["rolled_back"]))["suggestions"]
+    assert [version["reason"] for version in gone["versions"]] == ["created", "removed"]
+
+
 @pytest.mark.parametrize("configuration", ["", "automation: !include other.yaml\n"])
 async def test_where_the_file_is_not_included_the_yaml_is_given(
     hass: HomeAssistant, entry: MockConfigEntry, configuration: str
@@ -311,6 +347,25 @@ async def test_where_the_file_is_not_included_the_yaml_is_given(
     assert yaml.safe_load(answer["yaml"])["triggers"] == [{"trigger": "time", "at": "19:00:00"}]
     assert await automations(hass) == yaml.safe_load(THEIRS)
     assert (await ask(hass, "get_suggestions"))["suggestions"] == []
+
+
+@pytest.mark.parametrize("form", ["read-only", "[{id: theirs, alias: Theirs}]\n"])
+async def test_where_the_file_cannot_be_edited_the_yaml_is_given(
+    hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    await plant(entry, (LAMP, 19))
+    before = THEIRS if form == "read-only" else form
+    await hass.async_add_executor_job(write, hass, "automations.yaml", before)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    if form == "read-only":
+        monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    answer = await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    assert (answer["created"], answer["automation_id"]) == (False, None)
+    assert yaml.safe_load(answer["yaml"])["triggers"] == [{"trigger": "time", "at": "19:00:00"}]
+    assert await automations(hass) == yaml.safe_load(before)
 
 
 async def test_what_home_assistant_does_not_load_is_taken_out_again(
@@ -353,6 +408,40 @@ async def test_what_does_not_validate_is_never_offered(hass: HomeAssistant, entr
     er.async_get(hass).async_remove(LAMP)
     await refused(hass, "suggestion_not_sound", "accept_suggestion", suggestion_id=invalid["suggestion_id"])
     assert await automations(hass) == yaml.safe_load(THEIRS)
+
+
+async def test_what_a_plug_is_called_counts_beside_its_id(
+    hass: HomeAssistant, entry: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    """A heater on a plug is not offered, is taken back when it is named so later, and not accepted then."""
+    hass.states.async_set(STREET, "off", {"friendly_name": "Space heater"})
+    await plant(entry, (STREET, 20))
+    assert (await ask(hass, "get_suggestions"))["suggestions"] == []
+    (invalid,) = (await ask(hass, "get_suggestions", status=["invalid"]))["suggestions"]
+    assert "names" in invalid["reason"]
+    # What the night knows by name is not even drafted.
+    await plant(entry)
+    (gone,) = (await ask(hass, "get_suggestions", status=["withdrawn"]))["suggestions"]
+    assert gone["suggestion_id"] == invalid["suggestion_id"]
+    hass.states.async_set(STREET, "off", {"friendly_name": "Plug 3"})
+    await keeper_of(entry).async_offer()
+    await plant(entry)
+    offered = await the_open(hass)
+
+    device = device_registry.async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={("demo", "plug")}, name="Space heater"
+    )
+    er.async_get(hass).async_update_entity(STREET, device_id=device.id)
+    await settle(hass)
+    await refused(hass, "suggestion_not_safe", "accept_suggestion", suggestion_id=offered["suggestion_id"])
+    assert await automations(hass) == yaml.safe_load(THEIRS)
+
+    device_registry.async_update_device(device.id, name="Plug")
+    await keeper_of(entry).async_offer()
+    assert (await the_open(hass))["suggestion_id"] == offered["suggestion_id"]
+    device_registry.async_update_device(device.id, name_by_user="Pizza oven")
+    await keeper_of(entry).async_offer()
+    assert (await ask(hass, "get_suggestions"))["suggestions"] == []
 
 
 async def test_a_crash_between_the_file_and_the_store(
@@ -411,6 +500,62 @@ async def test_corrected_again_and_again_it_turns_itself_off(
     assert any(disabled["description"] in text for text in texts)
     await fire(hass, freezer, 6)
     assert len(calls) == 5
+
+
+async def test_one_that_turned_itself_off_may_begin_anew(
+    hass: HomeAssistant, entry: MockConfigEntry, calls: list[ServiceCall]
+) -> None:
+    """Turned on again by hand, or rolled back to what it was: it runs, is watched, and nothing is held against it."""
+    await plant(entry, (LAMP, 19))
+    accepted = await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    entity_id = accepted["entity_id"]
+
+    async def correct_it() -> None:
+        (running,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+        for _ in range(3):
+            keeper_of(entry)._on_outcome(running["suggestion_id"], True)
+            await settle(hass)
+        assert hass.states.is_state(entity_id, "off")
+
+    for again in ("turned on", "rolled back"):
+        await correct_it()
+        (disabled,) = (await ask(hass, "get_suggestions", status=["disabled"]))["suggestions"]
+        assert (disabled["runs"], disabled["corrected"]) == (3, 3)
+        if again == "turned on":
+            await hass.services.async_call("automation", "turn_on", {"entity_id": entity_id}, blocking=True)
+        else:
+            await ask(
+                hass,
+                "rollback_automation",
+                automation_id=accepted["automation_id"],
+                version_id=disabled["versions"][0]["version_id"],
+            )
+        await settle(hass)
+        assert hass.states.is_state(entity_id, "on")
+        (running,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+        assert (running["runs"], running["corrected"]) == (0, 0)
+    await correct_it()
+
+
+async def test_one_that_was_edited_to_act_on_something_else_is_not_corrected_here(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, entry: MockConfigEntry, calls: list[ServiceCall]
+) -> None:
+    await plant(entry, (LAMP, 19))
+    await ask(hass, "accept_suggestion", suggestion_id=(await the_open(hass))["suggestion_id"])
+    theirs, ours = await automations(hass)
+    ours |= {"conditions": [], "actions": [{"action": "switch.turn_on", "target": {"entity_id": STREET}}]}
+    await hass.async_add_executor_job(write, hass, "automations.yaml", yaml.safe_dump([theirs, ours]))
+    await hass.services.async_call("automation", "reload", blocking=True)
+    await settle(hass)
+    await fire(hass, freezer, 0)
+    assert hass.states.is_state(STREET, "on")
+    # Somebody fetches something from the kitchen.
+    for state in ("on", "off"):
+        hass.states.async_set(LAMP, state)
+        await settle(hass)
+    await pass_until(hass, freezer, dt_util.utcnow() + timedelta(minutes=11))
+    (running,) = (await ask(hass, "get_suggestions", status=["accepted"]))["suggestions"]
+    assert running["runs"] == 0
 
 
 async def test_snooze_dismiss_and_the_next_in_line(
@@ -544,8 +689,9 @@ async def test_patterns_and_digest(hass: HomeAssistant, entry: MockConfigEntry) 
     digest = await ask(hass, "get_digest", month="2026-03")
     assert digest["month"] == "2026-03"
     assert isinstance(digest["text"], str)
-    with pytest.raises(Exception, match="2026-03"):
-        await ask(hass, "get_digest", month="March")
+    for wrong in ("March", "9999-12"):
+        with pytest.raises(vol.Invalid, match="2026-03"):
+            await ask(hass, "get_digest", month=wrong)
 
 
 async def test_routines_of_the_past_are_looked_for_on_request_with_progress(

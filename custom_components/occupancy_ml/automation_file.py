@@ -34,6 +34,10 @@ class AutomationFileError(Exception):
     """The file cannot be read or edited safely; nothing was changed."""
 
 
+class CannotEditError(AutomationFileError):
+    """The file can be read, but not written, or not edited safely: what belongs into it is for the user to put there."""
+
+
 def is_included(config_dir: Path) -> bool:
     """Whether the configuration takes its automations from the file, as Home Assistant's own editor needs it.
 
@@ -81,7 +85,8 @@ def write_automation(path: Path, automation_id: str, mapping: str | None) -> Non
     What somebody else wrote in between is read again first.
 
     Raises:
-        AutomationFileError: the file cannot be read, edited safely, or written.
+        AutomationFileError: the file cannot be read.
+        CannotEditError: it cannot be edited safely, or written.
     """
     target = path.resolve()
     for _ in range(_TRIES):
@@ -91,7 +96,7 @@ def write_automation(path: Path, automation_id: str, mapping: str | None) -> Non
             return
         if _replaced(target, before, after):
             return
-    raise AutomationFileError("somebody else keeps writing the file")
+    raise CannotEditError("somebody else keeps writing the file")
 
 
 def is_same(one: str, other: str) -> bool:
@@ -134,7 +139,7 @@ def _replaced(target: Path, before: bytes | None, after: bytes) -> bool:
         temporary.replace(target)
         temporary = None
     except OSError as error:
-        raise AutomationFileError(str(error)) from error
+        raise CannotEditError(str(error)) from error
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -153,29 +158,43 @@ def _edited(text: str, automation_id: str, mapping: str | None) -> str:
         lines = text.splitlines(keepends=True)
         while not lines[end - 1].strip():  # blank lines stand between two automations and belong to neither
             end -= 1
-        new = [] if mapping is None else _listed(mapping, column).splitlines(keepends=True)
+        empty = ["[]\n"] if len(items) == 1 else []
+        new = empty if mapping is None else _listed(mapping, column).splitlines(keepends=True)
         edited = "".join(lines[:begin] + new + lines[end:])
-        if mapping is None and len(items) == 1:
-            edited += "[]\n"
     else:
         assert mapping is not None
         edited = _appended(text, items, mapping)
     others = [_plain(each) for each in items if each is not item]
-    found = _items(edited)
+    try:
+        found = _items(edited)
+    except AutomationFileError as error:
+        raise CannotEditError(str(error)) from error
     ours = _find(found, automation_id)
     if (ours is None) != (mapping is None) or [_plain(e) for e in found if e is not ours] != others:
-        raise AutomationFileError("the file has a form that cannot be edited safely")
+        raise CannotEditError("the file has a form that cannot be edited safely")
     return edited
 
 
 def _appended(text: str, items: list[yaml.Node], mapping: str) -> str:
-    if not items:
-        # An empty list is written as `[]`, which nothing can be added to; comments stay.
-        kept = [line for line in text.splitlines(keepends=True) if line.split("#")[0].strip() != "[]"]
-        text = "".join(kept)
-    if text and not text.endswith("\n"):
-        text += "\n"
-    return text + _listed(mapping, _extent(text, items[0])[2] if items else 0)
+    begin, column = (_extent(text, items[-1])[1], _extent(text, items[0])[2]) if items else (0, 0)
+    lines = (text if items else _without_empty_list(text)).splitlines(keepends=True)
+    # The end of the document may be marked; comments may follow the list before that.
+    ends = (number for number, line in enumerate(lines) if number >= begin and line.startswith("..."))
+    end = next(ends, len(lines))
+    if end and not lines[end - 1].endswith("\n"):
+        lines[end - 1] += "\n"
+    return "".join([*lines[:end], _listed(mapping, column), *lines[end:]])
+
+
+def _without_empty_list(text: str) -> str:
+    """The text without the `[]` that nothing can be added to; comments stay."""
+    root = yaml.compose(text, Loader=_Loader)
+    if not isinstance(root, yaml.SequenceNode):
+        return text
+    before, after = text[: root.start_mark.index], text[root.end_mark.index :].lstrip(" ")
+    if not before or before.endswith("\n"):
+        after = after.removeprefix("\n")
+    return before + after
 
 
 def _listed(mapping: str, column: int) -> str:
@@ -193,7 +212,7 @@ def _items(text: str) -> list[yaml.Node]:
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
         return []
     if not isinstance(root, yaml.SequenceNode) or (root.flow_style and root.value):
-        raise AutomationFileError("the file is no list of automations")
+        raise CannotEditError("the file is no list of automations")
     return list(root.value)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from .automation_file import is_same
 from .const import DOMAIN
 from .coordinator import Coordinator, now_us
@@ -55,8 +57,16 @@ class VersionBook:
             )
         )
 
-    def note_present(self, known: list[Suggestion], present: dict[str, str]) -> None:
-        """What the file says now, against what was noted."""
+    def note_present(
+        self, known: list[Suggestion], present: dict[str, str], elsewhere: Container[str]
+    ) -> None:
+        """What the file says now, against what was noted.
+
+        Args:
+            known: suggestions whose automations are looked for.
+            present: by id, the YAML of those that are in the file.
+            elsewhere: ids of automations that run from another file: these were moved, not taken out.
+        """
         engine = self._coordinator.engine
         for suggestion in known:
             automation_id = automation_id_of(suggestion)
@@ -66,6 +76,8 @@ class VersionBook:
                 if mapping is not None:
                     self.note_created(suggestion, mapping)
             elif mapping is None:
+                if automation_id in elsewhere:
+                    continue
                 with engine.store.transaction():
                     self._add_version(suggestion, "", "removed")
                     engine.suggestions.roll_back(suggestion.suggestion_id or 0, now_us())

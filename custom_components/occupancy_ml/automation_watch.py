@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import ATTR_ENTITY_ID, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later, async_track_state_change_event
 
@@ -19,6 +19,7 @@ CORRECTED_WITHIN = timedelta(minutes=10)
 # Of the last so many firings so many were put right: it is turned off.
 LOOKED_AT, TOO_MANY = 5, 3
 _CONTEXTS_KEPT = 256
+_ON_THE_WAY = frozenset({"arming", "buffering", "closing", "locking", "opening", "pending", "unlocking"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,16 @@ class AutomationWatch:
 
     Args:
         tell: called with the suggestion's number, and whether a hand put right what was done.
+        turned_on: called when one that was turned off for that is on again.
     """
 
-    def __init__(self, hass: HomeAssistant, tell: Callable[[int, bool], None]) -> None:
+    def __init__(
+        self, hass: HomeAssistant, tell: Callable[[int, bool], None], turned_on: Callable[[], None]
+    ) -> None:
         self._hass = hass
         self._tell = tell
+        self._turned_on = turned_on
+        self._stop_disabled: CALLBACK_TYPE | None = None
         self._watched: dict[str, Watched] = {}
         self._running: dict[int, CALLBACK_TYPE] = {}
         self._contexts: OrderedDict[str, None] = OrderedDict()
@@ -57,13 +63,28 @@ class AutomationWatch:
             for remove in (*removers, *self._running.values()):
                 remove()
             self._running.clear()
+            self._forget_disabled()
 
         return stop
 
     @callback
-    def async_watch(self, automations: dict[str, Watched]) -> None:
-        """Watch these automations from now on, by their entity."""
+    def async_watch(self, automations: dict[str, Watched], disabled: Iterable[str]) -> None:
+        """Watch these automations from now on, by their entity, and whether the disabled ones are turned on again."""
         self._watched = automations
+        self._forget_disabled()
+        self._stop_disabled = async_track_state_change_event(self._hass, disabled, self._on_disabled)
+
+    @callback
+    def _forget_disabled(self) -> None:
+        if self._stop_disabled is not None:
+            self._stop_disabled()
+            self._stop_disabled = None
+
+    @callback
+    def _on_disabled(self, event: Event[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        if new is not None and new.state == STATE_ON:
+            self._turned_on()
 
     @callback
     def _on_automation(self, event: Event) -> None:
@@ -72,11 +93,11 @@ class AutomationWatch:
             self._contexts.popitem(last=False)
         watched = self._watched.get(event.data.get(ATTR_ENTITY_ID, ""))
         if watched is not None and watched.suggestion_id not in self._running:
-            self._begin(watched)
+            self._begin(watched, event.context.id)
 
     @callback
-    def _begin(self, watched: Watched) -> None:
-        reached = False
+    def _begin(self, watched: Watched, context_id: str) -> None:
+        moved = reached = False
 
         @callback
         def end(corrected: bool) -> None:
@@ -87,11 +108,16 @@ class AutomationWatch:
 
         @callback
         def on_state(event: Event[EventStateChangedData]) -> None:
-            nonlocal reached
+            nonlocal moved, reached
             new, old = event.data["new_state"], event.data["old_state"]
             if new is None or old is None or new.state in (old.state, STATE_UNAVAILABLE, STATE_UNKNOWN):
                 return
-            if new.state == watched.state:
+            # It may be edited to act on something else: what others do with this one is no concern of its then.
+            is_ours = context_id in (event.context.id, event.context.parent_id)
+            # What takes long forgets on the way who began it.
+            arrives = moved and old.state in _ON_THE_WAY
+            moved = moved or is_ours
+            if new.state == watched.state and (is_ours or arrives):
                 reached = True
             elif old.state == watched.state and reached and self._by_hand(event):
                 end(True)

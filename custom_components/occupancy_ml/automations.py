@@ -10,7 +10,14 @@ from typing import Any
 
 from homeassistant.components.automation import DOMAIN as AUTOMATION_DOMAIN
 from homeassistant.components.automation.config import async_validate_config_item
-from homeassistant.const import CONF_ID, SERVICE_RELOAD, SERVICE_TURN_OFF, STATE_UNAVAILABLE
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    CONF_ID,
+    SERVICE_RELOAD,
+    SERVICE_TURN_OFF,
+    SERVICE_TURN_ON,
+    STATE_UNAVAILABLE,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
@@ -20,6 +27,7 @@ import voluptuous as vol
 from .automation_file import (
     AUTOMATION_CONFIG_PATH,
     AutomationFileError,
+    CannotEditError,
     is_included,
     read_automations,
     write_automation,
@@ -32,6 +40,10 @@ class InvalidAutomationError(Exception):
     """Home Assistant refuses the automation, or something that it names is not there."""
 
 
+class UnsafeAutomationError(InvalidAutomationError):
+    """It could do harm, and the user does not allow its class."""
+
+
 class NotLoadedError(Exception):
     """The automation was written, and Home Assistant did not load it; it was taken out again."""
 
@@ -39,6 +51,15 @@ class NotLoadedError(Exception):
 def as_yaml(config: Mapping[str, Any]) -> str:
     """An automation as Home Assistant itself writes it."""
     return dump(dict(config))
+
+
+def entities_of(config: Mapping[str, Any]) -> set[str]:
+    """The entities that triggers and conditions of a composed automation name."""
+    found = set()
+    for part in (*config["triggers"], *config["conditions"]):
+        if isinstance(entity_id := part.get("entity_id"), str):
+            found.add(entity_id)
+    return found
 
 
 class AutomationEditor:
@@ -100,7 +121,7 @@ class AutomationEditor:
             await self._async_put(automation_id, mapping)
             if mapping is None:
                 self._forget(automation_id)
-            elif not self._runs(automation_id):
+            elif not self.runs(automation_id):
                 await self._async_put(automation_id, before)
                 if before is None:
                     self._forget(automation_id)
@@ -117,15 +138,20 @@ class AutomationEditor:
             _LOGGER.warning("Automations could not be loaded anew: %s", error)
 
     @callback
-    def _runs(self, automation_id: str) -> bool:
+    def runs(self, automation_id: str) -> bool:
+        """Whether Home Assistant has loaded it, from whatever file, be it turned on or off."""
         entity_id = self.entity_id(automation_id)
         state = None if entity_id is None else self._hass.states.get(entity_id)
         return state is not None and state.state != STATE_UNAVAILABLE
 
     @callback
     def _forget(self, automation_id: str) -> None:
-        """As Home Assistant's own editor does when it deletes: no ghost of the entity is left."""
-        if (entity_id := self.entity_id(automation_id)) is not None:
+        """As Home Assistant's own editor does when it deletes: no ghost of the entity is left.
+
+        What is loaded all the same stands in another file, and is no ghost.
+        """
+        entity_id = self.entity_id(automation_id)
+        if entity_id is not None and not self.runs(automation_id):
             er.async_get(self._hass).async_remove(entity_id)
 
     @callback
@@ -137,19 +163,26 @@ class AutomationEditor:
 
     async def async_turn_off(self, automation_id: str) -> None:
         """Turn an automation off, as its switch in the user interface does."""
+        await self._async_switch(automation_id, SERVICE_TURN_OFF, stop_actions=False)
+
+    async def async_turn_on(self, automation_id: str) -> None:
+        """Turn an automation on again."""
+        await self._async_switch(automation_id, SERVICE_TURN_ON)
+
+    async def _async_switch(self, automation_id: str, service: str, **data: Any) -> None:
         if (entity_id := self.entity_id(automation_id)) is not None:
             await self._hass.services.async_call(
-                AUTOMATION_DOMAIN,
-                SERVICE_TURN_OFF,
-                {"entity_id": entity_id, "stop_actions": False},
-                blocking=True,
+                AUTOMATION_DOMAIN, service, {ATTR_ENTITY_ID: entity_id, **data}, blocking=True
             )
 
 
 __all__ = [
     "AutomationEditor",
     "AutomationFileError",
+    "CannotEditError",
     "InvalidAutomationError",
     "NotLoadedError",
+    "UnsafeAutomationError",
     "as_yaml",
+    "entities_of",
 ]

@@ -15,7 +15,7 @@ from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components import websocket_api
 from homeassistant.components.websocket_api import ActiveConnection
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
 from homeassistant.util import dt as dt_util
@@ -25,6 +25,7 @@ import voluptuous as vol
 from .automation_versions import automation_id_of
 from .const import DOMAIN
 from .engine.events import from_us
+from .engine.routines.calendar import month_of
 from .engine.routines.patterns import Life, Pattern, PatternType
 from .engine.routines.routines import FIRST_DAYS
 from .engine.routines.suggestions import Reason
@@ -65,8 +66,8 @@ _MOST_MOMENTS = 60
 def _month(value: Any) -> str:
     text = cv.string(value)
     try:
-        date.fromisoformat(f"{text}-01")
-    except ValueError as error:
+        month_of(date.fromisoformat(f"{text}-01"))
+    except (ValueError, OverflowError) as error:
         raise vol.Invalid("a month is written like 2026-03") from error
     return text
 
@@ -251,10 +252,7 @@ async def _get_digest(runtime: Runtime, data: Data, user: User | None) -> JsonOb
     if user is not None and not user.is_admin:
         raise Unauthorized
     month = data.get(ATTR_MONTH) or f"{dt_util.now():%Y-%m}"
-    try:
-        text = await runtime.coordinator.run(runtime.coordinator.engine.routines.digest, month)
-    except ValueError as error:
-        raise ServiceValidationError(str(error)) from error
+    text = await runtime.coordinator.run(runtime.coordinator.engine.routines.digest, month)
     return {ATTR_MONTH: month, "text": text}
 
 

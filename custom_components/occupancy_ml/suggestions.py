@@ -14,10 +14,9 @@ import logging
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_ID, Platform
+from homeassistant.const import CONF_ID, STATE_ON
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
@@ -27,19 +26,23 @@ from .automation_watch import AutomationWatch, Watched, is_too_often
 from .automations import (
     AutomationEditor,
     AutomationFileError,
+    CannotEditError,
     InvalidAutomationError,
     NotLoadedError,
+    UnsafeAutomationError,
     as_yaml,
+    entities_of,
 )
 from .const import DOMAIN, SIGNAL_NIGHT_OVER
 from .coordinator import Coordinator, now_us
 from .engine.events import DAY_US
-from .engine.home import Home
 from .engine.routines.suggestions import Reason
-from .engine.routines.suggestions.compose import CannotComposeError, Names, automation, sentence
+from .engine.routines.suggestions.compose import CannotComposeError, automation, sentence
 from .engine.routines.suggestions.proposal import Proposal
+from .engine.routines.suggestions.suggester import NOT_SAFE
 from .engine.store import StoreError
 from .engine.store.suggestions import Suggestion, SuggestionStatus, Version
+from .suggestion_names import names_given, names_of
 from .suggestion_notices import async_notify, async_tell_disabled
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,7 +78,7 @@ class SuggestionKeeper:
         self._coordinator = coordinator
         self._editor = AutomationEditor(hass)
         self._book = VersionBook(coordinator)
-        self._watch = AutomationWatch(hass, self._on_outcome)
+        self._watch = AutomationWatch(hass, self._on_outcome, lambda: self._spawn(self._async_update))
         self._lock = asyncio.Lock()
         self._listeners: list[Callable[[], None]] = []
         self.open: tuple[Suggestion, ...] = ()
@@ -145,6 +148,8 @@ class SuggestionKeeper:
         async with self._lock:
             await self._async_reconcile()
             desk = self._coordinator.engine.suggestions
+            self._tell_names()
+            await self._coordinator.run(desk.refuse_unsafe, now_us())
             for draft in await self._coordinator.run(desk.due, now_us()):
                 try:
                     config, words = await self._async_sound(draft)
@@ -156,25 +161,43 @@ class SuggestionKeeper:
         await self._async_update()
         await async_notify(self._hass, self._entry, self._coordinator, self.open)
 
+    @callback
+    def _tell_names(self) -> None:
+        """Tell the engine what things are called now: a name says what a plug is used for, seldom its id."""
+        sensors = self._coordinator.home.sensors
+        self._coordinator.engine.suggestions.names = {
+            sensor.entity_id: names_given(self._hass, sensor.entity_id) for sensor in sensors
+        }
+
     async def _async_sound(self, suggestion: Suggestion) -> tuple[dict[str, Any], str]:
         """The automation of a suggestion and its sentence, validated by Home Assistant.
 
         Raises:
-            InvalidAutomationError: it would not run.
+            InvalidAutomationError: it would not run, or could do harm.
         """
         proposal = Proposal.from_json(suggestion.proposal)
+        self._tell_names()
+        if not self._coordinator.engine.suggestions.is_safe(proposal):
+            raise UnsafeAutomationError(NOT_SAFE)
         names = names_of(self._hass, self._coordinator.home, proposal)
         try:
             config = automation(proposal, names)
         except CannotComposeError as error:
             raise InvalidAutomationError(str(error)) from error
-        await self._editor.async_validate(config, proposal.entity_ids | _entities_of(config))
+        await self._editor.async_validate(config, proposal.entity_ids | entities_of(config))
         return config, sentence(proposal, names)
 
     async def _async_update(self) -> None:
         """Read what is open and what runs, and tell those who show it."""
         desk = self._coordinator.engine.suggestions
         found = tuple(await self._coordinator.run(desk.open, now_us()))
+        disabled = {}
+        for each in await self._coordinator.run(desk.read, (SuggestionStatus.DISABLED,)):
+            entity_id = self._editor.entity_id(each.automation_id or "")
+            if entity_id is not None and self._hass.states.is_state(entity_id, STATE_ON):
+                await self._coordinator.run(desk.enable, each.suggestion_id, now_us())
+            elif entity_id is not None:
+                disabled[entity_id] = each
         running = await self._coordinator.run(desk.read, (SuggestionStatus.ACCEPTED,))
         watched = {}
         for each in running:
@@ -182,7 +205,7 @@ class SuggestionKeeper:
             if entity_id is not None and each.suggestion_id is not None:
                 action = Proposal.from_json(each.proposal).action
                 watched[entity_id] = Watched(each.suggestion_id, action.entity_id, action.state)
-        self._watch.async_watch(watched)
+        self._watch.async_watch(watched, disabled)
         if found != self.open:
             self.open = found
             for update in tuple(self._listeners):
@@ -204,15 +227,16 @@ class SuggestionKeeper:
                 config, _ = await self._async_sound(suggestion)
             except InvalidAutomationError as error:
                 await self._coordinator.run(desk.refuse, suggestion_id, str(error), now_us())
+                is_unsafe = isinstance(error, UnsafeAutomationError)
                 raise ServiceValidationError(
                     translation_domain=DOMAIN,
-                    translation_key="suggestion_not_sound",
+                    translation_key="suggestion_not_safe" if is_unsafe else "suggestion_not_sound",
                     translation_placeholders={"error": str(error)},
                 ) from error
             automation_id = automation_id_of(suggestion)
             mapping = as_yaml({CONF_ID: automation_id, **config})
             written = await self._editor.async_can_write() and await self._async_written(
-                automation_id, mapping
+                automation_id, mapping, may_be_copied=True
             )
             if written:
                 await self._coordinator.run(self._book.note_created, suggestion, mapping)
@@ -225,18 +249,18 @@ class SuggestionKeeper:
             as_yaml(config),
         )
 
-    async def _async_written(self, automation_id: str, mapping: str | None) -> bool:
-        """Write the file; False where Home Assistant does not load what stands there."""
+    async def _async_written(
+        self, automation_id: str, mapping: str | None, *, may_be_copied: bool = False
+    ) -> bool:
+        """Write the file; False where Home Assistant does not load what stands there, or the user can copy it there."""
         try:
             await self._editor.async_write(automation_id, mapping)
         except NotLoadedError:
             return False
         except AutomationFileError as error:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="automations_file",
-                translation_placeholders={"error": str(error)},
-            ) from error
+            if may_be_copied and isinstance(error, CannotEditError):
+                return False
+            raise _file_error(error) from error
         return True
 
     async def async_dismiss(self, suggestion_id: int, reason: Reason, text: str = "") -> None:
@@ -290,6 +314,12 @@ class SuggestionKeeper:
                     translation_key="no_such_version",
                     translation_placeholders={"automation": automation_id},
                 )
+            if await self._async_is_elsewhere(automation_id):
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="automation_moved",
+                    translation_placeholders={"automation": automation_id},
+                )
             mapping = target.yaml_content or None
             if not await self._async_written(automation_id, mapping):
                 raise ServiceValidationError(
@@ -297,9 +327,24 @@ class SuggestionKeeper:
                     translation_key="suggestion_not_sound",
                     translation_placeholders={"error": automation_id},
                 )
+            if mapping is not None and suggestion.status is SuggestionStatus.DISABLED:
+                await self._editor.async_turn_on(automation_id)
             await self._coordinator.run(self._book.note_rolled_back, suggestion, mapping)
         await self._async_update()
         return target
+
+    async def _async_is_elsewhere(self, automation_id: str) -> bool:
+        """Whether an automation runs from another file than the one that is written here.
+
+        Raises:
+            HomeAssistantError: the file cannot be read.
+        """
+        if not self._editor.runs(automation_id):
+            return False
+        try:
+            return automation_id not in await self._editor.async_read([automation_id])
+        except AutomationFileError as error:
+            raise _file_error(error) from error
 
     # What the user does in the editor of Home Assistant, and by hand
 
@@ -314,13 +359,15 @@ class SuggestionKeeper:
         known = await self._coordinator.run(desk.read, (*_OPEN, *RUNNING, SuggestionStatus.ROLLED_BACK))
         if not known:
             return
+        wanted = [automation_id_of(each) for each in known]
         try:
-            present = await self._editor.async_read(automation_id_of(each) for each in known)
+            present = await self._editor.async_read(wanted)
         except AutomationFileError as error:
             # What cannot be read was not taken out.
             _LOGGER.debug("The automations cannot be read for now: %s", error)
             return
-        await self._coordinator.run(self._book.note_present, known, present)
+        elsewhere = {each for each in wanted if each not in present and self._editor.runs(each)}
+        await self._coordinator.run(self._book.note_present, known, present, elsewhere)
 
     @callback
     def _on_outcome(self, suggestion_id: int, corrected: bool) -> None:
@@ -344,29 +391,9 @@ class SuggestionKeeper:
         await self._async_update()
 
 
-@callback
-def names_of(hass: HomeAssistant, home: Home, proposal: Proposal) -> Names:
-    """What entities and rooms of a proposal are called, and which entity shows a room."""
-    entities, areas = er.async_get(hass), ar.async_get(hass)
-    shown = {
-        entity_id: state.name
-        for entity_id in proposal.entity_ids
-        if (state := hass.states.get(entity_id)) is not None
-    }
-    rooms, occupancy = {}, {}
-    for room in home.rooms:
-        if (area := areas.async_get_area(room.room_id)) is not None:
-            rooms[room.room_id] = area.name
-        found = entities.async_get_entity_id(Platform.BINARY_SENSOR, DOMAIN, f"room_{room.room_id}_occupancy")
-        if found is not None:
-            occupancy[room.room_id] = found
-    return Names(shown, rooms, occupancy)
-
-
-def _entities_of(config: dict[str, Any]) -> set[str]:
-    """The entities that triggers and conditions of a composed automation name."""
-    found = set()
-    for part in (*config["triggers"], *config["conditions"]):
-        if isinstance(entity_id := part.get("entity_id"), str):
-            found.add(entity_id)
-    return found
+def _file_error(error: AutomationFileError) -> HomeAssistantError:
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="automations_file",
+        translation_placeholders={"error": str(error)},
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Generator
 from itertools import pairwise
 import json
 
@@ -48,11 +48,20 @@ class Gaps:
         self._store.checkpoints.save(_CHECKPOINT, now_us, json.dumps(self._gaps).encode())
 
     def unheard(
-        self, entity_ids: Collection[str], present_us: int, breathe: Callable[[], None]
-    ) -> list[tuple[int, int]]:
-        """(begin, end) of the times up to the present that nothing stored tells of, in order, microseconds UTC."""
+        self, entity_ids: Collection[str], present_us: int, since_us: int = 0
+    ) -> Generator[None, None, list[tuple[int, int]]]:
+        """Look for the times that nothing stored tells of.
+
+        Args:
+            entity_ids: whose events tell of a time.
+            present_us: gaps that end later do not count.
+            since_us: nor those that ended before.
+
+        Yields:
+            Nothing, at pauses. Returns (begin, end) of each, in order, microseconds UTC.
+        """
         found = []
-        for start_us, end_us in sorted(gap for gap in self._gaps if gap[1] <= present_us):
+        for start_us, end_us in sorted(gap for gap in self._gaps if since_us <= gap[1] <= present_us):
             # What entities are when they come back is stored with times shortly before; what they were when all
             # stopped may be known to the recorder alone.
             begin_us, last_us = start_us, end_us - UNHEARD_US
@@ -63,7 +72,7 @@ class Gaps:
                         begin_us = time_us
                     else:
                         told.append(time_us)
-                breathe()
+                yield
             each = pairwise([begin_us, *told, end_us])
             found += [(begin, end) for begin, end in each if not told or end - begin > _SILENCE_US]
         return found

@@ -93,7 +93,7 @@ def rebuilt(
             yield share()
         rows.extend(finished(tracker.advance(time_us), breathe))
 
-    unheard = deque(gaps.unheard(entity_ids, present_us(), breathe))
+    unheard = deque(finished(gaps.unheard(entity_ids, present_us()), breathe))
 
     def go_on(time_us: int) -> Iterator[float]:
         """Go on to a later moment, past the times in which nobody listened."""

@@ -124,6 +124,24 @@ def test_days_whose_events_are_forgotten_keep_what_was_found(scratch: Store, tmp
     store.close()
 
 
+def test_months_and_weeks_of_which_days_are_forgotten_stay_as_they_were(
+    scratch: Store, tmp_path: Path
+) -> None:
+    scratch.backup_to(tmp_path / "copy.db")
+    store = Store.open(tmp_path / "copy.db", night_after(LAST))
+    before = everything(store)
+    for _ in store.trim(night_after(LAST), Retention(raw_events=13, routine_days=13)):
+        pass
+    store.database.execute("UPDATE session_weekly SET session_count = 99 WHERE week = '2026-W13'")
+    for _ in routines_of(store).backfill(DAYS, night_after(LAST)):
+        pass
+    after = everything(store)
+    assert len(store.aggregates.periods("acts_daily")) < 15
+    for table in ("seasonal_monthly", "contextual_monthly", "session_weekly", "day_type_weekly"):
+        assert after[table] == before[table], table
+    store.close()
+
+
 @pytest.mark.parametrize("slices", [1, 7, 20, 60, 400])
 def test_a_kill_in_the_middle_is_repeated_cleanly(scratch: Store, tmp_path: Path, slices: int) -> None:
     path = tmp_path / "home.db"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from custom_components.occupancy_ml.engine.events import MICROSECONDS, Cause, Event
+from custom_components.occupancy_ml.engine.gaps import Gaps
 from custom_components.occupancy_ml.engine.home import Home, Role
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines import Pattern, PatternType
+from custom_components.occupancy_ml.engine.routines.calendar import season_of
+from custom_components.occupancy_ml.engine.routines.cast import Cast
+from custom_components.occupancy_ml.engine.routines.detectors.contextual import Contextual
+from custom_components.occupancy_ml.engine.routines.detectors.seasonal import Seasonal
+from custom_components.occupancy_ml.engine.routines.reading import CHATTER
 from custom_components.occupancy_ml.engine.routines.suggestions.candidates import candidates
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import Becomes
+from custom_components.occupancy_ml.engine.routines.window import Window
 from scripts.routines_home import found_in, turned
 from scripts.routines_planted import TURNED, Score, is_found
 from tests.engine.routines.homes import (
@@ -175,6 +182,100 @@ def test_entities_that_are_watched_no_more_are_in_no_new_pattern(tmp_path: Path)
         pass
     late = [p for p in routines_of(store, without).patterns() if p.last_seen == LAST.isoformat()]
     assert not any("switch.coffee" in p.entities for p in late)
+    store.close()
+
+
+def uses(number: int, entity_id: str, times: int, until: float = 1380) -> list[Event]:
+    """Some uses of a thing in a day, evenly from seven o'clock; none later than a minute of the day."""
+    minutes = [420 + 950 * each / times for each in range(times)]
+    day = FIRST + timedelta(days=number)
+    return [event for minute in minutes if minute < until for event in pulse(entity_id, at(day, minute), 60)]
+
+
+def odd_days(
+    path: Path, events: list[Event], gap_us: tuple[int, int] | None = None
+) -> list[tuple[object, ...]]:
+    """(date, entity, kind) of the days of sixteen that were odd."""
+    store = store_with(path / "home.db", ordered(events))
+    if gap_us is not None:
+        gaps = Gaps(store)
+        gaps.note(*gap_us)
+        gaps.save(gap_us[1])
+    for _ in routines_of(store).backfill(16, night_after(FIRST + timedelta(days=15))):
+        pass
+    found = store.aggregates.read("anomaly_daily", ("date", "entity_id", "anomaly_type"), "2026", "2027")
+    store.close()
+    return found
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_outage_is_no_silence_nor_a_usual_day(tmp_path: Path, known: bool) -> None:
+    """From eight on one day nothing was heard; on another nobody touched the den's lamp, and that is odd."""
+    events = []
+    for number in range(16):
+        is_cut = number == 12
+        events += uses(number, "light.hall", 20 + number % 3, 480 if is_cut else 1380)
+        events += uses(number, "light.den", 0 if number == 15 or is_cut else 16 + number % 2)
+    stopped = FIRST + timedelta(days=12)
+    odd = odd_days(tmp_path, events, (at(stopped, 480), at(stopped, 1435)) if known else None)
+    silent = (FIRST + timedelta(days=15)).isoformat(), "light.den", "silent"
+    of_the_outage = [each for each in odd if each[0] == stopped.isoformat()]
+    assert (silent in odd, of_the_outage == []) == (known, known)
+
+
+def test_what_chatters_is_not_silent(tmp_path: Path) -> None:
+    """On its busiest day it does more than a person could: that is no act, and no silence either."""
+    events = []
+    for number in range(16):
+        events += uses(number, "light.hall", CHATTER + 10 if number == 14 else CHATTER - 30 + number % 5)
+        events += uses(number, "light.den", 8)
+    assert odd_days(tmp_path, events) == []
+
+
+def test_months_before_something_was_there_say_nothing_of_it(tmp_path: Path) -> None:
+    """The den's lamp of two winters keeps to season and dark; that of the hall came later, and does not."""
+    store = store_with(tmp_path / "home.db", [])
+    months = [f"{2024 + n // 12}-{n % 12 + 1:02d}" for n in range(24)]
+    for month in months:
+        season = season_of(month, HOME.time_zone)
+        is_dark = season in ("autumn", "winter")
+        bought = {"light.hall=on": 28} if month >= "2025-01" else {}
+        activity = {"light.den=on": 28 if season == "winter" else 1, **bought}
+        store.aggregates.replace(
+            "seasonal_monthly",
+            month,
+            [
+                {
+                    "season": season,
+                    "seasonal_activity_level": 2.0,
+                    "year_over_year_comparison": {},
+                    "trend_direction": "steady",
+                    "days": 28,
+                    "activity": activity,
+                }
+            ],
+        )
+        evening = {
+            "light.den=on": [0] * 18 + [25 if is_dark else 2] + [0] * 5,
+            **({"light.hall=on": [0] * 18 + [25] + [0] * 5} if month >= "2025-10" else {}),
+        }
+        store.aggregates.replace(
+            "contextual_monthly",
+            month,
+            [
+                {
+                    "weather_context": f"{'dark' if is_dark else 'light'} dry",
+                    "presence_context": "unknown",
+                    "device_usage_patterns": {"exposure": [30.0] * 24, "acts": evening},
+                    "correlation_scores": {},
+                    "confidence": 1.0,
+                }
+            ],
+        )
+    window = Window(store.aggregates, Cast(HOME), (date(2025, 12, 31),), HOME.time_zone)
+    seasonal, contextual = ([*detector.detect(window)][-1] or [] for detector in (Seasonal(), Contextual()))
+    assert [p.key for p in seasonal] == ["seasonal|light.den=on|season|winter"]
+    assert [p.key for p in contextual] == ["contextual|light.den=on|dark"]
     store.close()
 
 

@@ -72,6 +72,7 @@ class Day:
         spans: what was on how long; not kept in the file.
         sky: by entity, (milliseconds since the day began, state) of what tells of the world or who is home,
             the first at or before 0 where it is known.
+        chatter: entities whose acts were too many to be a person's, and left out; not kept in the file.
     """
 
     day: date
@@ -80,6 +81,7 @@ class Day:
     acts: Acts
     spans: Spans
     sky: Mapping[str, tuple[tuple[int, str], ...]]
+    chatter: frozenset[str] = frozenset()
 
 
 def renamed(day: Day, old: str, new: str) -> Day | None:

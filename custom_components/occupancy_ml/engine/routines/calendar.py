@@ -1,16 +1,21 @@
-"""Weeks and months of the home's own calendar, seasons, and holidays as far as they are told."""
+"""Weeks and months of the home's own calendar, seasons, holidays as far as they are told, days that were not heard."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from ..events import MINUTE_US
+from ..localtime import LocalClock
 from ..store.routines import Aggregates
 from .acts import unpack_acts
 from .cast import Cast
 
 _NOON_MS = 12 * 3_600_000
+# Of a day of which more was not heard, nobody knows what did not happen.
+_MOST_UNHEARD_US = 60 * MINUTE_US
 # Zones of the southern hemisphere by their beginnings: there summer begins in December.
 _SOUTH = (
     "Australia/", "Antarctica/", "Pacific/Auckland", "Africa/Johannesburg", "Africa/Windhoek", "Africa/Maputo",
@@ -68,3 +73,14 @@ def holidays_of(aggregates: Aggregates, cast: Cast, days: Sequence[date]) -> fro
             if day.day.weekday() < 5 and set(told.values()) == {"off"}:
                 found.add(day.day)
     return frozenset(found)
+
+
+def deaf_days(unheard: Iterable[tuple[int, int]], clock: LocalClock) -> frozenset[date]:
+    """Local days of which more than an hour lies in times that nothing tells of; (begin, end) in microseconds UTC."""
+    missed_us: dict[date, int] = defaultdict(int)
+    for begin_us, end_us in unheard:
+        day = clock.at(begin_us).date()
+        while (bounds := clock.day_bounds(day))[0] < end_us:
+            missed_us[day] += min(end_us, bounds[1]) - max(begin_us, bounds[0])
+            day += timedelta(days=1)
+    return frozenset(day for day, length_us in missed_us.items() if length_us > _MOST_UNHEARD_US)

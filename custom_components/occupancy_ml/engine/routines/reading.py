@@ -126,13 +126,16 @@ def _day(
         cause[happened] == Cause.AUTOMATION,
     )
     yield None
+    compact = _compact(acts)
+    dropped = {acts.tokens[number] for number in np.unique(acts.token).tolist()} - set(compact.tokens)
     yield Day(
         day,
         (end_us - start_us) // 1000,
         count,
-        _compact(acts),
+        compact,
         _spans(entity, time_us, cause, token, tokens, today, first, clock, sensors),
         _sky(sensors, entity, time_us, state, texts, start_us),
+        frozenset(act.entity_id for act in dropped),
     )
 
 

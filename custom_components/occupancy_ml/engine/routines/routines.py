@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from ..gaps import Gaps
 from ..home import Home
 from ..localtime import LocalClock
+from ..slices import told_as
 from ..store import Store
 from ..store.jobs import JobStatus
 from .acts import Day, pack_acts
-from .calendar import Calendar, holidays_of, month_of, week_of
+from .calendar import Calendar, deaf_days, holidays_of, month_of, week_of
 from .cast import Cast
 from .detectors import DAILY, MONTHLY, WEEKLY
 from .digest import digest
@@ -41,6 +43,8 @@ class Routines:
         self._clock = clock
         self._cast = Cast(home)
         self._time_zone = home.time_zone
+        self._entity_ids = [sensor.entity_id for sensor in home.sensors]
+        self._deaf: frozenset[date] = frozenset()
 
     def night(self, now_us: int) -> Iterator[float]:
         """Process the local days that ended since the last time, in order, then look for patterns.
@@ -148,6 +152,10 @@ class Routines:
         return [first + timedelta(days=number) for number in range((today - first).days)]
 
     def _process(self, due: Sequence[date], now_us: int) -> Iterator[float]:
+        if due:
+            since_us = self._clock.day_bounds(due[0] - timedelta(days=_WINDOW_DAYS))[0]
+            gaps = Gaps(self._store).unheard(self._entity_ids, now_us, since_us)
+            self._deaf = deaf_days((yield from told_as(gaps, lambda _: 0.0)), self._clock)
         for number, day in enumerate(due):
             job = self._store.jobs.start("daily", day.isoformat(), now_us)
             try:
@@ -274,13 +282,22 @@ class Routines:
         return self._of([date.fromisoformat(text) for text, events in rows if events])
 
     def _of(self, days: Sequence[date]) -> Window:
-        return Window(self._store.aggregates, self._cast, tuple(days), self._time_zone, self.holidays(days))
+        return Window(
+            self._store.aggregates, self._cast, tuple(days), self._time_zone, self.holidays(days), self._deaf
+        )
 
     def _forget_periods_since(self, first: date) -> None:
-        """Weeks and months that hold one of the days to come are to be made again."""
+        """Weeks and months that hold one of the days to come are to be made again.
+
+        Not the one of which the first days are forgotten: of the few that are left it would be made worse.
+        """
+        kept = self._store.aggregates.periods("acts_daily")
+        begin = min([first, *(date.fromisoformat(text) for text in kept[:1])])
         for key, period_of in ((_WEEK, week_of), (_MONTH, month_of)):
             done = self._store.metadata.get(key)
-            before = period_of(period_of(first).first - timedelta(days=1)).name
+            period = period_of(first)
+            is_whole = period.first >= begin
+            before = period_of(period.first - timedelta(days=1)).name if is_whole else period.name
             if done is not None and done > before:
                 self._store.metadata.set(key, before)
 

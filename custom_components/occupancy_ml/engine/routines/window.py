@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ class Window:
         days: the local days that were processed, in order, none after the last one.
         time_zone: of the home, which tells its hemisphere.
         holidays: which of the days were holidays.
+        deaf: days of which more than an hour was not heard, those of the window and others.
     """
 
     aggregates: Aggregates
@@ -36,6 +37,7 @@ class Window:
     days: tuple[date, ...]
     time_zone: str = "UTC"
     holidays: frozenset[date] = frozenset()
+    deaf: frozenset[date] = frozenset()
 
     @property
     def since(self) -> str:
@@ -54,7 +56,7 @@ class Window:
 
     def last(self, count: int) -> Window:
         """The same over the last days only."""
-        return Window(self.aggregates, self.cast, self.days[-count:], self.time_zone, self.holidays)
+        return replace(self, days=self.days[-count:])
 
     def read(self, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         """Columns of the rows of these days."""

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 import json
+import logging
 from typing import Any
 
 from .database import Database, Row
 from .names import rename_within
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class SuggestionStatus(StrEnum):
@@ -127,29 +130,36 @@ class Suggestions:
     def put(self, suggestion: Suggestion) -> int:
         """Store a suggestion, in place of what is stored under its number; its number.
 
+        A new one takes the place of one with its key that cannot be read.
+
         Raises:
             StoreError: subclasses; also where another has its key.
         """
-        row = _row(suggestion)
-        if suggestion.suggestion_id is None:
-            return self._database.insert(_INSERT, row)
-        self._database.execute(_UPDATE, (*row, suggestion.suggestion_id))
-        return suggestion.suggestion_id
+        row, number = _row(suggestion), suggestion.suggestion_id
+        if number is None:
+            found = self._database.one(
+                f"SELECT {_COLUMNS}, id FROM suggestions WHERE key = ?", (suggestion.key,)
+            )
+            if found is None or _suggestion(found) is not None:
+                return self._database.insert(_INSERT, row)
+            number = int(found[-1])
+        self._database.execute(_UPDATE, (*row, number))
+        return number
 
     def get(self, suggestion_id: int) -> Suggestion | None:
-        """A suggestion by its number."""
+        """A suggestion by its number; None where there is none that can be read."""
         row = self._database.one(f"SELECT {_COLUMNS}, id FROM suggestions WHERE id = ?", (suggestion_id,))
         return None if row is None else _suggestion(row)
 
     def read(self, statuses: Iterable[SuggestionStatus] | None = None) -> list[Suggestion]:
-        """Suggestions of some statuses, or all, the best first."""
+        """Suggestions of some statuses, or all, the best first; one that cannot be read is left out."""
         chosen = json.dumps([status.value for status in statuses or SuggestionStatus])
         rows = self._database.all(
             f"SELECT {_COLUMNS}, id FROM suggestions WHERE status IN (SELECT value FROM json_each(?))"
             " ORDER BY rank DESC, id",
             (chosen,),
         )
-        return [_suggestion(row) for row in rows]
+        return [found for row in rows if (found := _suggestion(row)) is not None]
 
     def add_feedback(self, feedback: Feedback) -> None:
         """Note what a user did."""
@@ -236,19 +246,26 @@ def _row(suggestion: Suggestion) -> tuple[object, ...]:
     )
 
 
-def _suggestion(row: Row) -> Suggestion:
+def _suggestion(row: Row) -> Suggestion | None:
+    """The suggestion of a row, None where its texts are damaged."""
+    try:
+        proposal, features, backtest = (json.loads(row[number]) for number in (3, 4, 10))
+        status = SuggestionStatus(row[5])
+    except ValueError as error:
+        _LOGGER.debug("The stored suggestion %s cannot be read and is left aside: %r", row[18], error)
+        return None
     return Suggestion(
         key=row[0],
         pattern_id=row[1],
         description=row[2],
-        proposal=json.loads(row[3]),
-        features=tuple(json.loads(row[4])),
-        status=SuggestionStatus(row[5]),
+        proposal=proposal,
+        features=tuple(features),
+        status=status,
         confidence=row[6],
         safety_score=row[7],
         category=row[8],
         rank=row[9],
-        backtest=json.loads(row[10]),
+        backtest=backtest,
         created_at_us=row[11],
         updated_at_us=row[12],
         automation_yaml=row[13],

@@ -147,6 +147,20 @@ def test_where_the_thing_was_lost_nothing_is_counted(store: Store) -> None:
     assert len(tested.wrong_us) == 0
 
 
+def test_where_nobody_listened_nothing_is_counted(store: Store) -> None:
+    """Off for a week, the lamp with it; back at seven in the evening, with the motion sensor on meanwhile."""
+    fill(store, [each for each in every_evening() if not local(9, 12) < each.time_us < local(16, 19)])
+    fill(store, [event(local(0, 0), MOTION, "off"), event(local(16, 19), MOTION, "on")])
+    assert play(store, AT_SEVEN).wrong_us == tuple(local(day, 19) for day in range(9, 16))
+    gap_us = (local(9, 12), local(16, 19))
+    past = replace(past_of(store, AT_SEVEN, MOTION_LIGHT), unheard=(gap_us,))
+    tested = backtest(AT_SEVEN, past, CLOCK)
+    assert tested.wrong_us == ()
+    assert tested.right_us == tuple(local(day, 19) for day in (*range(9), *range(17, DAYS)))
+    after_motion = replace(MOTION_LIGHT, action=LAMP_ON, trigger=Becomes(MOTION, "on", 20 * 60))
+    assert backtest(after_motion, past, CLOCK).fired == 0
+
+
 def test_a_state_has_to_last(store: Store) -> None:
     fan = [event(local(0, 0), FAN, "off", Cause.UNKNOWN)]
     for day in range(DAYS):

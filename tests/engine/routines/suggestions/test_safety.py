@@ -48,3 +48,23 @@ def test_what_a_switch_is_called_says_what_hangs_on_it(name: str, category: str)
     # A heater or water may go off unasked; what must stay on, or stay shut, may neither.
     safe = {state for state, safety in scores.items() if safety.allows(frozenset())}
     assert safe == {"switch": {"on", "off"}, "heating": {"off"}, "water": {"off"}}.get(category, set())
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "names", "category"),
+    [
+        ("switch.plug_3", ("Space heater",), "heating"),
+        ("switch.plug_3", ("Plug 3", "Aquarium"), "essential"),
+        ("switch.plug_3", ("Reading corner", "Plug 3"), "switch"),
+        ("fan.thing", ("SaunaVentilation",), "heating"),
+        # A plug that was a lamp's once, and one whose names do not agree.
+        ("switch.lamp_2", ("Fridge",), "essential"),
+        ("switch.plug_3", ("Sump pump", "Front door lock"), "lock"),
+        ("light.ceiling", ("Garage",), "light"),
+    ],
+)
+def test_the_names_people_gave_count_beside_the_id(
+    entity_id: str, names: tuple[str, ...], category: str
+) -> None:
+    found = assess(Proposal(AtTime(19 * 60), Act(entity_id, "on"), 60), None, names)
+    assert found.safety_class.value == category

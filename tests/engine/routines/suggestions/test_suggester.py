@@ -9,6 +9,7 @@ import json
 import pytest
 
 from custom_components.occupancy_ml.engine.events import DAY_US, MICROSECONDS, Cause, Event
+from custom_components.occupancy_ml.engine.gaps import Gaps
 from custom_components.occupancy_ml.engine.home import Home, Role, Sensor
 from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.routines.patterns import (
@@ -20,6 +21,8 @@ from custom_components.occupancy_ml.engine.routines.patterns import (
     When,
 )
 from custom_components.occupancy_ml.engine.routines.suggestions.backtest import Backtest
+from custom_components.occupancy_ml.engine.routines.suggestions.candidates import candidates
+from custom_components.occupancy_ml.engine.routines.suggestions.plans import plans_of
 from custom_components.occupancy_ml.engine.routines.suggestions.proposal import AtTime, Becomes, Proposal
 from custom_components.occupancy_ml.engine.routines.suggestions.ranking import Reason
 from custom_components.occupancy_ml.engine.routines.suggestions.suggester import Policy, Suggester
@@ -347,7 +350,7 @@ def test_a_while_that_is_always_the_same_becomes_a_timer(store: Store) -> None:
     proposal = Proposal.from_json(only(desk).proposal)
     assert (proposal.trigger, proposal.action.state) == (Becomes(FAN, "on", 1200), "off")
     wide = replace(lasts, key="wide", parameters={"median_s": 1200, "p10_s": 60, "p90_s": 7200})
-    assert suggester(store, [wide])._plans({}) == []
+    assert plans_of([wide], {}, HOME) == []
 
 
 def test_a_renamed_entity_is_drafted_anew(store: Store) -> None:
@@ -498,3 +501,84 @@ def test_what_ends_at_a_time_never_ends_long_before_the_hand(store: Store) -> No
     assert isinstance(proposal.trigger, AtTime)
     assert proposal.trigger.minute >= 22 * 60 + 25
     assert proposal.within_s <= 15 * 60
+
+
+def test_what_ends_after_a_trigger_is_ended_within_two_minutes_of_it(store: Store) -> None:
+    """A fan that runs 40 to 60 minutes is not cut off after 50; nor is what is turned off somewhen after all left."""
+    told = [event(local(0, 0), FAN, "off", Cause.UNKNOWN)]
+    for day in range(28):
+        told += [event(local(day, 7), FAN, "on"), event(local(day, 7, 40 + 7 * day % 21), FAN, "off")]
+    fill(store, told)
+    lasts = pattern(
+        PatternType.DURATION,
+        trigger=Act(FAN, "on"),
+        action=Act(FAN, "off"),
+        entities=(FAN,),
+        parameters={"median_s": 3000, "p10_s": 2400, "p90_s": 3480},
+    )
+    desk = suggester(store, [lasts], policy=Policy(bar=0.5))
+    night(desk)
+    assert desk.read() == []
+    for context, allowed in (("away", {120}), ("home", set())):
+        ends = pattern(PatternType.CONTEXTUAL, action=Act(FAN, "off"), parameters={"context": context})
+        assert {each.within_s for each in candidates(ends, HOME)} == allowed
+
+
+def test_an_outage_does_not_speak_against_a_habit(store: Store) -> None:
+    fill(store, every_evening(skipped=tuple(range(10, 17))))
+    gaps = Gaps(store)
+    gaps.note(local(10, 0), local(16, 23))
+    desk = suggester(store, [pattern()])
+    night(desk)
+    assert desk.read() == []
+    gaps.save(NOW_US)
+    night(desk)
+    assert len(Backtest.from_json(dict(only(desk).backtest)).right_us) == 21
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "words"),
+    [
+        ("on", "off", ["turn on kitchen", "turn off kitchen", "When kitchen turns on"]),
+        ("playing", "idle", ["play kitchen", "stop kitchen", "When kitchen becomes playing"]),
+        ("playing", "paused", ["play kitchen", "pause kitchen", "When kitchen becomes playing"]),
+    ],
+)
+def test_a_player_is_suggested_in_its_own_words(store: Store, on: str, off: str, words: list[str]) -> None:
+    """Patterns call all of these on and off; what an automation does, or waits for, is what the player says."""
+    fill(store, swap(every_evening(PLAYER), on, off), [event(local(0, 0), LAMP, "off", Cause.UNKNOWN)])
+    for day in range(28):
+        came_us = local(day, 19, 3 + day % 7)
+        fill(store, [event(came_us, LAMP, "on"), event(local(day, 22), LAMP, "off")])
+    desk = suggester(
+        store,
+        [
+            pattern(action=Act(PLAYER, "on"), entities=(PLAYER,)),
+            pattern(
+                action=Act(PLAYER, "off"), entities=(PLAYER,), when=When(22 * 60 + 56, 0.0, (22,), EVERY_DAY)
+            ),
+            pattern(PatternType.CO_OCCURRENCE, trigger=Act(PLAYER, "on"), parameters={"delay_s": 60}),
+        ],
+    )
+    night(desk)
+    told = " ".join(s.description for s in desk.read())
+    assert (len(desk.read()), [word for word in words if word not in told]) == (3, [])
+
+
+@pytest.mark.parametrize("column", ["proposal", "features", "backtest"])
+def test_one_that_cannot_be_read_stops_no_other(store: Store, column: str) -> None:
+    """It is left out, and made anew under its number by the next night that finds its habit."""
+    fill(store, every_evening(), every_evening(HALL_LIGHT))
+    desk = suggester(
+        store, [pattern(action=Act(each, "on"), entities=(each,)) for each in (LAMP, HALL_LIGHT)]
+    )
+    night(desk)
+    both = {number(each) for each in offer(desk)}
+    broken = number(desk.open(NOW_US)[0])
+    store.database.execute(f"UPDATE suggestions SET {column} = substr({column}, 3) WHERE id = ?", (broken,))
+    assert {number(each) for each in desk.open(NOW_US)} == both - {broken}
+    with pytest.raises(LookupError):
+        desk.get(broken)
+    night(desk)
+    assert {number(each) for each in desk.read()} == both
+    assert desk.get(broken).status is SuggestionStatus.DRAFT

@@ -1,7 +1,8 @@
 """Anomalies: days on which an entity was far more silent, or far busier, than it is wont to be.
 
 The score is -log10 of the chance of a count as extreme, under a negative binomial with the mean and variance of the
-four weeks before (a Poisson where these show no more spread).
+four weeks before (a Poisson where these show no more spread). Days of which more than an hour was not heard are no
+part of these, and none of them is silent.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Anomaly:
             past = history[entity_id]
             count = today.get(entity_id, 0)
             score = _score(count, past)
+            if score < 0 and (day.day in window.deaf or entity_id in day.chatter):
+                continue
             if entity_id in window.cast and abs(score) >= _LEAST_SCORE:
                 mean, spread = float(past.mean()), math.sqrt(float(past.var()) + 1.0)
                 rows.append(
@@ -85,11 +88,14 @@ class Anomaly:
             yield []
             return
         history = _counts(window.last(_BASELINE_DAYS + _LATELY))
+        lately = sum(day not in window.deaf for day in recent.days)
         null: dict[str, list[float]] = {"silent": [], "busy": []}
         tested: Counter[str] = Counter()
         for past in history.values():
             # Each day in another order is a day against the others.
-            others = [_score(int(count), np.delete(past, n)) for n, count in enumerate(past)][:-_LATELY]
+            others = [
+                _score(int(count), np.delete(past, n)) for n, count in enumerate(past[: len(past) - lately])
+            ]
             # What does little is silent on many a day, and can never be found so: it is no test (Tarone 1990).
             if _score(0, past) <= -_LEAST_PATTERN:
                 tested["silent"] += 1
@@ -100,7 +106,7 @@ class Anomaly:
         rate_of: dict[tuple[str, str], float] = {}
         for kind, scores in null.items():
             mine = [row for row in rows if row[2] == kind]
-            rates = _rates([row[3] for row in mine], np.array(scores), tested[kind] * len(recent.days))
+            rates = _rates([row[3] for row in mine], np.array(scores), tested[kind] * lately)
             rate_of |= {(row[0], row[1]): rate for row, rate in zip(mine, rates.tolist(), strict=True)}
         patterns = []
         for day, entity_id, kind, score, deviation, count, how in rows:
@@ -153,12 +159,16 @@ def severity(score: float) -> str:
 
 
 def _counts(window: Window) -> dict[str, NDArray[np.float64]]:
-    """By entity, its acts by hand on each day of a window since it was first seen there; enough days only."""
-    number = {day.isoformat(): index for index, day in enumerate(window.days)}
+    """By entity, its acts by hand on each day of a window since it was first seen there; enough days only.
+
+    Days that were not heard are left out.
+    """
+    heard = [day for day in window.days if day not in window.deaf]
+    number = {day.isoformat(): index for index, day in enumerate(heard)}
     found: dict[str, NDArray[np.float64]] = {}
     for day, entity_id, count in window.read("time_based_daily", ("date", "entity_id", "occurrences")):
         if day in number:
-            found.setdefault(entity_id, np.zeros(len(window.days)))[number[day]] += count
+            found.setdefault(entity_id, np.zeros(len(heard)))[number[day]] += count
     cut = {
         entity_id: counts[int(np.flatnonzero(counts)[0]) :]
         for entity_id, counts in found.items()

@@ -182,20 +182,47 @@ def _by_act(
 
     Hours that only knew one side say nothing and are left out.
     """
-    exposure = np.zeros((2, 24))
+    since = _known_since(cells)
+    exposure: dict[str, NDArray[np.float64]] = {begin: np.zeros((2, 24)) for begin in since.values()}
     acts: dict[str, NDArray[np.float64]] = {}
     months: dict[str, list[str]] = {}
     for month, names, told in cells:
         if names[place] not in pair:
             continue
         side = pair.index(names[place])
-        exposure[side] += told["exposure"]
+        for begin, hours in exposure.items():
+            if month >= begin:
+                hours[side] += told["exposure"]
         for name, counts in told["acts"].items():
-            acts.setdefault(name, np.zeros((2, 24)))[side] += counts
-            months.setdefault(name, []).append(month)
-    both = (exposure > 0.5).all(axis=0)
-    chances = exposure[0][both] / exposure[:, both].sum(axis=0)
-    return {name: (counts[:, both], chances, sorted(set(months[name]))) for name, counts in acts.items()}
+            if month >= since[name.rpartition("=")[0]]:
+                acts.setdefault(name, np.zeros((2, 24)))[side] += counts
+                months.setdefault(name, []).append(month)
+    found = {}
+    for name, counts in acts.items():
+        hours = exposure[since[name.rpartition("=")[0]]]
+        both = (hours > 0.5).all(axis=0)
+        chances = hours[0][both] / hours[:, both].sum(axis=0)
+        found[name] = counts[:, both], chances, sorted(set(months[name]))
+    return found
+
+
+def _known_since(cells: list[tuple[str, tuple[str, ...], dict[str, Any]]]) -> dict[str, str]:
+    """By entity, the month from which it is known.
+
+    Of months before its first act nobody knows whether it was there; nor of the days before that act, unless all that
+    is known begins with that month.
+    """
+    first: dict[str, str] = {}
+    for month, _, told in cells:
+        for name in told["acts"]:
+            entity_id = name.rpartition("=")[0]
+            first[entity_id] = min(month, first.get(entity_id, month))
+    months = sorted({month for month, _, _ in cells})
+    # After the last month there is none: what was first seen in it is not known yet.
+    following = dict(zip(months, [*months[1:], f"{months[-1]}+"], strict=True)) if months else {}
+    return {
+        entity_id: month if month == months[0] else following[month] for entity_id, month in first.items()
+    }
 
 
 def _pattern(

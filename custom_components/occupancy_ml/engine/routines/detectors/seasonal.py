@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 import json
 from typing import Any
 
@@ -81,38 +82,94 @@ class Seasonal:
         if len(rows) < _LEAST_MONTHS:
             yield []
             return
-        days = np.array([row[2] for row in rows], dtype=np.float64)
-        season = np.array([SEASONS.index(row[1]) for row in rows], dtype=np.int64)
-        active: dict[str, NDArray[np.float64]] = {}
-        for place, row in enumerate(rows):
-            for name, count in json.loads(row[3]).items():
-                if name.rpartition("=")[0] in window.cast:
-                    active.setdefault(name, np.zeros(len(rows)))[place] = count
-        names = sorted(name for name, counts in active.items() if counts.sum() >= _LEAST_DAYS)
-        if not names:
+        groups = _by_beginning(rows, window)
+        if not groups:
             yield []
             return
-        counts = np.stack([active[name] for name in names])
-        seasons, trends = _by_season(counts, days, season), np.abs(_taus(counts / days))
+        told = [(_by_season(each.counts, each.days, each.season), each.trends()) for each in groups]
+        seasons, trends = (np.concatenate(parts) for parts in zip(*told, strict=True))
         null_seasons, null_trends = [], []
-        everywhere = np.zeros(len(rows), dtype=np.int64)
         for seed in range(_PERMUTATIONS):
-            order = shuffled(6000 + seed, everywhere)
-            null_seasons.append(_by_season(counts[:, order], days[order], season).ravel())
-            null_trends.append(np.abs(_taus((counts / days)[:, order])))
+            mixed = [each.mixed(seed) for each in groups]
+            null_seasons.append(
+                np.concatenate([_by_season(each.counts, each.days, each.season) for each in mixed]).ravel()
+            )
+            null_trends.append(np.concatenate([each.trends() for each in mixed]))
             yield None
         season_rates = q_values(seasons.ravel(), np.stack(null_seasons)).reshape(seasons.shape)
         trend_rates = q_values(trends, np.stack(null_trends))
         found: list[Pattern | None] = []
-        for place, name in enumerate(names):
-            told = (name, counts[place], days, [row[0] for row in rows], window)
+        acts = [(group, row) for group in groups for row in range(len(group.names))]
+        for place, (group, row) in enumerate(acts):
+            act = (group.names[row], group.counts[row], group.days, group.months, window)
             best = int(np.argmax(seasons[place]))
-            in_season = season == best
-            if len(np.unique(season)) >= 3 and in_season.sum() >= 2 and season_rates[place, best] <= _RATE:
-                found.append(_of_season(told, in_season, SEASONS[best], float(season_rates[place, best])))
+            in_season = group.season == best
+            is_seasonal = len(np.unique(group.season)) >= 3 and in_season.sum() >= 2
+            if is_seasonal and season_rates[place, best] <= _RATE:
+                found.append(_of_season(act, in_season, SEASONS[best], float(season_rates[place, best])))
             elif trend_rates[place] <= _RATE and trends[place] >= _LEAST_TAU:
-                found.append(_of_trend(told, float(trend_rates[place])))
+                found.append(_of_trend(act, float(trend_rates[place])))
         yield [pattern for pattern in found if pattern is not None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Acts of entities that are known since the same month.
+
+    Attributes:
+        names: of the acts.
+        counts: (acts, months) days with each.
+        days: (months,) days that were processed.
+        season: (months,) index into `SEASONS`.
+        months: their names, in order.
+    """
+
+    names: list[str]
+    counts: NDArray[np.float64]
+    days: NDArray[np.float64]
+    season: NDArray[np.int64]
+    months: list[str]
+
+    def trends(self) -> NDArray[np.float64]:
+        """(acts,) how much each becomes more or less, in [0, 1]."""
+        return np.abs(_taus(self.counts / self.days))
+
+    def mixed(self, seed: int) -> _Group:
+        """The same with the months of the acts in another order, the seasons in theirs."""
+        order = shuffled(6000 + seed, np.zeros(len(self.days), dtype=np.int64))
+        return replace(self, counts=self.counts[:, order], days=self.days[order])
+
+
+def _by_beginning(rows: list[tuple[Any, ...]], window: Window) -> list[_Group]:
+    """The acts of months (month, season, days, activity), grouped by the month since which their entity is known.
+
+    Of months before its first act nobody knows whether an entity was there; nor of the days before that act, unless
+    all that is known begins with that month.
+    """
+    first: dict[str, int] = {}
+    counts: dict[str, NDArray[np.float64]] = {}
+    for place, row in enumerate(rows):
+        for name, count in json.loads(row[3]).items():
+            entity_id = name.rpartition("=")[0]
+            if entity_id in window.cast:
+                first.setdefault(entity_id, place)
+                counts.setdefault(name, np.zeros(len(rows)))[place] = count
+    names: dict[int, list[str]] = {}
+    for name in sorted(counts):
+        begin = first[name.rpartition("=")[0]]
+        since = begin + 1 if begin else 0
+        if len(rows) - since >= _LEAST_MONTHS and counts[name][since:].sum() >= _LEAST_DAYS:
+            names.setdefault(since, []).append(name)
+    return [
+        _Group(
+            named,
+            np.stack([counts[name][since:] for name in named]),
+            np.array([row[2] for row in rows[since:]], dtype=np.float64),
+            np.array([SEASONS.index(row[1]) for row in rows[since:]], dtype=np.int64),
+            [row[0] for row in rows[since:]],
+        )
+        for since, named in sorted(names.items())
+    ]
 
 
 def direction(levels: list[float]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from ...events import DAY_US, MICROSECONDS, to_us
 from ...localtime import LocalClock
 from .past import Flags, Past, Times, Track
-from .proposal import ALL_DAYS, AtTime, Becomes, Proposal, RoomBecomes
+from .proposal import ALL_DAYS, AtTime, Becomes, HomeBecomes, Proposal, RoomBecomes
 
 _LEAST_FIRINGS = 6
 _LEAST_DAYS = 4
@@ -123,7 +123,8 @@ def backtest(proposal: Proposal, past: Past, clock: LocalClock, since_us: int | 
     """Play a proposal over the past.
 
     A firing counts as right when a hand brings the entity into the state within `within_s`; as automated when an
-    automation does; as wrong otherwise. Where the entity was not known, or the past ends first, it does not count.
+    automation does; as wrong otherwise. Where the entity was not known, nobody listened, or the past ends first, it
+    does not count.
 
     Args:
         proposal: the automation.
@@ -135,6 +136,10 @@ def backtest(proposal: Proposal, past: Past, clock: LocalClock, since_us: int | 
     within_us = proposal.within_s * MICROSECONDS
     moments = _triggered(proposal, past, clock)
     moments = moments[(moments >= past.start_us) & (moments + within_us <= past.end_us)]
+    held_us = (
+        0 if isinstance(proposal.trigger, AtTime | HomeBecomes) else proposal.trigger.held_s * MICROSECONDS
+    )
+    moments = moments[past.is_heard(moments - held_us, moments + within_us)]
     moments = moments[_may_fire(proposal, past, clock, moments)]
     is_so = acted.stands_at(moments, proposal.action.state)
     already = int(np.count_nonzero(is_so))

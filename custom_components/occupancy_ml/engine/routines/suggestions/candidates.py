@@ -17,7 +17,7 @@ _SETTABLE = {
     "input_boolean": {"on", "off"},
     "humidifier": {"on", "off"},
     "siren": {"on", "off"},
-    "media_player": {"on", "off", "playing", "paused"},
+    "media_player": {"on", "off", "playing", "paused", "idle"},
     "cover": {"open", "closed"},
     "valve": {"open", "closed"},
     "lock": {"locked", "unlocked"},
@@ -35,8 +35,10 @@ _LEAST_FOLLOW_S, _MOST_FOLLOW_S = 2 * 60, 15 * 60
 _SUN_WITHIN_S = 60 * 60
 # What is ended before its time is taken away from somebody: a person must have done it as soon as this, at a
 # time of day and after a trigger.
-_ENDING = frozenset({"off", "closed", "paused"})
+_ENDING = frozenset({"off", "closed", "paused", "idle"})
 _ENDS_WITHIN_S, _ENDS_AFTER_S = 15 * 60, 2 * 60
+# What patterns call on and off, as players themselves may say it: an automation sees and brings about these.
+_SAID = {"on": ("on", "playing"), "off": ("off", "paused", "idle")}
 
 
 def is_settable(action: Act) -> bool:
@@ -49,7 +51,8 @@ def candidates(pattern: Pattern, home: Home) -> list[Proposal]:
     if pattern.life not in (Life.EMERGING, Life.STABLE):
         return []
     watched = {sensor.entity_id for sensor in home.sensors}
-    found = [p for p in _plain(pattern, home) if is_settable(p.action) and p.entity_ids <= watched | {SUN}]
+    plain = [said for proposal in _plain(pattern, home) for said in _as_said(proposal)]
+    found = [p for p in plain if is_settable(p.action) and p.entity_ids <= watched | {SUN}]
     variants = [variant for proposal in found for variant in _variants(proposal, pattern, home)]
     unique: list[Proposal] = []
     for proposal in (*found, *variants):
@@ -75,8 +78,25 @@ def _plain(pattern: Pattern, home: Home) -> Iterator[Proposal]:
         if context in _SKY:
             within_s = _ENDS_WITHIN_S if action.state in _ENDING else _SUN_WITHIN_S
             yield Proposal(Becomes(SUN, _SKY[context]), action, within_s)
-        elif context in ("home", "away"):
-            yield Proposal(HomeBecomes(context == "home"), action, _MOST_FOLLOW_S)
+        elif context == "away" or (context == "home" and action.state not in _ENDING):
+            within_s = _ENDS_AFTER_S if action.state in _ENDING else _MOST_FOLLOW_S
+            yield Proposal(HomeBecomes(context == "home"), action, within_s)
+
+
+def _as_said(proposal: Proposal) -> Iterator[Proposal]:
+    """The same in each way in which a player may say that it is on or off."""
+    trigger = proposal.trigger
+    for action in _acts_said(proposal.action):
+        if isinstance(trigger, Becomes):
+            for told in _acts_said(Act(trigger.entity_id, trigger.state)):
+                yield replace(proposal, trigger=replace(trigger, state=told.state), action=action)
+        else:
+            yield replace(proposal, action=action)
+
+
+def _acts_said(act: Act) -> list[Act]:
+    states = _SAID.get(act.state, (act.state,)) if act.domain == "media_player" else (act.state,)
+    return [Act(act.entity_id, state) for state in states]
 
 
 def _at_times(pattern: Pattern, action: Act) -> Iterator[Proposal]:
@@ -121,9 +141,10 @@ def _follow_s(pattern: Pattern, action: Act) -> int:
 def _after_a_while(pattern: Pattern, trigger: Act, action: Act) -> Iterator[Proposal]:
     """It is turned off after about the same while each time: where that varies, no automation can know."""
     median_s, late_s = (float(pattern.parameters.get(name) or 0) for name in ("median_s", "p90_s"))
-    within_s = max(late_s - median_s, _LEAST_FOLLOW_S)
-    if median_s >= 60 and within_s <= median_s / 2:
-        yield Proposal(Becomes(trigger.entity_id, trigger.state, int(median_s)), action, int(within_s))
+    varies_s = max(late_s - median_s, _LEAST_FOLLOW_S)
+    if median_s >= 60 and varies_s <= median_s / 2:
+        within_s = _ENDS_AFTER_S if action.state in _ENDING else int(varies_s)
+        yield Proposal(Becomes(trigger.entity_id, trigger.state, int(median_s)), action, within_s)
 
 
 def _variants(proposal: Proposal, pattern: Pattern, home: Home) -> Iterator[Proposal]:

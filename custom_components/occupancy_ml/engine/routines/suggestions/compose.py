@@ -26,6 +26,7 @@ _ACTIONS: Mapping[str, Mapping[str, tuple[str, str | None]]] = {
         "off": ("turn_off", None),
         "playing": ("media_play", None),
         "paused": ("media_pause", None),
+        "idle": ("media_stop", None),
     },
     "cover": {"open": ("open_cover", None), "closed": ("close_cover", None)},
     "valve": {"open": ("open_valve", None), "closed": ("close_valve", None)},
@@ -43,6 +44,7 @@ _DEEDS = {
     "off": "turn off {thing}",
     "playing": "play {thing}",
     "paused": "pause {thing}",
+    "idle": "stop {thing}",
     "open": "open {thing}",
     "closed": "close {thing}",
     "locked": "lock {thing}",
@@ -215,7 +217,8 @@ def _when(proposal: Proposal, names: Names) -> str:
     elif trigger.entity_id == "sun.sun":
         told = f"when the sun has {'set' if trigger.state == 'below_horizon' else 'risen'}"
     else:
-        told = f"when {names.entity(trigger.entity_id)} turns {_STATES.get(trigger.state, trigger.state)}"
+        verb = "turns" if trigger.state in ("on", "off") else "becomes"
+        told = f"when {names.entity(trigger.entity_id)} {verb} {_STATES.get(trigger.state, trigger.state)}"
     held_s = 0 if isinstance(trigger, HomeBecomes) else trigger.held_s
     if held_s:
         told += f" and stays so for {_while(held_s)}"

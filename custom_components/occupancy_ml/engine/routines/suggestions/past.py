@@ -98,6 +98,7 @@ class Past:
         tracks: by entity.
         rooms: by room, what was shown: "on" occupied, "off" vacant.
         persons: entities of people who live here.
+        unheard: (begin, end) of the times that nothing tells of.
     """
 
     start_us: int
@@ -105,6 +106,14 @@ class Past:
     tracks: Mapping[str, Track]
     rooms: Mapping[str, Track] = field(default_factory=dict)
     persons: tuple[str, ...] = ()
+    unheard: tuple[tuple[int, int], ...] = ()
+
+    def is_heard(self, begin_us: Times, end_us: Times) -> Flags:
+        """(m,) whether all of (m,) spans is told of; what comes back after a gap takes a while to say how it is."""
+        heard = np.ones(len(begin_us), np.bool_)
+        for deaf_us, again_us in self.unheard:
+            heard &= (end_us < deaf_us) | (begin_us > again_us + _MISSED_US)
+        return heard
 
     def track(self, entity_id: str) -> Track:
         """The states of an entity; none where nothing is stored."""
@@ -129,6 +138,7 @@ def read_past(
     entity_ids: Iterable[str],
     room_ids: Iterable[str],
     persons: Iterable[str] = (),
+    unheard: Iterable[tuple[int, int]] = (),
 ) -> Generator[float, None, Past]:
     """Read what a back-test needs, a bounded slice at a time.
 
@@ -165,7 +175,7 @@ def read_past(
             shown += [(each.time_us, each.occupied) for each in read]
             yield 1.0
         rooms[room_id] = shown_track(shown)
-    return Past(start_us, end_us, tracks, rooms, people)
+    return Past(start_us, end_us, tracks, rooms, people, tuple(unheard))
 
 
 def _track(before: Event | None, times: Times, states: Times, automated: Flags, words: list[str]) -> Track:

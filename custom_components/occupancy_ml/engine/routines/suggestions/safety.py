@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 import re
@@ -108,18 +109,18 @@ _CALMING = frozenset({"off", "closed", "locked", "paused", "idle", "docked", "di
 _NIGHT = (23 * 60, 6 * 60)
 
 
-def assess(proposal: Proposal, device_class: str | None) -> Safety:
+def assess(proposal: Proposal, device_class: str | None, names: Iterable[str] = ()) -> Safety:
     """The class and the score of a proposal.
 
     Args:
         proposal: what is to be done, and when.
         device_class: Home Assistant's class of the entity that is moved, where it has one.
+        names: what people call that entity, and the device that it is a part of.
     """
     action = proposal.action
-    found = safety_class(action, device_class)
-    active, calming = _SCORES[found]
+    found = safety_class(action, device_class, names)
+    score = _score(found, action)
     calms = action.state in _CALMING
-    score = calming if calms else active
     trigger = proposal.trigger
     if isinstance(trigger, AtTime) and not calms:
         if trigger.minute >= _NIGHT[0] or trigger.minute < _NIGHT[1]:
@@ -129,8 +130,11 @@ def assess(proposal: Proposal, device_class: str | None) -> Safety:
     return Safety(found, max(0, score))
 
 
-def safety_class(action: Act, device_class: str | None) -> SafetyClass:
-    """What kind of thing an action moves, from its domain, its device class and the words of its id."""
+def safety_class(action: Act, device_class: str | None, names: Iterable[str] = ()) -> SafetyClass:
+    """What kind of thing an action moves, from its domain, its device class and the words of its id and its names.
+
+    Ids seldom follow when a plug is put to another use: the name that sounds riskiest counts.
+    """
     domain = action.domain
     if domain == "cover":
         if device_class in _BLINDS:
@@ -138,10 +142,23 @@ def safety_class(action: Act, device_class: str | None) -> SafetyClass:
         return SafetyClass.GARAGE if device_class in _GARAGES else SafetyClass.OPENING
     found = _DOMAINS.get(domain, SafetyClass.OTHER)
     if found in (SafetyClass.SWITCH, SafetyClass.FAN):
-        words = [word for word in _WORD_BREAK.split(action.entity_id.partition(".")[2]) if word]
-        # A lamp in the garage is a lamp, unless it heats.
-        shines = not _LAMPS.isdisjoint(words)
-        for risky, pattern in ((SafetyClass.HEATING, _HEATS),) if shines else _WORDS:
-            if any(pattern.search(word) for word in words):
-                return risky
+        called = (action.entity_id.partition(".")[2], *names)
+        return min((_by_name(each, found) for each in called), key=lambda kind: _score(kind, action))
     return found
+
+
+def _score(found: SafetyClass, action: Act) -> int:
+    """The score of a class, by what the action does; the time of day aside."""
+    active, calming = _SCORES[found]
+    return calming if action.state in _CALMING else active
+
+
+def _by_name(name: str, plain: SafetyClass) -> SafetyClass:
+    """What kind of thing hangs on a switch or fan of this name; `plain` where it does not say."""
+    words = [word for word in _WORD_BREAK.split(name.lower()) if word]
+    # A lamp in the garage is a lamp, unless it heats.
+    shines = not _LAMPS.isdisjoint(words)
+    for risky, pattern in ((SafetyClass.HEATING, _HEATS),) if shines else _WORDS:
+        if any(pattern.search(word) for word in words):
+            return risky
+    return plain

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...events import DAY_US
+from ...gaps import Gaps
 from ...home import Home, Role
 from ...localtime import LocalClock
 from ...slices import told_as
@@ -13,27 +14,16 @@ from ...store import Store
 from ...store.suggestions import Feedback, Suggestion, SuggestionStatus
 from ..patterns import Pattern
 from .backtest import Backtest, backtest
-from .candidates import candidates
 from .compose import Names, sentence
 from .past import Past, read_past
+from .plans import DECIDED, SHOWN, WAITING, Plan, plans_of
 from .proposal import AtTime, Proposal, RoomBecomes
 from .ranking import Opinion, Reason, Taste, features_of, rank
-from .safety import assess
+from .safety import Safety, assess
 
-# The strongest patterns, at most: a list of suggestions is short, and the night too.
-_MOST_PATTERNS = 80
 _MOST_DAYS = 42
 
-_WAITING = (
-    SuggestionStatus.DRAFT,
-    SuggestionStatus.INVALID,
-    SuggestionStatus.OFFERED,
-    SuggestionStatus.SNOOZED,
-    SuggestionStatus.WITHDRAWN,
-)
-_SHOWN = (SuggestionStatus.OFFERED, SuggestionStatus.SNOOZED)
-# A habit the user has decided on is not brought up again under another pattern.
-_DECIDED = tuple(status for status in SuggestionStatus if status not in _WAITING)
+NOT_SAFE = "it is not safe enough by the names of its entity"
 # What each answer says about taste.
 _LIKED = {"accepted": True, "copied": True, "dismissed": False, "rolled_back": False, "disabled": False}
 
@@ -51,15 +41,6 @@ class Policy:
     bar: float = 0.75
     allowed: frozenset[str] = frozenset()
     most_open: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A pattern, the automations to test for it, and the suggestion that it was so far."""
-
-    pattern: Pattern
-    proposals: tuple[Proposal, ...]
-    before: Suggestion | None
 
 
 class Suggester:
@@ -80,6 +61,8 @@ class Suggester:
         self._clock = clock
         self._patterns = patterns
         self.policy = policy
+        self.names: Mapping[str, Sequence[str]] = {}
+        """What people call entities and their devices, by entity id; told anew before anything is offered."""
 
     def night(self, now_us: int) -> Iterator[float]:
         """Draft what the patterns of the night give, test all that waits anew, withdraw what no longer holds.
@@ -88,7 +71,7 @@ class Suggester:
             The share done, after every bounded slice. Safe to repeat.
         """
         known = {suggestion.key: suggestion for suggestion in self._table.read()}
-        plans = self._plans(known)
+        plans = plans_of(self._patterns(), known, self._home)
         yield 0.05
         past = yield from self._read(plans, now_us)
         taste = self._taste(known)
@@ -100,7 +83,7 @@ class Suggester:
             yield 0.6 + 0.4 * (number + 1) / len(plans)
         with self._store.transaction():
             for suggestion in known.values():
-                waits = suggestion.status in _WAITING and suggestion.status is not SuggestionStatus.WITHDRAWN
+                waits = suggestion.status in WAITING and suggestion.status is not SuggestionStatus.WITHDRAWN
                 if waits and suggestion.suggestion_id not in kept and self._stands(suggestion):
                     self._table.put(
                         replace(
@@ -117,65 +100,46 @@ class Suggester:
         now = None if known.suggestion_id is None else self._table.get(known.suggestion_id)
         return now is not None and _answered(now) == _answered(known)
 
-    def _plans(self, known: Mapping[str, Suggestion]) -> list[_Plan]:
-        """The strongest patterns that could be automations, those of what is shown in any case."""
-        decided = [Proposal.from_json(s.proposal) for s in known.values() if s.status in _DECIDED]
-        patterns = sorted(self._patterns(), key=lambda p: (-p.statistics.low, p.key))
-        # A habit that moved a little has another key: what the user was shown of it stays what he was shown.
-        keys = {pattern.key for pattern in patterns}
-        strays = [s for s in known.values() if s.status in _SHOWN and s.key not in keys]
-        plans = []
-        for pattern in patterns:
-            before = known.get(pattern.key)
-            if before is not None and before.status in _DECIDED:
-                continue
-            proposals = candidates(pattern, self._home)
-            if before is None and (stray := _same_habit(proposals, strays)) is not None:
-                strays.remove(stray)
-                before = stray
-            if before is not None and before.status in _SHOWN and proposals:
-                proposals = [Proposal.from_json(before.proposal)]
-            if proposals and not any(p.is_same_habit(done) for p in proposals for done in decided):
-                plans.append(_Plan(pattern, tuple(proposals), before))
-        plans.sort(key=lambda plan: plan.before is None or plan.before.status not in _SHOWN)
-        return plans[:_MOST_PATTERNS]
-
-    def _read(self, plans: Sequence[_Plan], now_us: int) -> Generator[float, None, Past]:
+    def _read(self, plans: Sequence[Plan], now_us: int) -> Generator[float, None, Past]:
         span = self._store.events.span()
         proposals = [proposal for plan in plans for proposal in plan.proposals]
-        start_us = max(now_us - _MOST_DAYS * DAY_US, span[0] if span else now_us)
+        start_us = min(max(now_us - _MOST_DAYS * DAY_US, span[0] if span else now_us), now_us)
+        watched = [sensor.entity_id for sensor in self._home.sensors]
+        gaps = Gaps(self._store).unheard(watched, now_us, start_us)
+        unheard = yield from told_as(gaps, lambda _: 0.05)
         work = read_past(
             self._store,
-            min(start_us, now_us),
+            start_us,
             now_us,
             {entity_id for proposal in proposals for entity_id in proposal.entity_ids},
             {p.trigger.room_id for p in proposals if isinstance(p.trigger, RoomBecomes)},
             [sensor.entity_id for sensor in self._home.sensors if sensor.role is Role.PERSON],
+            unheard,
         )
         return (yield from told_as(work, lambda share: 0.05 + 0.55 * share))
 
-    def _choose(self, plan: _Plan, past: Past) -> tuple[Proposal, Backtest] | None:
+    def _choose(self, plan: Plan, past: Past) -> tuple[Proposal, Backtest] | None:
         """The candidate with the most right firings of those above the bar, the simplest where they are alike."""
         # What the user has seen stays as he saw it, and firings since then were not looked at when it was made.
         before = plan.before
-        fixed_us = before.created_at_us if before is not None and before.status in _SHOWN else None
+        fixed_us = before.created_at_us if before is not None and before.status in SHOWN else None
         best: tuple[Proposal, Backtest] | None = None
         for proposal in plan.proposals:
             tested = backtest(proposal, past, self._clock, fixed_us)
             if not tested.passes(self.policy.bar):
                 continue
-            if not assess(proposal, self._device_class(proposal)).allows(self.policy.allowed):
+            if not self.is_safe(proposal):
                 continue
             if best is None or _gain(tested) > 1.1 * _gain(best[1]):
                 best = proposal, tested
         return best
 
     def _draft(
-        self, plan: _Plan, proposal: Proposal, tested: Backtest, taste: Taste, now_us: int
+        self, plan: Plan, proposal: Proposal, tested: Backtest, taste: Taste, now_us: int
     ) -> Suggestion:
         """The suggestion as it stands tonight."""
         pattern, before = plan.pattern, plan.before
-        safety = assess(proposal, self._device_class(proposal))
+        safety = self._safety(proposal)
         features = features_of(
             proposal, pattern.pattern_type.value, safety.safety_class.value, self._room(proposal)
         )
@@ -197,7 +161,7 @@ class Suggester:
         if before is None:
             return drafted
         kept = replace(drafted, suggestion_id=before.suggestion_id)
-        if before.status not in _SHOWN:
+        if before.status not in SHOWN:
             return kept
         return replace(
             kept,
@@ -208,10 +172,14 @@ class Suggester:
             created_at_us=before.created_at_us,
         )
 
-    def _device_class(self, proposal: Proposal) -> str | None:
-        return next(
-            (s.device_class for s in self._home.sensors if s.entity_id == proposal.action.entity_id), None
-        )
+    def is_safe(self, proposal: Proposal) -> bool:
+        """Whether it can do no harm, by what its thing is called now, or the user allows its class."""
+        return self._safety(proposal).allows(self.policy.allowed)
+
+    def _safety(self, proposal: Proposal) -> Safety:
+        entity_id = proposal.action.entity_id
+        device_class = next((s.device_class for s in self._home.sensors if s.entity_id == entity_id), None)
+        return assess(proposal, device_class, self.names.get(entity_id, ()))
 
     def _room(self, proposal: Proposal) -> str | None:
         return next((s.room_id for s in self._home.sensors if s.entity_id == proposal.action.entity_id), None)
@@ -245,7 +213,7 @@ class Suggester:
 
     def open(self, now_us: int) -> list[Suggestion]:
         """What waits for an answer, the best first."""
-        waiting = self._table.read(_SHOWN)
+        waiting = self._table.read(SHOWN)
         return [suggestion for suggestion in waiting if suggestion.is_open(now_us)]
 
     def due(self, now_us: int) -> list[Suggestion]:
@@ -258,7 +226,7 @@ class Suggester:
             return []
         taken = [
             Proposal.from_json(s.proposal)
-            for s in self._table.read((*_SHOWN, *_DECIDED))
+            for s in self._table.read((*SHOWN, *DECIDED))
             if s.status not in (SuggestionStatus.DISMISSED, SuggestionStatus.ROLLED_BACK)
         ]
         drafts = self._table.read((SuggestionStatus.DRAFT, SuggestionStatus.INVALID))
@@ -289,6 +257,14 @@ class Suggester:
     def refuse(self, suggestion_id: int, reason: str, now_us: int) -> None:
         """Home Assistant's validation refused it: it is not shown, and tried again after the next night."""
         self._move(suggestion_id, SuggestionStatus.INVALID, now_us, reason=reason, automation_yaml=None)
+
+    def refuse_unsafe(self, now_us: int) -> None:
+        """What waits for an answer is refused where its thing is called by another name now that says harm."""
+        for suggestion in self._table.read(SHOWN):
+            if suggestion.suggestion_id is not None and not self.is_safe(
+                Proposal.from_json(suggestion.proposal)
+            ):
+                self.refuse(suggestion.suggestion_id, NOT_SAFE, now_us)
 
     # What the user answers
 
@@ -344,6 +320,11 @@ class Suggester:
             self._note(suggestion_id, "disabled", reason, now_us)
             self.rerank()
 
+    def enable(self, suggestion_id: int, now_us: int) -> None:
+        """The user turned its automation on again: it counts as accepted anew, whatever was corrected before."""
+        if self.get(suggestion_id).status is SuggestionStatus.DISABLED:
+            self._move(suggestion_id, SuggestionStatus.ACCEPTED, now_us, outcomes="", reason=None)
+
     def note_outcome(self, suggestion_id: int, corrected: bool, now_us: int) -> str:
         """Its automation fired, and a hand put it right, or did not; the last outcomes, oldest first."""
         suggestion = self.get(suggestion_id)
@@ -360,7 +341,7 @@ class Suggester:
         taste = self._taste(known)
         with self._store.transaction():
             for suggestion in known.values():
-                if suggestion.status in _WAITING:
+                if suggestion.status in WAITING:
                     tested = Backtest.from_json(dict(suggestion.backtest))
                     self._table.put(replace(suggestion, rank=rank(tested, taste, suggestion.features)))
 
@@ -380,15 +361,6 @@ def _gain(tested: Backtest) -> float:
 def _answered(suggestion: Suggestion) -> tuple[str, SuggestionStatus, int | None, str | None]:
     """What answers change of a suggestion, and a renamed entity."""
     return suggestion.key, suggestion.status, suggestion.snoozed_until_us, suggestion.automation_id
-
-
-def _same_habit(proposals: Sequence[Proposal], suggestions: Sequence[Suggestion]) -> Suggestion | None:
-    """The suggestion that stands for the same habit as one of these proposals."""
-    for suggestion in suggestions:
-        shown = Proposal.from_json(suggestion.proposal)
-        if any(proposal.is_same_habit(shown) for proposal in proposals):
-            return suggestion
-    return None
 
 
 def _are_rivals(one: Proposal, other: Proposal) -> bool:
