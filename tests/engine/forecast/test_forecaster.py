@@ -298,6 +298,39 @@ def test_the_report_is_of_forecasts_made_before(store: Store) -> None:
     assert sum(said for said, _, _ in den.confidence) > 0
 
 
+def test_a_forecast_is_scored_as_of_the_change_it_told_of(store: Store) -> None:
+    """For half an hour after they left they are believed to be there, and told is when they leave."""
+    forecaster = Forecaster(store, DEN)
+    before = {
+        (score.day, score.to_occupied): score for score in store.forecasts.scores("2000", "2100", "den")
+    }
+    start_us = forecaster.learner.learned["den"].learned_us
+    today_us = START_US + DAYS * DAY_US
+    for now_us in range(today_us, today_us + DAY_US, 15 * MINUTE_US):
+        look(forecaster, now_us, there(now_us) or there(now_us - 30 * MINUTE_US))
+    night_us = today_us + 2 * DAY_US
+    for process in ("den", HOME, SLEEP):
+        store.episodes.replace(process, START_US, night_us, episodes(process, night_us))
+    for _ in forecaster.night(night_us):
+        pass
+    end_us = forecaster.learner.learned["den"].learned_us
+    times, occupied, published, _ = store.forecasts.told("den", start_us, end_us)
+    mistaken = np.array([there(time_us) for time_us in times.tolist()]) != occupied
+    assert (published & mistaken).any()
+    scored = [
+        score
+        for score in store.forecasts.scores("2000", "2100", "den")
+        if before.get((score.day, score.to_occupied)) != score
+    ]
+    for to_occupied in (False, True):
+        ours = [score for score in scored if score.to_occupied == to_occupied]
+        told = occupied != to_occupied
+        assert sum(score.moments for score in ours) == told.sum()
+        assert sum(score.published for score in ours) == (told & published).sum()
+        # What came is counted where it came: they left, and came back, on each of three days.
+        assert sum(score.sums["events"] for score in ours) == 3
+
+
 def test_a_restart_changes_nothing(store: Store, tmp_path: Path) -> None:
     first = Forecaster(store, DEN)
     look(first, NOON_US)

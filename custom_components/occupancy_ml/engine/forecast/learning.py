@@ -17,7 +17,6 @@ from ..payload import PayloadError
 from ..slices import told_as
 from ..snapshot import HOME, FoundBy, RoutineChange
 from ..store import Store, StoreError
-from ..store.forecasts import ForecastScore
 from ..store.runs import RunStatus
 from . import tuning
 from .baselines import baselines
@@ -25,7 +24,7 @@ from .bins import Floats
 from .combining import Answer
 from .filling import filled
 from .gate import pinball
-from .judging import Past, changes_in, tell_gates
+from .judging import Past, changes_in, scores_of, tell_gates
 from .learned import Learned
 from .members import new_model
 from .model import ProcessModel
@@ -33,7 +32,7 @@ from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools, Ints, Process
 from .rows import Rows, clock_of, rows_of
 from .telling import told_of
-from .validator import Told, packed, sums_of
+from .validator import Told
 from .words import words_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -256,25 +255,7 @@ class Learner:
         label = self._date_of(day)
         # What was told, or would have been: nothing where no model knew anything.
         known = np.isfinite(day.wait) & np.isfinite(mine) & np.isfinite(answer.cdf[:, 0])
-        scores = []
-        for side in (0, 1):
-            ours = known & (day.state == side)
-            if not ours.any():
-                continue
-            sums: dict[str, Any] = {"events": changes_in(day.wait[ours])}
-            for name, chosen in (("all", ours), ("published", ours & published)):
-                if chosen.any():
-                    sums[name] = packed(
-                        sums_of(
-                            told.take(chosen),
-                            day.wait[chosen],
-                            past.later[chosen],
-                            past.losses[:, chosen],
-                            past.squared[:, chosen],
-                        )
-                    )
-            shown = int((ours & published).sum())
-            scores.append(ForecastScore(process, label.isoformat(), side == 0, int(ours.sum()), shown, sums))
+        scores = scores_of(process, label, past, told, known, published)
         self._store.forecasts.write_scores(scores)
         if known.any():
             self._watch_drift(
