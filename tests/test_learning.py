@@ -131,7 +131,7 @@ async def test_the_night_runs_once_on_the_day_the_clock_skips_its_hour(
 async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Other members, another kind of room, a room less: what is stored teaches the home as it is now."""
+    """Other members, another kind of room, a room less and again: what is stored teaches the home as it is now."""
     caplog.set_level("INFO", "custom_components.occupancy_ml")
     freezer.move_to("2026-05-08 12:00:00+00:00")
     build_house(hass)
@@ -171,6 +171,8 @@ async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert "kitchen" not in await unlearned()
     assert len(await jobs(entry)) == before
+    hass.config_entries.async_add_subentry(entry, hall)  # it was removed by mistake
+    assert not {"kitchen", "hall"} & await unlearned()
 
 
 def test_what_forecasts_did_in_a_night_is_told_without_a_name(caplog: pytest.LogCaptureFixture) -> None:

@@ -608,9 +608,12 @@ def test_a_challenger_that_takes_over_is_judged_by_its_own_days(store: Store) ->
     assert not look(forecaster, NOON_US).forecasts["den"].published
 
 
-def test_a_member_that_was_added_learns_in_the_next_night(store: Store) -> None:
+def test_a_member_that_was_added_learns_in_the_next_night(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     """What the other members learned together is left aside, and learned again from what is stored."""
     forecaster = Forecaster(store, replace(DEN, members=("boosting", "no_such")))
+    assert not caplog.records  # nothing is wrong
     assert not forecaster.learner.learned["den"].ready
     night_us = START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US
     for _ in forecaster.night(night_us):

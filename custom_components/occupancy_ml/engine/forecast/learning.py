@@ -28,7 +28,7 @@ from .gate import pinball
 from .judging import Past, changes_in, scores_of, tell_gates
 from .learned import Learned
 from .members import new_model
-from .model import ProcessModel
+from .model import OtherMembersError, ProcessModel
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools, Ints, Process
 from .rows import Rows, clock_of, rows_of
@@ -341,6 +341,9 @@ class Learner:
         try:
             challenger = None if against is None else against.payload
             fits = learned.restore(kept.payload, challenger, self._key, rows_until)
+        except OtherMembersError as error:
+            _LOGGER.debug("What was learned for forecasts is learned anew: %s", error)
+            return None
         except (PayloadError, KeyError, TypeError, ValueError) as error:
             _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
             return None

@@ -22,6 +22,10 @@ TABLES = 4
 """The first members are tables, kept in memory and made again from the rows."""
 
 
+class OtherMembersError(ValueError):
+    """What was saved was learned with other members: the user chose others since."""
+
+
 class ProcessModel:
     """Everything learned of one process."""
 
@@ -114,11 +118,11 @@ class ProcessModel:
         """How members are combined, and how wide intervals are.
 
         Raises:
-            KeyError, TypeError: it is of another form.
-            ValueError: it was saved with other members.
+            KeyError, TypeError, ValueError: it is of another form.
+            OtherMembersError: it was saved with other members.
         """
         if header["names"] != [member.name for member in self.members]:
-            raise ValueError("the members are others now")
+            raise OtherMembersError("the members are others now")
         for pools, stored in ((self.pools, header["pools"]), (self._earlier, header["earlier"])):
             for pool, value in zip(pools, stored, strict=True):
                 pool.restore(value)
