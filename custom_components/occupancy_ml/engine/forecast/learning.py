@@ -168,8 +168,8 @@ class Learner:
         yield from self._fit(process, learned, agreed, min(start_us, cut_us) - DAY_US, now_us)
         if learned.ready and learned.tuned_us + tuning.EVERY_US <= now_us and _long_enough(rows, cut_us):
             learned.tuned_us = now_us
-            kernel = learned.model.kernel
-            kernel.kernel = yield from tuning.tuned(agreed, kernel.kernel, cut_us)
+            model = learned.model
+            model.tune((yield from tuning.tuned(agreed, model.kernel.kernel, cut_us)))
         if learned.ready:
             self._save(process, learned, now_us)
         self.queue.done(process)
