@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
@@ -15,8 +16,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US, Event, to_us
 from custom_components.occupancy_ml.engine.home import Home, Room, RoomKind
+from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.snapshot import SLEEP, FoundBy, RoutineChange
 from custom_components.occupancy_ml.engine.store import Job
+from custom_components.occupancy_ml.engine.store.runs import RunStatus
 from custom_components.occupancy_ml.marks import Marks
 from custom_components.occupancy_ml.night_hour import night_due
 from custom_components.occupancy_ml.night_lines import Known, log_forecasts
@@ -190,6 +193,15 @@ def test_what_forecasts_did_in_a_night_is_told_without_a_name(caplog: pytest.Log
         "forecast_promoted process=2",
         "routine_changed process=sleep found_by=forecasts since=2026-03-01",
     ]
+
+
+def test_a_fit_that_failed_is_none(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "home.db", Home("UTC", (), ()), 0)
+    for time_us, status in enumerate((RunStatus.COMPLETED, RunStatus.FAILED)):
+        run_id = engine.store.forecasts.start_run("kitchen", "schedule", time_us)
+        engine.store.forecasts.finish_run(run_id, status, time_us)
+    assert Known.of(engine).fits == {("kitchen", "schedule", 0)}
+    engine.close()
 
 
 async def test_progress_shows_while_history_is_read(hass: HomeAssistant) -> None:

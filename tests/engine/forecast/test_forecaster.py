@@ -513,7 +513,7 @@ def test_a_night_that_is_stopped_is_taken_up_again(store: Store, lived: Path, tm
         next(work)
     for _ in range(3):
         next(work)
-    work.close()
+    del work
     assert store.forecasts.runs("den")[-1][1:3] == ("completed", "request")
     assert stopped.to_json()["queue"] == [["den", int(Cause.REQUEST)]]
     list(stopped.night(night_us))
@@ -555,7 +555,7 @@ def test_what_a_night_by_day_scores_is_of_days_of_its_own(store: Store) -> None:
     work = forecaster.night(night_us)
     while len(moments()) < 2:
         next(work)
-    work.close()
+    del work
     list(Forecaster(store, DEN).night(night_us))
     assert list(moments().values()) == [34 * 4, 96, 95]
     assert sum(moments().values()) == (end_us - start_us) // (15 * MINUTE_US) - 1

@@ -62,7 +62,7 @@ class Learner:
 
     Attributes:
         learned: by process.
-        drifts: changes of routine that were noticed, until they are taken.
+        drifts: changes of routine that were noticed, until they are announced.
         queue: what is to be fitted from scratch.
         days_away_are_usual: whether nobody is home for a day or longer now and again.
     """

@@ -99,7 +99,7 @@ class ProcessModel:
         Climatology and Kaplan-Meier have no memory to be shortened: they count all days alike.
         """
         other = ProcessModel(
-            [type(member)() for member in self.members[TABLES:]],
+            [type(member)() for member in self.fading[1:]],
             replace(self.kernel.kernel, half_life=half_life),
         )
         for member in other.fading:
