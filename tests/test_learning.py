@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
@@ -15,8 +16,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.occupancy_ml.engine.events import MINUTE_US, Event, to_us
 from custom_components.occupancy_ml.engine.home import Home, Room, RoomKind
+from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.snapshot import SLEEP, FoundBy, RoutineChange
 from custom_components.occupancy_ml.engine.store import Job
+from custom_components.occupancy_ml.engine.store.runs import RunStatus
 from custom_components.occupancy_ml.marks import Marks
 from custom_components.occupancy_ml.night_hour import night_due
 from custom_components.occupancy_ml.night_lines import Known, log_forecasts
@@ -131,7 +134,7 @@ async def test_the_night_runs_once_on_the_day_the_clock_skips_its_hour(
 async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Other members, another kind of room, a room less: what is stored teaches the home as it is now."""
+    """Other members, another kind of room, a room less and again: what is stored teaches the home as it is now."""
     caplog.set_level("INFO", "custom_components.occupancy_ml")
     freezer.move_to("2026-05-08 12:00:00+00:00")
     build_house(hass)
@@ -171,6 +174,8 @@ async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert "kitchen" not in await unlearned()
     assert len(await jobs(entry)) == before
+    hass.config_entries.async_add_subentry(entry, hall)  # it was removed by mistake
+    assert not {"kitchen", "hall"} & await unlearned()
 
 
 def test_what_forecasts_did_in_a_night_is_told_without_a_name(caplog: pytest.LogCaptureFixture) -> None:
@@ -188,6 +193,15 @@ def test_what_forecasts_did_in_a_night_is_told_without_a_name(caplog: pytest.Log
         "forecast_promoted process=2",
         "routine_changed process=sleep found_by=forecasts since=2026-03-01",
     ]
+
+
+def test_a_fit_that_failed_is_none(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "home.db", Home("UTC", (), ()), 0)
+    for time_us, status in enumerate((RunStatus.COMPLETED, RunStatus.FAILED)):
+        run_id = engine.store.forecasts.start_run("kitchen", "schedule", time_us)
+        engine.store.forecasts.finish_run(run_id, status, time_us)
+    assert Known.of(engine).fits == {("kitchen", "schedule", 0)}
+    engine.close()
 
 
 async def test_progress_shows_while_history_is_read(hass: HomeAssistant) -> None:

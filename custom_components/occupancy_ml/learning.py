@@ -61,9 +61,12 @@ _WORTH_A_REPLAY = 15
 
 
 def _are_forecasts_of_another_home(engine: Engine) -> bool:
-    """Whether what was learned for forecasts is of other rooms, or by other members, and nothing of these."""
-    learned = engine.forecasts.learner.learned.values()
-    return not any(each.ready for each in learned) and bool(engine.store.forecasts.models())
+    """Whether what was learned of some process is of a home with other rooms, or by other members.
+
+    A room that is added again finds its own as it was, which says nothing of the others.
+    """
+    waiting = {process for process, each in engine.forecasts.learner.learned.items() if not each.ready}
+    return bool(waiting) and not waiting.isdisjoint(engine.store.forecasts.models())
 
 
 class Learner:

@@ -11,6 +11,7 @@ from .engine.forecast.learning import REPLACED
 from .engine.home import Home
 from .engine.pipeline import Engine, TrainingReport
 from .engine.snapshot import HOME, SLEEP, RoutineChange
+from .engine.store.runs import RunStatus
 from .log_lines import log_line
 
 _LOGGER = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class Known:
     """What was noted before a night, so that afterwards what is new can be told.
 
     Attributes:
-        fits: (process, cause, start) of the fits of forecasts.
+        fits: (process, cause, start) of the fits of forecasts that were completed.
         changes: the routine changes that were announced.
     """
 
@@ -35,7 +36,9 @@ class Known:
     def of(cls, engine: Engine) -> Known:
         """As it is now; in the executor."""
         fits = frozenset(
-            (process, cause, start) for process, _, cause, start, _ in engine.store.forecasts.runs()
+            (process, cause, start)
+            for process, status, cause, start, _ in engine.store.forecasts.runs()
+            if status == RunStatus.COMPLETED
         )
         return cls(fits, engine.routine_changes.announced)
 

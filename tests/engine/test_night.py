@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.occupancy_ml.engine.adaptation.report import quality
-from custom_components.occupancy_ml.engine.adaptation.scores import score_day
+from custom_components.occupancy_ml.engine.adaptation.scores import days_to_score, score_day
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.localtime import LocalClock
@@ -21,6 +21,7 @@ from custom_components.occupancy_ml.engine.store.jobs import JobStatus
 from custom_components.occupancy_ml.engine.store.labels import Label, LabelSource
 from custom_components.occupancy_ml.engine.store.predictions import Prediction
 from custom_components.occupancy_ml.engine.store.runs import RunStatus
+from tests.engine.adaptation.days import CLOCK, moments, say
 from tests.engine.living import START_US, at, flat, live, play, pulse
 from tests.engine.store.helpers import query
 from tests.simulator import demo_home, simulate
@@ -273,6 +274,41 @@ def test_a_night_in_a_year_to_come_does_not_keep_days_from_being_scored(engine: 
         engine.store.metadata.get("scored_until")
         == LocalClock(SIMULATED.home.time_zone).at(NIGHT_US).date().isoformat()
     )
+    engine.close()
+
+
+def test_what_is_said_of_days_ago_is_scored_and_taken_back_it_leaves_the_scores(tmp_path: Path) -> None:
+    """Days that were scored long before, and a correction over a midnight."""
+    today = date(2026, 3, 20)
+    noon_us = CLOCK.day_bounds(today)[0] + 12 * HOUR_US
+    engine = Engine.open(tmp_path / "home.db", flat(), noon_us, durable=False)
+    said = [today - timedelta(days=number) for number in (3, 11, 12)]
+    for day in said:
+        say(engine.store, "kitchen", moments(day), [0.9] * len(moments(day)))
+    engine.store.metadata.set("scored_until", today.isoformat())
+
+    def corrected() -> dict[str, int]:
+        list(engine.night(noon_us + MINUTE_US, without=STEPS))
+        scores = engine.store.scores.read("2026-01-01", today.isoformat(), "kitchen")
+        return {
+            score.day: score.n for score in scores if (score.model, score.truth) == ("shown", "correction")
+        }
+
+    midnight_us = CLOCK.day_bounds(said[1])[0]
+    spans = [
+        (noon_us - 3 * DAY_US, noon_us - 3 * DAY_US + HOUR_US),
+        (midnight_us - HOUR_US, midnight_us + HOUR_US),
+    ]
+    labels = [
+        engine.relabel("kitchen", start_us, end_us, False, noon_us + number, None).label_id
+        for number, (start_us, end_us) in enumerate(spans)
+    ]
+    # The moment at midnight tells of the hour before, and is of the next day.
+    assert list(corrected().values()) == [11, 13, 12]
+    for number, label_id in enumerate(labels):
+        engine.withdraw("kitchen", noon_us + 10 + number, label_id)
+    assert corrected() == {}
+    assert days_to_score(engine.store) == {}
     engine.close()
 
 

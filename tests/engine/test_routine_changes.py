@@ -21,7 +21,7 @@ from custom_components.occupancy_ml.engine.routine_changes import (
 )
 from custom_components.occupancy_ml.engine.slices import finished
 from custom_components.occupancy_ml.engine.snapshot import FoundBy, RoutineChange
-from custom_components.occupancy_ml.engine.store import Store
+from custom_components.occupancy_ml.engine.store import Store, StoreError
 from custom_components.occupancy_ml.engine.store.episodes import Episode
 from tests.simulator import Simulation, one_person, simulate, two_people_and_a_cat
 from tests.simulator.config import SimulatedHomeConfig
@@ -153,7 +153,13 @@ def test_what_forecasts_notice_and_the_days_confirm_is_one_change(tmp_path: Path
     kept = RoutineChanges(store)
     noticed = RoutineChange("kitchen", "2026-03-10", now_us - DAY_US, FoundBy.FORECASTS, why=("later",))
     stale = replace(noticed, process="hall", noticed_us=now_us - 20 * DAY_US)
+    store.database.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError):
+        kept.note([noticed, stale], now_us)
+    store.database.execute("PRAGMA query_only = OFF")
+    assert not kept.announced
     kept.note([noticed, stale], now_us)
+    assert RoutineChanges(store).announced == kept.announced
     assert kept.announced == (replace(noticed, noticed_us=now_us),)
     shown = RoutineChange("kitchen", "2026-03-12", now_us + 7 * DAY_US, FoundBy.DAYS, 0.9)
     for _ in range(2):

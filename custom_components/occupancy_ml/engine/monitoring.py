@@ -50,7 +50,7 @@ SELECT DISTINCT NULL, (start_us + :offset) / :day FROM labels WHERE room IS NULL
 """
 _SCORES = """
 SELECT r.room_id, s.model, sum(s.n), sum(s.brier_sum), sum(s.log_loss_sum)
-FROM rooms r CROSS JOIN daily_scores s ON s.room = r.id AND s.day >= ? AND s.truth = 'hindsight'
+FROM rooms r CROSS JOIN daily_scores s ON s.room = r.id AND s.day >= ? AND s.day < ? AND s.truth = 'hindsight'
 GROUP BY r.id, s.model
 """
 _RETRAINS = """
@@ -69,6 +69,9 @@ _STAGES = """
 SELECT job_type, status, started_at, completed_at, error_message, max(id)
 FROM processing_jobs WHERE status <> 'running' GROUP BY job_type
 """
+# What routines are made of, which a night goes on with from wherever it was left.
+_OF_ROUTINES = ("daily", "weekly", "monthly", "backfill")
+_ROUTINES_DONE = ("routines", "completed")
 _TRAINING_RUNS = """
 SELECT t.id, r.room_id AS room, t.status, t.cause, t.started_us, t.ended_us, t.rows, t.days, t.positives,
        t.negatives, t.feature_set_version, t.data_start_us, t.data_end_us, t.metrics, t.reason
@@ -170,15 +173,18 @@ def _by_source(counts: Iterable[Counter[str]]) -> dict[str, int]:
 
 
 def _stages(connection: sqlite3.Connection) -> Json:
-    """The steps of the last night: degraded where the last attempt failed."""
-    return {
-        name: {
-            "degraded": status == "failed",
-            "reason": error,
+    """The steps of the last night: degraded where the last attempt failed, and no night has made up for it since."""
+    last = connection.execute(_STAGES).fetchall()
+    night = max((number for name, status, *_, number in last if (name, status) == _ROUTINES_DONE), default=0)
+    told: Json = {}
+    for name, status, started, completed, error, number in last:
+        failed = status == "failed" and not (name in _OF_ROUTINES and number < night)
+        told[name] = {
+            "degraded": failed,
+            "reason": error if failed else None,
             "last_us": started if completed is None else completed,
         }
-        for name, status, started, completed, error, _ in connection.execute(_STAGES)
-    }
+    return told
 
 
 def _within_budget(budget: BudgetNote | None) -> Json:
@@ -197,9 +203,12 @@ def _rooms(
     labels: Mapping[str | None, Counter[str]],
     days: Mapping[str | None, set[int]],
 ) -> dict[str, Json]:
-    since = (clock.at(now_us).date() - timedelta(days=QUALITY_DAYS)).isoformat()
+    today = clock.at(now_us).date()
+    since = today - timedelta(days=QUALITY_DAYS)
     scores: dict[str, dict[str, tuple[int, float, float]]] = {}
-    for room_id, model, n, brier, log_loss in connection.execute(_SCORES, (since,)):
+    for room_id, model, n, brier, log_loss in connection.execute(
+        _SCORES, (since.isoformat(), today.isoformat())
+    ):
         scores.setdefault(room_id, {})[model] = (n, brier, log_loss)
     retrains: dict[str, dict[str, dict[str, int]]] = {}
     last_runs: dict[str, int] = {}

@@ -9,7 +9,7 @@ from functools import partial
 import logging
 
 from .adaptation.gate import update
-from .adaptation.scores import score_day
+from .adaptation.scores import days_to_score, score_day, scored_again
 from .events import DAY_US, MINUTE_US
 from .features import FEATURE_SET_VERSION
 from .labels.corrections import told_by_minute
@@ -228,7 +228,7 @@ class Night:
         self.store.metadata.set_us("last_bocpd_train_at", self.now_us)
 
     def _scores(self) -> Iterator[float]:
-        """Every local day that ended since the last time, at most a week of them; then who serves where."""
+        """Every local day that ended since the last time, at most a week, and those of corrections; then who serves where."""
         clock = self.tracker.clock
         today = clock.at(self.now_us).date()
         told = self.store.metadata.get("scored_until")
@@ -237,10 +237,17 @@ class Night:
             first = today - timedelta(days=_DIRECT_DAYS)
         # The night before is scored again: hindsight of it has grown since.
         first = max(first - timedelta(days=1), today - timedelta(days=_DIRECT_DAYS))
-        for number in range((today - first).days):
-            for _ in score_day(self.store, self.tracker.home, clock, first + timedelta(days=number)):
+        days = {first + timedelta(days=number) for number in range((today - first).days)}
+        again = days_to_score(self.store)
+        # Without what was shown, or the events of who is compared with, nothing is scored as well as it was.
+        oldest = today - timedelta(days=min(self.retention.predictions, self.retention.raw_events) - 1)
+        days |= {day for day in map(date.fromisoformat, again) if oldest <= day < today}
+        for day in sorted(days):
+            for _ in score_day(self.store, self.tracker.home, clock, day):
                 yield 0.5
-        self.store.metadata.set("scored_until", today.isoformat())
+        with self.store.transaction():
+            self.store.metadata.set("scored_until", today.isoformat())
+            scored_again(self.store, again)
         for baselines in update(self.store, self.tracker.home, today, self.now_us, self.predictor.baselines):
             if baselines is not None:
                 self.predictor.baselines = baselines

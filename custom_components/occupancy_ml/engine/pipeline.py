@@ -392,7 +392,9 @@ class Engine(Running):
         try:
             yield from self.forecasts.night(now_us)
         finally:
-            self.routine_changes.note(self.forecasts.take_drifts(), now_us)
+            drifts = self.forecasts.learner.drifts
+            self.routine_changes.note(drifts, now_us)
+            drifts.clear()
 
     def training_report(self) -> TrainingReport:
         """What came of the last training of each room."""

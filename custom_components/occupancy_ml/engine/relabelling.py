@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .adaptation.retraining import Cause
+from .adaptation.scores import score_again
 from .archive import Archive, Told
 from .events import DAY_US, MINUTE_US
 from .forecast.forecaster import Forecaster
@@ -74,7 +75,9 @@ class Relabelling:
             local_date=self.tracker.clock.at(start_us).date().isoformat(),
             time_zone=self.tracker.home.time_zone,
         )
-        label_id = add_correction(self.store, said)
+        with self.store.transaction():
+            label_id = add_correction(self.store, said)
+            score_again(self.store, self.tracker.clock, start_us, end_us, now_us)
         self.forecasts.retrain(room_id, Cause.CORRECTION)
         if of_the_present(said):
             self._advance(now_us)
@@ -95,7 +98,9 @@ class Relabelling:
         if label_id is None or said is None or said.room_id != room_id:
             raise LookupError(f"{room_id} has no such correction")
         try:
-            said = withdraw_correction(self.store, label_id, now_us)
+            with self.store.transaction():
+                said = withdraw_correction(self.store, label_id, now_us)
+                score_again(self.store, self.tracker.clock, said.start_us, said.end_us, now_us)
         except StoreRejectedError as error:
             raise LookupError(str(error)) from error
         self.archive.expect_no_more(room_id, said.start_us, said.end_us)

@@ -207,7 +207,11 @@ class RoutineChanges:
         yield 1.0
 
     def note(self, found: Sequence[RoutineChange], now_us: int) -> None:
-        """Announce what is new among the changes that were found; old news is left out."""
+        """Announce what is new among the changes that were found; old news is left out.
+
+        Raises:
+            StoreError: subclasses; nothing was announced and the call may be repeated.
+        """
         announced = list(self.announced)
         for change in found:
             same = [n for n, before in enumerate(announced) if is_same(before, change)]
@@ -219,8 +223,8 @@ class RoutineChanges:
                 announced[same[-1]] = replace(change, noticed_us=announced[same[-1]].noticed_us)
         kept = tuple(announced[-_KEPT:])
         if kept != self.announced:
-            self.announced = kept
             self._store.metadata.set(_KEY, json.dumps([asdict(change) for change in kept]))
+            self.announced = kept
 
 
 def _told(found: Found, first: date, clock: LocalClock) -> RoutineChange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def test_it_closes_when_the_model_errs_no_more() -> None:
     assert choose(evidence(0.10, prior=0.05, last_room=0.048), "prior") == "prior"
     assert choose(evidence(0.10, prior=0.05, last_room=0.04), "prior") == "last_room"
     assert choose(evidence(0.10, last_room=0.04), "prior") == "last_room"
+    assert choose(None, "prior") == "prior"  # too little to tell is no sign that the model is as good
 
 
 @given(st.floats(0.001, 0.5), st.floats(0.001, 0.5))
@@ -144,6 +146,20 @@ def test_the_room_shows_the_rule_says_so_and_a_restart_keeps_it(tmp_path: Path) 
     assert told.snapshot.rooms["kitchen"].source is Source.CORRECTION
     assert told.snapshot.rooms["kitchen"].occupied is False
     engine.close()
+
+
+def test_a_rule_goes_on_while_nothing_tells_but_not_for_ever(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "home.db", NOW_US)
+    fill(store, 14, model=0.4, rule=0.1)
+    serving = decide(store, TODAY, {})
+    for day in (20, 40, 60):
+        kept = decide(store, TODAY + timedelta(days=day), serving)
+        assert kept == serving == load(store, HOME)
+    assert decide(store, TODAY + timedelta(days=61), serving) == {}
+    # One of an earlier version says nothing of when it was judged: it has as long from now on.
+    early = decide(store, TODAY + timedelta(days=61), {"kitchen": replace(serving["kitchen"], judged="")})
+    assert early["kitchen"].judged == (TODAY + timedelta(days=61)).isoformat()
+    store.close()
 
 
 def test_hindsight_that_is_sure_of_the_night_only_judges_nothing(tmp_path: Path) -> None:

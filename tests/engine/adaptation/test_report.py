@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.occupancy_ml.engine.adaptation.gate import CHECKPOINT, load
 from custom_components.occupancy_ml.engine.adaptation.report import merits, quality, report_card
 from custom_components.occupancy_ml.engine.adaptation.scores import RIVAL
 from custom_components.occupancy_ml.engine.events import DAY_US
@@ -123,6 +124,13 @@ def test_a_few_corrections_are_too_little_to_judge_a_home_by(store: Store, momen
     assert ("too little" in card(store)["note"]) != told
     assert ("kitchen" in merits(store.database.all, ["kitchen"], TODAY)) == told
     assert (quality(store.database.all, ["kitchen"], TODAY) is not None) == told
+
+
+@pytest.mark.parametrize("kept", ['{"kitchen": {"name": "x", "why": "y"}}', '{"kitchen": 1}', "[1]", "no"])
+def test_a_rule_that_was_kept_in_another_form_is_left_aside(store: Store, kept: str) -> None:
+    store.checkpoints.save(CHECKPOINT, NOW_US, kept.encode())
+    assert load(store, HOME) == {}
+    assert card(store)["shows_baseline"] is None
 
 
 def test_it_needs_nothing_but_the_daily_sums(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 import itertools
 from itertools import pairwise
 import json
@@ -23,6 +24,7 @@ from custom_components.occupancy_ml.engine.forecast.model import ProcessModel
 from custom_components.occupancy_ml.engine.forecast.recurrent import Recurrent
 from custom_components.occupancy_ml.engine.forecast.rows import Rows
 from custom_components.occupancy_ml.engine.home import Home, Role, Room, RoomKind, Sensor
+from custom_components.occupancy_ml.engine.localtime import LocalClock
 from custom_components.occupancy_ml.engine.snapshot import (
     HOME,
     SLEEP,
@@ -298,6 +300,39 @@ def test_the_report_is_of_forecasts_made_before(store: Store) -> None:
     assert sum(said for said, _, _ in den.confidence) > 0
 
 
+def test_a_forecast_is_scored_as_of_the_change_it_told_of(store: Store) -> None:
+    """For half an hour after they left they are believed to be there, and told is when they leave."""
+    forecaster = Forecaster(store, DEN)
+    before = {
+        (score.day, score.to_occupied): score for score in store.forecasts.scores("2000", "2100", "den")
+    }
+    start_us = forecaster.learner.learned["den"].learned_us
+    today_us = START_US + DAYS * DAY_US
+    for now_us in range(today_us, today_us + DAY_US, 15 * MINUTE_US):
+        look(forecaster, now_us, there(now_us) or there(now_us - 30 * MINUTE_US))
+    night_us = today_us + 2 * DAY_US
+    for process in ("den", HOME, SLEEP):
+        store.episodes.replace(process, START_US, night_us, episodes(process, night_us))
+    for _ in forecaster.night(night_us):
+        pass
+    end_us = forecaster.learner.learned["den"].learned_us
+    times, occupied, published, _ = store.forecasts.told("den", start_us, end_us)
+    mistaken = np.array([there(time_us) for time_us in times.tolist()]) != occupied
+    assert (published & mistaken).any()
+    scored = [
+        score
+        for score in store.forecasts.scores("2000", "2100", "den")
+        if before.get((score.day, score.to_occupied)) != score
+    ]
+    for to_occupied in (False, True):
+        ours = [score for score in scored if score.to_occupied == to_occupied]
+        told = occupied != to_occupied
+        assert sum(score.moments for score in ours) == told.sum()
+        assert sum(score.published for score in ours) == (told & published).sum()
+        # What came is counted where it came: they left, and came back, on each of three days.
+        assert sum(score.sums["events"] for score in ours) == 3
+
+
 def test_a_restart_changes_nothing(store: Store, tmp_path: Path) -> None:
     first = Forecaster(store, DEN)
     look(first, NOON_US)
@@ -467,17 +502,80 @@ def test_a_model_knows_the_run_it_comes_from(store: Store) -> None:
     assert Forecaster(store, DEN).learner.learned["den"].run_id == run_id
 
 
-def test_a_night_that_is_stopped_is_taken_up_again(store: Store) -> None:
+def test_a_night_that_is_stopped_is_taken_up_again(store: Store, lived: Path, tmp_path: Path) -> None:
+    """It had fitted what was asked for, and told the gates of a day, when it was stopped: neither is lost or counts twice."""
     night_us = START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US
     stopped = Forecaster(store, DEN)
+    stopped.retrain("den", Cause.REQUEST)
+    scored = store.forecasts.scores("2000", "2100", "den")
     work = stopped.night(night_us)
-    next(work)
+    while store.forecasts.scores("2000", "2100", "den") == scored:
+        next(work)
+    for _ in range(3):
+        next(work)
     del work
-    whole = Forecaster(store, DEN)
-    for _ in whole.night(night_us):
-        pass
-    assert whole.learner.learned["den"].learned_us > 0
-    assert look(whole, NOON_US).forecasts["den"].published
+    assert store.forecasts.runs("den")[-1][1:3] == ("completed", "request")
+    assert stopped.to_json()["queue"] == [["den", int(Cause.REQUEST)]]
+    list(stopped.night(night_us))
+    copy = tmp_path / "whole.db"
+    copy.write_bytes(lived.read_bytes())
+    other = Store.open(copy, night_us)
+    whole = Forecaster(other, DEN)
+    whole.retrain("den", Cause.REQUEST)
+    list(whole.night(night_us))
+    for process, learned in whole.learner.learned.items():
+        assert stopped.learner.learned[process].payloads("") == learned.payloads(""), process
+    assert store.forecasts.scores("2000", "2100") == other.forecasts.scores("2000", "2100")
+    assert not stopped.learner.queue.to_json()
+    other.close()
+
+
+def test_what_a_night_by_day_scores_is_of_days_of_its_own(store: Store) -> None:
+    """From noon to noon: midnight is the middle, on whichever side of it a moment is missing. Stopped, it is scored once."""
+    forecaster = Forecaster(store, DEN)
+    start_us = forecaster.learner.learned["den"].learned_us
+    night_us = START_US + (DAYS + 2) * DAY_US + 13 * 60 * MINUTE_US
+    end_us = night_us - 25 * 60 * MINUTE_US
+    first_us = START_US + DAYS * DAY_US
+    day = store.forecasts.moments(first_us - DAY_US, first_us, forecaster.key)
+    for number in range(2):
+        times_us, vectors = day[0] + (number + 1) * DAY_US, day[1].astype(np.float64)
+        kept = np.flatnonzero(times_us != first_us + DAY_US + 60 * MINUTE_US)
+        store.forecasts.add_moments(times_us[kept], forecaster.key, vectors[kept])
+    for process in ("den", HOME, SLEEP):
+        store.episodes.replace(process, START_US, night_us, episodes(process, night_us))
+    since = date(1970, 1, 1) + timedelta(days=start_us // DAY_US)
+
+    def moments() -> dict[str, int]:
+        found: dict[str, int] = {}
+        for score in store.forecasts.scores(since.isoformat(), "2100", "den"):
+            found[score.day] = found.get(score.day, 0) + score.moments
+        return found
+
+    work = forecaster.night(night_us)
+    while len(moments()) < 2:
+        next(work)
+    del work
+    list(Forecaster(store, DEN).night(night_us))
+    assert list(moments().values()) == [34 * 4, 96, 95]
+    assert sum(moments().values()) == (end_us - start_us) // (15 * MINUTE_US) - 1
+
+
+@pytest.mark.parametrize("hour", [1, 11, 12, 13, 23])
+def test_no_day_is_scored_as_another_was_whatever_the_clock_does(hour: int) -> None:
+    """A year of nights at an hour, and some a few hours early: every interval has a day, hardly off its middle."""
+    clock, learned = LocalClock("Europe/Berlin"), Learned(ProcessModel())
+    bounds = [
+        clock.day_bounds(date(2026, 1, 1) + timedelta(days=n))[0]
+        + (hour * 60 - 180 * (n % 50 == 49)) * MINUTE_US
+        for n in range(365)
+    ]
+    for start_us, end_us in pairwise(bounds):
+        middle = clock.at((start_us + end_us) // 2).date()
+        day = learned.day_of(middle)
+        assert day.toordinal() > learned.scored
+        assert day - middle <= timedelta(days=1)
+        learned.scored = day.toordinal()
 
 
 def test_a_challenger_survives_a_restart(store: Store) -> None:
@@ -510,9 +608,12 @@ def test_a_challenger_that_takes_over_is_judged_by_its_own_days(store: Store) ->
     assert not look(forecaster, NOON_US).forecasts["den"].published
 
 
-def test_a_member_that_was_added_learns_in_the_next_night(store: Store) -> None:
+def test_a_member_that_was_added_learns_in_the_next_night(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     """What the other members learned together is left aside, and learned again from what is stored."""
     forecaster = Forecaster(store, replace(DEN, members=("boosting", "no_such")))
+    assert not caplog.records  # nothing is wrong
     assert not forecaster.learner.learned["den"].ready
     night_us = START_US + DAYS * DAY_US + 4 * 60 * MINUTE_US
     for _ in forecaster.night(night_us):

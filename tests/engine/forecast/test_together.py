@@ -65,7 +65,7 @@ def test_together_is_as_alone(models: list[tuple[ProcessModel, Rows]], quarter: 
 
 def test_where_those_with_weight_are_silent_the_others_speak(models: list[tuple[ProcessModel, Rows]]) -> None:
     model, day = models[0]
-    for pool in (other := ProcessModel(model.members[4:])).pools:
+    for pool in (other := ProcessModel(model.fading[1:])).pools:
         pool.stack.weights = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
     answer = answered([other], day.take(slice(40, 41)))
     # Nothing was fitted but what was taken over: the fourth, a table, has nothing to say.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 import json
 import logging
@@ -65,11 +65,11 @@ def choose(evidence: Evidence | None, serving: str | None) -> str | None:
     """The baseline to show, None for the model.
 
     Args:
-        evidence: of the last days; None where there is none.
+        evidence: of the last days; None where there is too little, which speaks for neither.
         serving: the baseline that is shown now.
     """
     if evidence is None or not evidence.baselines:
-        return None
+        return serving
     errors = {name: float(days.sum()) for name, days in evidence.baselines.items()}
     model = float(evidence.model.sum())
     best = min(errors, key=lambda name: (errors[name], name))
@@ -98,6 +98,8 @@ def update(
         name = choose(evidence, None if before is None else before.name)
         if evidence is not None and name is not None:
             found[room.room_id] = _baseline(store, room.room_id, evidence.truth, name, today)
+        elif before is not None and name is not None and (kept := _unjudged(before, today)) is not None:
+            found[room.room_id] = kept
         yield None
     save(store, found, now_us)
     yield found
@@ -120,7 +122,7 @@ def load(store: Store, home: Home) -> dict[str, Baseline]:
             for room_id, value in kept.items()
             if room_id in rooms
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         _LOGGER.info("The saved baselines do not fit: %r", error)
         return {}
 
@@ -151,12 +153,21 @@ def _evidence(store: Store, room_id: str, today: date) -> Evidence | None:
     return None
 
 
+def _unjudged(before: Baseline, today: date) -> Baseline | None:
+    """What goes on to be shown though nothing tells whether it is better; None where nothing has for long."""
+    # One of an earlier version does not say when it was judged; the clock may have been ahead then.
+    judged = min(date.fromisoformat(before.judged), today) if before.judged else today
+    if (today - judged).days > CALIBRATION_DAYS:
+        return None
+    return replace(before, judged=judged.isoformat())
+
+
 def _baseline(store: Store, room_id: str, truth: str, name: str, today: date) -> Baseline:
     reason = f"the rule '{words(name)}' was better here over the last {GATE_DAYS} days"
     if name == PRIOR:
         usual = usual_half_hours(store, room_id, truth, today)
-        return Baseline(name, 0.0, 0.0, tuple(usual.tolist()), reason)
+        return Baseline(name, 0.0, 0.0, tuple(usual.tolist()), reason, today.isoformat())
     first = (today - timedelta(days=CALIBRATION_DAYS)).isoformat()
     counts = store.scores.rule_counts(room_id, truth, first, today.isoformat())
     on, off = rule_shares(counts.get(name))
-    return Baseline(name, on, off, (), reason)
+    return Baseline(name, on, off, (), reason, today.isoformat())

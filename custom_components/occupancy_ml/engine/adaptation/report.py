@@ -271,10 +271,13 @@ def _gain(sums: Sums) -> float | None:
     return round(1 - sums.shown_brier / sums.brier, 3)
 
 
-def _in_service(read: Read) -> Mapping[str, Json]:
+def _in_service(read: Read) -> Mapping[str, str]:
+    """Why a baseline is shown, by room; nothing where what was kept is of another form, as for `gate.load`."""
     for (payload,) in read("SELECT payload FROM checkpoints WHERE name = ?", [CHECKPOINT]):
-        found: Mapping[str, Json] = json.loads(payload)
-        return found
+        try:
+            return {room_id: value["reason"] for room_id, value in json.loads(payload).items()}
+        except AttributeError, KeyError, TypeError, ValueError:
+            return {}
     return {}
 
 
@@ -282,7 +285,7 @@ def _card(
     room_id: str,
     truths: Mapping[str, Mapping[str, Sums]],
     bins: Mapping[tuple[str, str, str], list[Json | None]],
-    serving: Json | None,
+    shows_baseline: str | None,
     days: int,
 ) -> Json:
     truth = truth_of(truths)
@@ -305,7 +308,7 @@ def _card(
         "note": (_LITTLE if rows else _NOTHING) if truth is None else _NOTES[truth],
         "best_baseline": None if best is None else name_of(best),
         "better_by": None if truth is None or best is None else _gain(truths[truth][best]),
-        "shows_baseline": None if serving is None else serving["reason"],
+        "shows_baseline": shows_baseline,
         "says": [] if truth is None else _says(truths[truth], best),
         "rows": rows,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+import json
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,7 @@ CALIBRATION_DAYS = 60
 _MINUTES = WINDOW_US // MINUTE_US
 _CLIP = 1e-3
 _EVENTS_A_SLICE = 2000
+_AGAIN = "score_again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,33 @@ def score_day(store: Store, home: Home, clock: LocalClock, day: date) -> Iterato
             scored = score_room(store, clock, day, room_id, shown, rules_of(home, room_id), named)
             store.scores.replace_day(room_id, day.isoformat(), scored)
         yield
+
+
+def score_again(store: Store, clock: LocalClock, start_us: int, end_us: int, now_us: int) -> None:
+    """The truth of a span changed: the next night scores its local days again, however long ago they are.
+
+    Args:
+        store: the home's.
+        clock: the home's.
+        start_us: begin of the span.
+        end_us: its end.
+        now_us: the time, which tells days that were named anew from those that are being scored.
+    """
+    first, last = clock.at(start_us).date(), clock.at(end_us - 1).date()
+    named = {(first + timedelta(days=n)).isoformat(): now_us for n in range((last - first).days + 1)}
+    store.metadata.set(_AGAIN, json.dumps(days_to_score(store) | named))
+
+
+def days_to_score(store: Store) -> dict[str, int]:
+    """The local days, ISO, that are to be scored again, and when each was last named."""
+    told = store.metadata.get(_AGAIN)
+    return {} if told is None else json.loads(told)
+
+
+def scored_again(store: Store, days: Mapping[str, int]) -> None:
+    """They were; what was named meanwhile still waits."""
+    left = {day: named_us for day, named_us in days_to_score(store).items() if days.get(day) != named_us}
+    store.metadata.set(_AGAIN, json.dumps(left))
 
 
 def rules_of(home: Home, room_id: str) -> tuple[str, ...]:

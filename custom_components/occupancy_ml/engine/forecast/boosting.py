@@ -13,13 +13,13 @@ from .periods import EDGES, PERIODS, PersonPeriods, all_periods, inputs, person_
 from .rows import Rows
 
 _LEAST_ROWS, _LEAST_CHANGES = 100, 15
-_HALF_LIFE = 42.0
 
 
 class Boosting:
     """The member: a classifier for each direction."""
 
     name = "boosting"
+    half_life = 42.0
 
     def __init__(self) -> None:
         self._sides: list[BoostedTrees | None] = [None, None]
@@ -32,7 +32,7 @@ class Boosting:
             yield
             if len(known) < _LEAST_ROWS or (known.wait < BINS * STEP).sum() < _LEAST_CHANGES:
                 continue
-            cases = person_periods(known, _HALF_LIFE)
+            cases = person_periods(known, self.half_life)
             trees = BoostedTrees()
             yield from trees.fit(_values(known, cases), cases.came, cases.weight)
             self._sides[side] = trees

@@ -17,16 +17,7 @@ from ..events import MINUTE_US
 from ..features import WINDOW_US, recency_of
 from ..home import Home, Role
 from ..localtime import LocalClock
-from ..snapshot import (
-    HOME,
-    SLEEP,
-    Alternative,
-    Forecast,
-    ForecastCurve,
-    ForecastReport,
-    RoutineChange,
-    Snapshot,
-)
+from ..snapshot import HOME, SLEEP, Alternative, Forecast, ForecastCurve, ForecastReport, Snapshot
 from ..store import Store
 from ..store.forecasts import ForecastScore
 from .bins import BINS, CAP, HORIZONS, STEP, Floats
@@ -76,11 +67,6 @@ class Forecaster:
         self._noted = False
         self.learner = Learner(store, self._clock, self.layout, self.key, home.members)
         self.learner.load()
-
-    def take_drifts(self) -> Sequence[RoutineChange]:
-        """The changes of routine that forecasts noticed since the last call."""
-        found, self.learner.drifts = self.learner.drifts, []
-        return found
 
     def look(
         self, snapshot: Snapshot, vectors: Floats, states: Mapping[str, str], *, anew: bool = True

@@ -6,7 +6,7 @@ frequencies (Nadaraya 1964, Watson 1964) of what came then: a semi-Markov kernel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 from typing import Any
 
@@ -159,6 +159,15 @@ class KernelSemiMarkov:
         self.sides: list[Past | None] = [None, None] if tables is None else tables.sides
         self.compared: dict[tuple[int, float, float], _Near] = {} if tables is None else tables.compared
         self._own = tables is None
+
+    @property
+    def half_life(self) -> float:
+        """Days after which a moment counts half."""
+        return self.kernel.half_life
+
+    @half_life.setter
+    def half_life(self, days: float) -> None:
+        self.kernel = replace(self.kernel, half_life=days)
 
     def fit(self, rows: Rows) -> None:
         """Take in rows whose wait is known; what was taken in before is forgotten."""

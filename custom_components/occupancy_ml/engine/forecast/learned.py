@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Learned:
         fitted_us: rows before this were learned from; 0 while nothing is.
         refitted_us: when all members were last fitted from scratch.
         tuned_us: when other kernels were last tried; 0 where that is due.
+        scored: proleptic ordinal of the day that was scored last.
         run_id: the run that fitted the model in service from scratch, or put it there.
         challenger: fitted with a shorter memory, to take over when it wins.
         its_gates: what the challenger told since it came, as `gates`.
@@ -46,6 +48,7 @@ class Learned:
     fitted_us: int = 0
     refitted_us: int = 0
     tuned_us: int = 0
+    scored: int = 0
     run_id: int | None = None
     challenger: ProcessModel | None = None
     its_gates: tuple[Gate, Gate] = field(default_factory=lambda: (Gate(), Gate()))
@@ -58,9 +61,19 @@ class Learned:
 
     def set_back(self, time_us: int) -> None:
         """Nothing was learned after a time; what was done later is due again."""
+        self.scored = 0 if self.learned_us > time_us else self.scored
         self.learned_us, self.fitted_us = min(self.learned_us, time_us), min(self.fitted_us, time_us)
         self.refitted_us = 0 if self.refitted_us > time_us else self.refitted_us
         self.tuned_us = 0 if self.tuned_us > time_us else self.tuned_us
+
+    def day_of(self, middle: date) -> date:
+        """The day that the next scores are of: a day's scores replace those it has, so none is named twice.
+
+        Args:
+            middle: local date of the middle of what is scored, which is about a day: less before a night that came
+                sooner, or on one of 25 hours.
+        """
+        return date.fromordinal(max(middle.toordinal(), self.scored + 1))
 
     def alarm(self) -> None:
         """The routine changed: one with a shorter memory challenges, and nothing is published until it is won anew."""
@@ -100,6 +113,7 @@ class Learned:
             "gates": [gate.to_json() for gate in self.gates],
             "drift": self.drift.to_json(),
             "key": key,
+            "scored": self.scored,
             **{name: getattr(self, name) for name in _TIMES},
         }
         payload = pack(_KIND, header, arrays)
@@ -131,6 +145,7 @@ class Learned:
             return False
         for name in _TIMES:
             setattr(self, name, header[name])
+        self.scored = header.get("scored", 0)
         for gate, value in zip(self.gates, header["gates"], strict=True):
             gate.restore(value)
         self.drift.restore(header["drift"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 import logging
@@ -17,7 +17,7 @@ from ..payload import PayloadError
 from ..slices import told_as
 from ..snapshot import HOME, FoundBy, RoutineChange
 from ..store import Store, StoreError
-from ..store.forecasts import ForecastScore
+from ..store.forecasts import StoredModel
 from ..store.runs import RunStatus
 from . import tuning
 from .baselines import baselines
@@ -25,15 +25,15 @@ from .bins import Floats
 from .combining import Answer
 from .filling import filled
 from .gate import pinball
-from .judging import Past, changes_in, tell_gates
+from .judging import Past, changes_in, scores_of, tell_gates
 from .learned import Learned
 from .members import new_model
-from .model import ProcessModel
+from .model import OtherMembersError, ProcessModel
 from .moments import MOMENT_US, Layout, Moments, Watch
 from .processes import Bools, Ints, Process
 from .rows import Rows, clock_of, rows_of
 from .telling import told_of
-from .validator import Told, packed, sums_of
+from .validator import Told
 from .words import words_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Learner:
 
     Attributes:
         learned: by process.
-        drifts: changes of routine that were noticed, until they are taken.
+        drifts: changes of routine that were noticed, until they are announced.
         queue: what is to be fitted from scratch.
         days_away_are_usual: whether nobody is home for a day or longer now and again.
     """
@@ -85,6 +85,8 @@ class Learner:
         self.drifts: list[RoutineChange] = []
         self.queue = Queue()
         self.days_away_are_usual = False
+        # Processes whose learning was not kept: an error, or the end of the night, came between.
+        self._torn: set[str] = set()
 
     def _nothing(self) -> Learned:
         return Learned(new_model(self._more))
@@ -105,6 +107,9 @@ class Learner:
             RuntimeError: some processes failed; the others have learned.
         """
         self._store.forecasts.fail_orphans(now_us)
+        self.queue.put_back()
+        if self._torn:  # a day that was learned and not kept would be learned twice
+            self._restore(self._torn)
         past = filled(self._store, self._layout, self._key, now_us - HISTORY_US, now_us)
         watch = yield from told_as(past, lambda share: 0.2 * share)
         cut_us = (now_us - _LAG_US) // MOMENT_US * MOMENT_US
@@ -145,6 +150,7 @@ class Learner:
         cut_us: int,
         now_us: int,
     ) -> Iterator[None]:
+        self._torn.add(process)
         learned = self.learned[process]
         first_us = int(moments.time_us[0])
         rows = self._rows(process, moments, when, home)
@@ -162,10 +168,12 @@ class Learner:
         yield from self._fit(process, learned, agreed, min(start_us, cut_us) - DAY_US, now_us)
         if learned.ready and learned.tuned_us + tuning.EVERY_US <= now_us and _long_enough(rows, cut_us):
             learned.tuned_us = now_us
-            kernel = learned.model.kernel
-            kernel.kernel = yield from tuning.tuned(agreed, kernel.kernel, cut_us)
+            model = learned.model
+            model.tune((yield from tuning.tuned(agreed, model.kernel.kernel, cut_us)))
         if learned.ready:
             self._save(process, learned, now_us)
+        self.queue.done(process)
+        self._torn.discard(process)
         yield
 
     def _process(self, process: str, moments: Moments) -> Process:
@@ -189,13 +197,8 @@ class Learner:
             return
         if due:
             waited_for = self.queue.take(process)
-            try:
-                cause = Cause.SCHEDULE if waited_for is None else waited_for
-                yield from self._refit(process, learned, past, cause, now_us)
-            except BaseException:  # the night may just have been stopped: it still waits, and why
-                if waited_for is not None:
-                    self.queue.add(process, waited_for)
-                raise
+            cause = Cause.SCHEDULE if waited_for is None else waited_for
+            yield from self._refit(process, learned, past, cause, now_us)
         else:
             yield from learned.model.update(past, learned.fitted_us)
         if learned.challenger is not None:
@@ -231,9 +234,10 @@ class Learner:
         yield
         past = Past.of(day, said, guesses)
         yield
-        self._judge(process, learned, past, answer)
+        label = learned.day_of(self._clock.at((start_us + end_us) // 2).date())
+        self._judge(process, learned, label, past, answer)
         yield
-        ordinal = self._date_of(day).toordinal()
+        ordinal = learned.scored = label.toordinal()
         tell_gates(learned.gates, ordinal, past, answer)
         yield
         yield from learned.model.learn(day.agreed(), answer)
@@ -245,36 +249,14 @@ class Learner:
             yield from learned.challenger.learn(day.agreed(), theirs)
             self._challenge(process, learned, day, answer, theirs, end_us)
 
-    def _date_of(self, day: Rows) -> date:
-        return self._clock.at(int(day.time_us[len(day) // 2])).date()
-
-    def _judge(self, process: str, learned: Learned, past: Past, answer: Answer) -> None:
+    def _judge(self, process: str, learned: Learned, label: date, past: Past, answer: Answer) -> None:
         """Sums for the report, and the watch for drift."""
         day = past.rows
         told, published = self._as_told(process, day, answer)
         mine = pinball(told.quantiles, day.wait)
-        label = self._date_of(day)
         # What was told, or would have been: nothing where no model knew anything.
         known = np.isfinite(day.wait) & np.isfinite(mine) & np.isfinite(answer.cdf[:, 0])
-        scores = []
-        for side in (0, 1):
-            ours = known & (day.state == side)
-            if not ours.any():
-                continue
-            sums: dict[str, Any] = {"events": changes_in(day.wait[ours])}
-            for name, chosen in (("all", ours), ("published", ours & published)):
-                if chosen.any():
-                    sums[name] = packed(
-                        sums_of(
-                            told.take(chosen),
-                            day.wait[chosen],
-                            past.later[chosen],
-                            past.losses[:, chosen],
-                            past.squared[:, chosen],
-                        )
-                    )
-            shown = int((ours & published).sum())
-            scores.append(ForecastScore(process, label.isoformat(), side == 0, int(ours.sum()), shown, sums))
+        scores = scores_of(process, label, past, told, known, published)
         self._store.forecasts.write_scores(scores)
         if known.any():
             self._watch_drift(
@@ -337,25 +319,35 @@ class Learner:
 
     def load(self) -> None:
         """Take over what earlier nights have learned."""
-        challengers = self._store.forecasts.models(challenger=True)
+        self._restore(self.learned)
+
+    def _restore(self, processes: Iterable[str]) -> None:
+        """What was kept last of processes is in the place of what they have learned since."""
+        stored, challengers = self._store.forecasts.models(), self._store.forecasts.models(challenger=True)
         known: dict[int, _Known | None] = {}
-        for process, stored in self._store.forecasts.models().items():
-            if process not in self.learned:
-                continue
-            try:
-                against = challengers.get(process)
-                learned = self._nothing()
-                if learned.restore(
-                    stored.payload,
-                    None if against is None else against.payload,
-                    self._key,
-                    partial(self._rows_until, known, process),
-                ):
-                    learned.run_id = stored.run_id
-                    self.learned[process] = learned
-            except (PayloadError, KeyError, TypeError, ValueError) as error:
-                _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
-                self.learned[process] = self._nothing()
+        for process in tuple(processes):
+            kept, against = stored.get(process), challengers.get(process)
+            found = None if kept is None else self._restored(process, kept, against, known)
+            self.learned[process] = self._nothing() if found is None else found
+            self._torn.discard(process)
+
+    def _restored(
+        self, process: str, kept: StoredModel, against: StoredModel | None, known: dict[int, _Known | None]
+    ) -> Learned | None:
+        """What was kept of a process; None where it is of another layout or cannot be read."""
+        learned = self._nothing()
+        learned.run_id = kept.run_id
+        rows_until = partial(self._rows_until, known, process)
+        try:
+            challenger = None if against is None else against.payload
+            fits = learned.restore(kept.payload, challenger, self._key, rows_until)
+        except OtherMembersError as error:
+            _LOGGER.debug("What was learned for forecasts is learned anew: %s", error)
+            return None
+        except (PayloadError, KeyError, TypeError, ValueError) as error:
+            _LOGGER.warning("What was learned for forecasts cannot be read and is left aside: %r", error)
+            return None
+        return learned if fits else None
 
     def _rows_until(self, known: dict[int, _Known | None], process: str, until_us: int) -> Rows | None:
         """What a process had learned from, until a time; what all share is read once."""

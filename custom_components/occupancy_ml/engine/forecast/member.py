@@ -28,3 +28,9 @@ class Member(Protocol):
 
     def use(self, arrays: dict[str, Any]) -> None:
         """Take over what `arrays` gave."""
+
+
+class Fading(Member, Protocol):
+    """A member to which what is older counts less: half after so many days."""
+
+    half_life: float

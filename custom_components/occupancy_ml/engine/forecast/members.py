@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .logistic_hazard import LogisticHazard
-from .member import Member
+from .member import Fading
 from .model import ProcessModel
 from .recurrent import Recurrent
 
-MORE: Mapping[str, Callable[[], Member]] = {member.name: member for member in (Boosting, GaussianProcess)}
+MORE: Mapping[str, Callable[[], Fading]] = {member.name: member for member in (Boosting, GaussianProcess)}
 """Members that are off by default, by name; docs/forecasts.md says why."""
 
 

@@ -14,7 +14,7 @@ from .climatology import Climatology
 from .combining import Answer, Pool, Said, combined
 from .kaplan_meier import KaplanMeier
 from .kernel_semi_markov import BY_CLOCK, Kernel, KernelSemiMarkov
-from .member import Member
+from .member import Fading, Member
 from .processes import Bools
 from .rows import Rows
 
@@ -22,14 +22,20 @@ TABLES = 4
 """The first members are tables, kept in memory and made again from the rows."""
 
 
+class OtherMembersError(ValueError):
+    """What was saved was learned with other members: the user chose others since."""
+
+
 class ProcessModel:
     """Everything learned of one process."""
 
-    def __init__(self, members: Sequence[Member] = (), kernel: Kernel | None = None) -> None:
+    def __init__(self, members: Sequence[Fading] = (), kernel: Kernel | None = None) -> None:
         self.kernel, self.climatology = KernelSemiMarkov(kernel), Climatology()
         by_clock = KernelSemiMarkov(BY_CLOCK, "kernel_by_clock", self.kernel)
         self.meier, self.by_clock = KaplanMeier(), by_clock
         self.members: list[Member] = [self.kernel, self.climatology, self.meier, by_clock, *members]
+        # Beside the first kernel, whose memory is part of what tuning tries.
+        self.fading: list[Fading] = [by_clock, *members]
         self.pools = tuple(Pool(len(self.members)) for _ in (0, 1))
         # As they were before the last day was learned.
         self._earlier = tuple(Pool(len(self.members)) for _ in (0, 1))
@@ -88,14 +94,25 @@ class ProcessModel:
             yield from pool.learn(rows.take(ours), answer.take(ours))
 
     def challenger(self, half_life: float) -> ProcessModel:
-        """One with the same members and a shorter memory, that combines as this one does until it knows better."""
+        """One with the same members and a shorter memory, that combines as this one does until it knows better.
+
+        Climatology and Kaplan-Meier have no memory to be shortened: they count all days alike.
+        """
         other = ProcessModel(
-            [type(member)() for member in self.members[TABLES:]],
+            [type(member)() for member in self.fading[1:]],
             replace(self.kernel.kernel, half_life=half_life),
         )
+        for member in other.fading:
+            member.half_life = half_life
         header, _ = self.state()
         other.restore_pools(header)
         return other
+
+    def tune(self, kernel: Kernel) -> None:
+        """Another kernel serves; members that forget faster than it does remember as long, but no longer than at first."""
+        self.kernel.kernel = kernel
+        for member in self.fading:
+            member.half_life = max(member.half_life, min(kernel.half_life, _default(member)))
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What was learned but for the tables, which are made again from the rows."""
@@ -104,6 +121,7 @@ class ProcessModel:
             "pools": [pool.to_json() for pool in self.pools],
             "earlier": [pool.to_json() for pool in self._earlier],
             "kernel": asdict(self.kernel.kernel),
+            "half_lives": {member.name: member.half_life for member in self.fading},
         }
         arrays: dict[str, Any] = {}
         for member in self.members[TABLES:]:
@@ -114,11 +132,11 @@ class ProcessModel:
         """How members are combined, and how wide intervals are.
 
         Raises:
-            KeyError, TypeError: it is of another form.
-            ValueError: it was saved with other members.
+            KeyError, TypeError, ValueError: it is of another form.
+            OtherMembersError: it was saved with other members.
         """
         if header["names"] != [member.name for member in self.members]:
-            raise ValueError("the members are others now")
+            raise OtherMembersError("the members are others now")
         for pools, stored in ((self.pools, header["pools"]), (self._earlier, header["earlier"])):
             for pool, value in zip(pools, stored, strict=True):
                 pool.restore(value)
@@ -127,9 +145,17 @@ class ProcessModel:
         """Take over what `state` gave; the tables are made from the rows they were made from."""
         self.restore_pools(header)
         self.kernel.kernel = Kernel(**header["kernel"])
+        stored = header.get("half_lives", {})
+        for fading in self.fading:
+            fading.half_life = stored.get(fading.name, _default(fading))
         for table in self.members[:TABLES]:
             for _ in table.fit(rows) or ():
                 pass
         for member in self.members[TABLES:]:
             first = f"{member.name}."
             member.use({name.removeprefix(first): v for name, v in arrays.items() if name.startswith(first)})
+
+
+def _default(member: Fading) -> float:
+    """How long a member remembers that did not take over from another."""
+    return BY_CLOCK.half_life if isinstance(member, KernelSemiMarkov) else type(member).half_life

@@ -77,6 +77,7 @@ class Baseline:
         off: share of truth behind its off.
         half_hours: (48,) the share of truth by local half hour; empty for a rule.
         reason: why it is shown.
+        judged: local date, ISO, on which enough truth last told that it is better; empty where that is not known.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Baseline:
     off: float
     half_hours: tuple[float, ...]
     reason: str
+    judged: str = ""
 
     def probability(self, mask: int, half_hour: int) -> float:
         """P(occupied) when the rules say `mask`, in a local half hour 0 to 47."""
