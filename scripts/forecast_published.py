@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import csv
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from custom_components.occupancy_ml.engine.forecast.bins import CAP, LEVELS
+from custom_components.occupancy_ml.engine.forecast.bins import CAP, HORIZONS, LEVELS
 from custom_components.occupancy_ml.engine.forecast.gate import pinball
 
 type Floats = NDArray[np.float64]
@@ -35,6 +35,8 @@ _SHORT, _STEP, _SLOT = 5, 15, 30
 _LEAST_ALIKE = 8
 _LEAST_EVENTS = 30
 _NEAR = 20.0
+_WITHIN = (15, 30, 60)
+_AHEAD = HORIZONS[1:]
 _RESAMPLES = 500
 
 
@@ -69,6 +71,9 @@ class Scored:
         loss: (n,) mean quantile loss.
         climatology: (n,) that of climatology.
         meier: (n,) that of Kaplan-Meier.
+        median: (n,) the marginal median of all earlier waits, minutes.
+        squared: (n, len(_AHEAD)) squared errors of P(occupied) ahead.
+        usual: (n, len(_AHEAD)) those of climatology.
     """
 
     events: int
@@ -80,6 +85,9 @@ class Scored:
     loss: Floats
     climatology: Floats
     meier: Floats
+    median: Floats
+    squared: Floats
+    usual: Floats
 
 
 def main(arguments: list[str]) -> int:
@@ -89,7 +97,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("forecasts", type=Path, help="CSV of scripts/replay --forecasts")
     parser.add_argument("--after", type=int, default=28, help="days that are only learned from")
     given = parser.parse_args(arguments)
-    print("\n".join(table(scored(given.home, given.forecasts, given.after))))
+    found = scored(given.home, given.forecasts, given.after)
+    print("\n".join([*table(found), "", *more(found)]))
     return 0
 
 
@@ -150,7 +159,8 @@ def _scored(
     ours = state[starts] == side
     scorable = (minute >= after * DAY) & (minute < len(state) - DAY)
     chosen = [n for n in np.flatnonzero(scorable).tolist() if usable[minute[n]] and rows[n]["p15"]]
-    losses = []
+    ahead = np.array(_AHEAD)
+    losses: list[tuple[float, ...]] = []
     for n in chosen:
         at = int(minute[n])
         past = np.arange(at % _STEP, at - DAY, _STEP)
@@ -158,12 +168,14 @@ def _scored(
         alike = past[truth.slot[past] == truth.slot[at]]
         alike = past if len(alike) < _LEAST_ALIKE else alike
         if len(alike) < _LEAST_ALIKE:
-            losses.append((math.nan, math.nan))
+            losses.append((math.nan,) * (3 + len(ahead)))
             continue
         before = ours & (starts < at)
         meier = _meier(starts[before], ends[before], at, int(elapsed[at]))
         usual = np.quantile(wait[alike], LEVELS)
-        losses.append((_loss(usual, wait[at]), _loss(meier, wait[at])))
+        there = (state[alike[:, None] + ahead].mean(axis=0) - state[at + ahead]) ** 2
+        median = float(np.median(wait[past]))
+        losses.append((_loss(usual, wait[at]), _loss(meier, wait[at]), median, *there))
     if not losses:
         return None
     base = np.array(losses)
@@ -176,6 +188,7 @@ def _scored(
     told = np.array([[float(line[name] or CAP) for name in names] for line in lines])
     told = np.minimum(told, CAP)
     came = wait[when]
+    said = np.array([[float(line[f"p{minutes}"]) for minutes in _AHEAD] for line in lines])
     return Scored(
         int(((changes >= after * DAY) & (state[changes] != side)).sum()),
         when,
@@ -186,6 +199,9 @@ def _scored(
         pinball(told, came),
         base[kept, 0],
         base[kept, 1],
+        base[kept, 2],
+        (said - state[when[:, None] + ahead]) ** 2,
+        base[kept, 3:],
     )
 
 
@@ -329,6 +345,35 @@ def table(found: Mapping[str, Scored]) -> list[str]:
     kept_back = [name for name in found if name not in told]
     lines.append(f"Kept back: {', '.join(kept_back) or 'nothing'}.")
     return lines
+
+
+def more(found: Mapping[str, Scored]) -> list[str]:
+    """Lines of a table of all moments, published or not: errors in minutes, shares, and skill ahead against climatology."""
+    lines = [
+        "| process | moments | CRPS | climatology | Kaplan-Meier | width of 80 % | median error | of the marginal median "
+        f"| within {', '.join(map(str, _WITHIN))} min | Brier skill {', '.join(map(str, _AHEAD))} min ahead |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, of in found.items():
+        came = of.wait < CAP
+        error = np.abs(of.quantiles[:, len(LEVELS) // 2] - of.wait)[came]
+        plain = np.abs(of.median - of.wait)[came]
+        width = (of.quantiles[:, -1] - of.quantiles[:, 0]).mean()
+        within = [(error <= minutes).mean() for minutes in _WITHIN]
+        skill = 1 - of.squared.mean(axis=0) / np.maximum(of.usual.mean(axis=0), 1e-9)
+        lines.append(
+            f"| {name} | {len(of.wait)} | {of.loss.mean():.1f} | {of.climatology.mean():.1f} | {of.meier.mean():.1f} | "
+            f"{width:.0f} | {_middle(error):.1f} | {_middle(plain):.1f} | {_list(within)} | {_list(skill)} |"
+        )
+    return lines
+
+
+def _middle(values: Floats) -> float:
+    return float(np.median(values)) if len(values) else math.nan
+
+
+def _list(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
 
 
 def _text(bounds: tuple[float, float], digits: int) -> str:

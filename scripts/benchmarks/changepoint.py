@@ -24,6 +24,10 @@ from custom_components.occupancy_ml.engine.changepoint import (
 
 # Protocol of the Turing Change Point Dataset (van den Burg and Williams 2020, arXiv:2003.06222).
 MARGIN = 5
+_COLUMNS = (
+    "f1", "covering", "delay", "false_alarms", "published_f1", "published_covering", "every_f1", "every_covering",
+    "nothing_f1", "nothing_covering",
+)  # fmt: skip
 
 
 def _matched(true: Iterable[int], found: Iterable[int], margin: int) -> int:
@@ -45,6 +49,30 @@ def f1_score(annotations: Sequence[Sequence[int]], found: Sequence[int], margin:
     precision = _matched(set().union(*truths), predicted, margin) / len(predicted)
     recall = float(np.mean([_matched(truth, predicted, margin) / len(truth) for truth in truths]))
     return 2.0 * precision * recall / (precision + recall)
+
+
+def delays(annotations: Sequence[Sequence[int]], found: Sequence[int], margin: int = MARGIN) -> list[int]:
+    """Updates by which each annotated change was announced late, of those announced from then to the margin after."""
+    late = []
+    for change in {change for changes in annotations for change in changes}:
+        after = [other - change for other in found if 0 <= other - change <= margin]
+        late += [min(after)] if after else []
+    return late
+
+
+def false_alarms(annotations: Sequence[Sequence[int]], found: Sequence[int], margin: int = MARGIN) -> int:
+    """How many were announced that no annotator has within the margin."""
+    marked = {change for changes in annotations for change in changes}
+    return sum(all(abs(change - other) > margin for change in marked) for other in found)
+
+
+def every(annotations: Sequence[Sequence[int]], length: int) -> list[int]:
+    """As many changes as the annotators marked on the mean, at even distances: the baseline that looks at nothing.
+
+    It is told how many there are, which a detector has to find out.
+    """
+    count = round(float(np.mean([len(changes) for changes in annotations])))
+    return [round(length * (n + 1) / (count + 1)) for n in range(count)]
 
 
 def _segments(changes: Iterable[int], length: int) -> list[tuple[int, int]]:
@@ -96,7 +124,8 @@ def score_folder(folder: Path) -> dict[str, Any]:
         folder: `series/NAME.json`, `annotations.json` and, where there is one, `reference_scores.json`.
 
     Returns:
-        `series`: name -> length, changes found, f1, covering, and the same of saying nothing and of
+        `series`: name -> length, changes found, f1, covering, mean delay in updates (None where none was met), false
+        alarms in a hundred updates, and f1 and covering of saying nothing, of changes at even distances and of
         the published default (None where unpublished); `mean`: the means over the series, those
         of the published default over the series that have it (`published_series`).
 
@@ -113,12 +142,17 @@ def score_folder(folder: Path) -> dict[str, Any]:
         values = read_series(path)
         truth = list(annotations[path.stem].values())
         found = find_changes(values)
+        evenly, late = every(truth, len(values)), delays(truth, found)
         published = reference.get(path.stem, {})
         table[path.stem] = {
             "length": len(values),
             "found": found,
             "f1": f1_score(truth, found),
             "covering": covering(truth, found, len(values)),
+            "delay": float(np.mean(late)) if late else None,
+            "false_alarms": 100 * false_alarms(truth, found) / len(values),
+            "every_f1": f1_score(truth, evenly),
+            "every_covering": covering(truth, evenly, len(values)),
             "nothing_f1": f1_score(truth, []),
             "nothing_covering": covering(truth, [], len(values)),
             "published_f1": published.get("bocpd_default_f1"),
@@ -127,7 +161,7 @@ def score_folder(folder: Path) -> dict[str, Any]:
     if not table:
         raise FileNotFoundError(f"no annotated series in {folder}")
     mean: dict[str, float | int | None] = {}
-    for column in ("f1", "covering", "nothing_f1", "nothing_covering", "published_f1", "published_covering"):
+    for column in _COLUMNS:
         known = [row[column] for row in table.values() if row[column] is not None]
         mean[column] = float(np.mean(known)) if known else None
     mean["series"] = len(table)
@@ -137,14 +171,14 @@ def score_folder(folder: Path) -> dict[str, Any]:
 
 def format_scores(scores: dict[str, Any]) -> str:
     """The table of `score_folder` as text."""
-    columns = ("f1", "covering", "published_f1", "published_covering", "nothing_f1", "nothing_covering")
 
     def line(name: str, row: dict[str, Any]) -> str:
-        cells = ["-" if row[column] is None else f"{row[column]:.3f}" for column in columns]
+        cells = ["-" if row[column] is None else f"{row[column]:.3f}" for column in _COLUMNS]
         return f"{name:<22}" + "".join(f"{cell:>10}" for cell in cells)
 
-    head = f"{'':<22}{'ours':>20}{'published default':>20}{'nothing':>20}"
-    names = f"{'series':<22}" + "".join(f"{name:>10}" for name in ("F1", "cover") * 3)
+    head = f"{'':<22}{'ours':>40}{'published default':>20}{'even distances':>20}{'nothing':>20}"
+    shown = ("F1", "cover", "delay", "false/100", *("F1", "cover") * 3)
+    names = f"{'series':<22}" + "".join(f"{name:>10}" for name in shown)
     rows = [line(name, row) for name, row in scores["series"].items()]
     return "\n".join((head, names, *rows, line(f"mean of {scores['mean']['series']}", scores["mean"])))
 

@@ -11,7 +11,10 @@ import pytest
 from scripts.benchmarks.changepoint import (
     bench_updates,
     covering,
+    delays,
+    every,
     f1_score,
+    false_alarms,
     format_scores,
     read_series,
     score_folder,
@@ -52,6 +55,13 @@ def test_covering_of_cases_done_by_hand(
     assert covering(annotations, found, 100) == pytest.approx(expected)
 
 
+def test_delays_and_false_alarms_of_cases_done_by_hand() -> None:
+    assert sorted(delays([[50, 80], [50]], [52, 53, 79, 90])) == [2]
+    assert false_alarms([[50], [80]], [52, 53, 79, 90]) == 1
+    assert every([[10, 20], [10, 20, 30, 40]], 100) == [25, 50, 75]
+    assert every([[]], 100) == []
+
+
 def _write_folder(folder: Path) -> None:
     random = np.random.default_rng(0)
     (folder / "series").mkdir()
@@ -73,6 +83,10 @@ def test_a_folder_is_scored_beside_nothing_and_what_was_published(tmp_path: Path
     assert scores["series"]["pair"]["f1"] == pytest.approx(1.0)
     assert scores["series"]["pair"]["covering"] > 0.95
     assert scores["series"]["pair"]["nothing_f1"] == pytest.approx(2 / 3)
+    assert scores["series"]["pair"]["every_f1"] == pytest.approx(1.0)  # the step is in the middle
+    assert 0 <= scores["series"]["pair"]["delay"] <= 5
+    assert scores["series"]["pair"]["false_alarms"] == 0.0
+    assert scores["series"]["flat"]["delay"] is None
     assert scores["mean"]["published_f1"] is None
     table = [row["f1"] for row in scores["series"].values()]
     assert scores["mean"]["f1"] == pytest.approx(np.mean(table))
