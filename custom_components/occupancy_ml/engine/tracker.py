@@ -173,6 +173,11 @@ class Tracker:
         self.filter.after_a_gap(kept, fresh)
         self._persons_due = True
 
+    def set_back(self, now_us: int) -> None:
+        """The clock went back to a moment that is not long ago: what comes now is news, the minutes wait for it."""
+        self.senses.set_back(now_us)
+        self.health.set_back(now_us)
+
     def _hear_persons(self) -> None:
         """The first that is known of persons after a gap counts at once.
 
