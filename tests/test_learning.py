@@ -9,18 +9,20 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder import get_instance
 from homeassistant.core import HomeAssistant
 from hypothesis import given, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.occupancy_ml import learning
 from custom_components.occupancy_ml.engine.events import MINUTE_US, Event, to_us
 from custom_components.occupancy_ml.engine.home import Home, Room, RoomKind
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.snapshot import SLEEP, FoundBy, RoutineChange
 from custom_components.occupancy_ml.engine.store import Job
 from custom_components.occupancy_ml.engine.store.runs import RunStatus
-from custom_components.occupancy_ml.marks import Marks
+from custom_components.occupancy_ml.marks import Marks, load
 from custom_components.occupancy_ml.night_hour import night_due
 from custom_components.occupancy_ml.night_lines import Known, log_forecasts
 from tests.a_home import HALL, KITCHEN, coordinator_of, make_entry, pass_time, set_up, settle
@@ -253,3 +255,47 @@ def test_marks_follow_a_rename() -> None:
     marks.rename("b", "y")
     marks.rename("z", "w")
     assert (marks.complete, marks.read_until_us) == ({"x"}, {"y": 5})
+
+
+def no_more(*_: object) -> None:
+    """What the recorder's executor says when it has shut down."""
+    raise RuntimeError("cannot schedule new futures after shutdown")
+
+
+@pytest.mark.parametrize("ready", [True, False])
+async def test_a_recorder_that_does_not_answer_keeps_nothing_else_waiting(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, ready: bool
+) -> None:
+    """It cannot be read, or is never ready: what is due is done, and its history is read when it answers."""
+    build_house(hass)
+    entry = await set_up(hass)
+    for n in range(4):
+        hass.states.async_set("binary_sensor.kitchen_motion", "on" if n % 2 else "off")
+    await settle(hass)
+    recorder = get_instance(hass)
+    if ready:
+        monkeypatch.setattr(recorder, "async_add_executor_job", no_more)
+    else:
+        recorder.async_recorder_ready.clear()
+        monkeypatch.setattr(learning, "_READY_WITHIN_S", 0)
+    try:
+        room = next(iter(entry.subentries.values()))
+        hass.config_entries.async_update_subentry(entry, room, data={**room.data, "kind": "living"})
+        await hass.async_block_till_done()
+        coordinator, learner = coordinator_of(entry), entry.runtime_data.learner
+        while learner.is_busy:
+            await hass.async_block_till_done()
+        assert not await coordinator.run(lambda: coordinator.engine.needs_rebuild)
+        await hass.services.async_call("occupancy_ml", "retrain", {}, blocking=True)
+        await hass.async_block_till_done()
+        assert coordinator.data.catching_up is False
+        heard = await coordinator.run(lambda: load(coordinator.engine.store).heard_until_us)
+        assert heard is not None
+    finally:
+        monkeypatch.undo()
+        recorder.async_recorder_ready.set()
+    if ready:
+        await hass.config_entries.async_reload(entry.entry_id)
+        coordinator = coordinator_of(entry)
+    await settle(hass)
+    assert await coordinator.run(lambda: load(coordinator.engine.store).heard_until_us) is None

@@ -37,6 +37,9 @@ _LOGGER = logging.getLogger(__name__)
 # Shares of the first set-up in its progress: reading, replaying, training.
 _READ_SHARE, _REPLAY_SHARE = 0.4, 0.4
 
+# A recorder that migrates takes minutes, seldom hours; one that failed to is never ready.
+_READY_WITHIN_S = 600.0
+
 # Of looking for routines in the past, the share before suggestions are tested.
 _BACKFILL_SHARE = 0.8
 
@@ -119,18 +122,27 @@ class Learner:
         self._spawn(self._async_begin(), "history")
 
     async def _async_begin(self) -> None:
+        """Do what is due; the recorder's history joins when the recorder answers, which it may never do."""
+        ready = asyncio.ensure_future(history.async_wait_ready(self._hass))
+        try:
+            await asyncio.wait([ready], timeout=_READY_WITHIN_S)
+            if not ready.done():
+                _LOGGER.warning("The recorder is not ready; learning goes on without its history until it is")
+                await self._async_catch_up(with_history=False)
+                await ready
+        finally:
+            ready.cancel()
+        await self._async_catch_up(with_history=True)
+
+    async def _async_catch_up(self, *, with_history: bool) -> None:
         """Read the history that is missing, replay it where needed, train for the first time."""
         coordinator = self._coordinator
         async with self._busy:
             try:
                 self._marks = await coordinator.run(lambda: marks_module.load(coordinator.engine.store))
-                new = await self._async_read_history()
+                new = await self._async_try_history() if with_history else None
                 await coordinator.run(coordinator.engine.take_in_judges, now_us())
-                if coordinator.engine.needs_rebuild and not self._marks.replay_due:
-                    # Noted, since the engine itself no longer knows after a restart in the middle of it.
-                    self._marks.replay_due = True
-                    await self._async_save_marks()
-                if self._marks.replay_due:
+                if self._marks.replay_due or coordinator.engine.needs_rebuild:
                     await self._async_replay(0.0 if new is None else _READ_SHARE, _REPLAY_SHARE)
                 if not self._marks.trained_once:
                     await self._async_night("first_setup")
@@ -138,10 +150,6 @@ class Learner:
                     await self._async_night("new_sensors")
                 elif await coordinator.run(_are_forecasts_of_another_home, coordinator.engine):
                     await self._async_night("changed_home")
-            except history.HistoryError as error:
-                _LOGGER.warning(
-                    "The recorder's history cannot be read now; next start tries again: %s", error
-                )
             except StoreError as error:
                 _LOGGER.warning("History cannot be stored now; the next start tries again: %s", error)
             except HomeAssistantError as error:
@@ -149,6 +157,14 @@ class Learner:
             finally:
                 self._begun = True
                 coordinator.async_show_work(None)
+
+    async def _async_try_history(self) -> bool | None:
+        """As `_async_read_history`; None too where the recorder cannot be read, which keeps nothing else waiting."""
+        try:
+            return await self._async_read_history()
+        except history.HistoryError as error:
+            _LOGGER.warning("The recorder's history cannot be read now; next start tries again: %s", error)
+            return None
 
     async def _async_read_history(self) -> bool | None:
         """Read what the recorder has and the store has not.
@@ -158,7 +174,6 @@ class Learner:
         """
         coordinator, marks = self._coordinator, self._marks
         watched = [sensor.entity_id for sensor in coordinator.home.sensors]
-        await history.async_wait_ready(self._hass)
         present_us = now_us()
         oldest_us = await history.async_oldest_us(self._hass)
         if oldest_us is None:

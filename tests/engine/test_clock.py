@@ -13,7 +13,7 @@ from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.snapshot import Snapshot
-from tests.engine.living import START_US, at, flat, play, pulse
+from tests.engine.living import START_US, at, at_rest, flat, play, pulse
 
 HOUR_US = 60 * MINUTE_US
 QUARTER_US = 15 * MINUTE_US
@@ -193,4 +193,27 @@ def test_a_rebuild_while_the_clock_is_behind_leaves_what_is_later(tmp_path: Path
     list(engine.rebuild(behind_us))
     assert later_than(engine, behind_us) == before
     assert later_than(engine, START_US)[0] == 3 * 24
+    engine.close()
+
+
+@pytest.mark.parametrize("back", [2, 14])
+def test_a_clock_set_back_by_minutes_makes_nothing_old_news(tmp_path: Path, back: int) -> None:
+    """Who leaves while the clock has not caught up is not shown until then."""
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US)
+    begin_us, end_us = START_US + 20 * MINUTE_US, START_US + 50 * MINUTE_US
+    engine.ingest(at_rest(flat(), START_US))
+    play(engine, [at(1190, "binary_sensor.kitchen_motion", "on")], START_US, begin_us)
+    assert engine.tick(begin_us).rooms["kitchen"].occupied is True
+    # The first of it is stored before the engine sees the clock.
+    left = [
+        at(1210 - 60 * back, "binary_sensor.kitchen_motion", "off"),
+        at(1220 - 60 * back, "binary_sensor.hall_motion", "on"),
+        at(1230 - 60 * back, "binary_sensor.front_door", "on"),
+        at(1270 - 60 * back, "binary_sensor.front_door", "off"),
+        at(1280 - 60 * back, "binary_sensor.hall_motion", "off"),
+    ]
+    shown = play(engine, left, begin_us - back * MINUTE_US, end_us - back * MINUTE_US)
+    assert engine.tracker.senses.states["binary_sensor.kitchen_motion"] == "off"
+    assert {snapshot.rooms["kitchen"].occupied for snapshot in shown[20:]} == {False}
+    assert {snapshot.home.occupied for snapshot in shown[25:]} == {False}
     engine.close()

@@ -12,10 +12,11 @@ import pytest
 from custom_components.occupancy_ml.engine import archive, running, tracker
 from custom_components.occupancy_ml.engine.events import DAY_US, MINUTE_US, Event, Origin
 from custom_components.occupancy_ml.engine.features import FEATURE_NAMES, FEATURE_SET_VERSION
+from custom_components.occupancy_ml.engine.home import Role, Sensor
 from custom_components.occupancy_ml.engine.pipeline import Engine
-from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, Snapshot
-from custom_components.occupancy_ml.engine.store import Episode
-from tests.engine.living import START_US, at, flat, live, pulse, rows_of, same_rows
+from custom_components.occupancy_ml.engine.snapshot import HOME, SLEEP, Snapshot, Source
+from custom_components.occupancy_ml.engine.store import Episode, Retention
+from tests.engine.living import START_US, at, flat, live, play, pulse, rows_of, same_rows
 from tests.simulator import demo_home, simulate
 
 HOUR_US = 60 * MINUTE_US
@@ -198,3 +199,98 @@ def test_a_rebuild_of_nothing_ends_at_once(tmp_path: Path) -> None:
     assert list(engine.rebuild(START_US)) == []
     assert engine.store.features.count(FEATURE_SET_VERSION) == 0
     engine.close()
+
+
+def corrected_rows(engine: Engine) -> list[tuple[object, ...]]:
+    return engine.store.database.all(
+        "SELECT window_start, window_end, vector FROM vw_clr_training_dataset WHERE source = 'correction'"
+    )
+
+
+def test_a_replay_keeps_what_no_event_tells_again(tmp_path: Path) -> None:
+    """The rows of corrections, and when features were last computed."""
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US, durable=False)
+    for minute in range(1, 61):
+        now_us = START_US + minute * MINUTE_US
+        engine.ingest(pulse(60 * minute - 50, "hall"))
+        engine.tick(now_us, forecasts=False)
+        if minute in (12, 33):
+            engine.tell("kitchen", True, now_us + 1_000_000, "ada")
+    told = corrected_rows(engine)
+    lived = rows_of(engine, now_us)["kitchen"][0]
+    assert len(told) == 2
+    computed = [engine.store.metadata.get_us("last_feature_compute_at")]
+    engine.import_events([at(0, "light.kitchen", "on")])
+    computed += [engine.store.metadata.get_us("last_feature_compute_at") for _ in engine.rebuild(now_us)]
+    assert set(computed) == {now_us}
+    assert corrected_rows(engine) == told
+    assert set(lived.tolist()) == set(rows_of(engine, now_us)["kitchen"][0].tolist())
+    engine.close()
+
+
+def test_where_events_are_gone_features_stay_as_they_were(tmp_path: Path) -> None:
+    events = [event for n in range(60, 7200, 300) for event in pulse(n, ("hall", "kitchen")[n // 300 % 2])]
+    now_us = START_US + 2 * HOUR_US
+    engine = Engine.open(tmp_path / "home.db", flat(), now_us, durable=False)
+    engine.import_events(events)
+    list(engine.rebuild(now_us))
+    before = rows_of(engine, now_us)
+    # The first hour of events is forgotten; then a sensor's older history comes, or a row with a wrong time.
+    list(engine.store.trim(START_US + HOUR_US + DAY_US, Retention(raw_events=1)))
+    for seconds in (-900, 1200, 1300):
+        engine.import_events([at(seconds, "light.kitchen", "on" if seconds % 200 else "off")])
+        list(engine.rebuild(now_us))
+        after = rows_of(engine, now_us)
+        for room, (ends, activity, vectors) in before.items():
+            first = ends <= START_US + HOUR_US
+            np.testing.assert_array_equal(after[room][0], ends)
+            np.testing.assert_array_equal(after[room][1], activity)
+            np.testing.assert_array_equal(after[room][2][first], vectors[first])
+    engine.close()
+
+
+@pytest.mark.parametrize("wrong", [-40 * 86_400, -400 * 86_400])
+def test_one_row_with_a_wrong_time_makes_no_weeks_of_silence(tmp_path: Path, wrong: int) -> None:
+    engine = Engine.open(tmp_path / "home.db", flat(), START_US + HOUR_US, durable=False)
+    events = [event for n in range(60, 3600, 300) for event in pulse(n, "hall")]
+    engine.import_events([at(wrong, "binary_sensor.hall_motion", "off"), *events])
+    list(engine.rebuild(START_US + HOUR_US))
+    ends = rows_of(engine, START_US + HOUR_US)["hall"][0]
+    assert ends.tolist() == [START_US + n * 5 * MINUTE_US for n in range(1, 13)]
+    engine.close()
+
+
+@pytest.mark.parametrize("other_home", [False, True])
+def test_what_was_said_stands_through_a_replay_and_a_change_of_sensors(
+    tmp_path: Path, other_home: bool
+) -> None:
+    home = flat()
+    told_us, now_us = START_US + 10 * MINUTE_US, START_US + 20 * MINUTE_US
+    _, engine = live(tmp_path / "home.db", home, pulse(60, "hall"), START_US, told_us)
+    engine.tell("kitchen", True, told_us, "ada")
+    play(engine, [], told_us, now_us)
+    learner, online = engine.predictor.switch_learner.to_json(), engine.predictor.to_json()["online"]
+    if other_home:
+        engine.tell("bedroom", False, now_us, "ada")
+        engine.close()
+        more = replace(home, sensors=(*home.sensors, Sensor("light.hall", Role.LIGHT, "hall")))
+        for _ in range(2):  # the second start finds a checkpoint that fits
+            engine = Engine.open(tmp_path / "home.db", more, now_us + 1)
+            assert engine.needs_rebuild
+            assert engine.tick(now_us + 1).catching_up
+            engine.close()
+        engine = Engine.open(tmp_path / "home.db", more, now_us + 2)
+        assert engine.predictor.switch_learner.to_json()["costs"] == learner["costs"]
+        assert engine.predictor.to_json()["online"].items() >= online.items()
+    list(engine.rebuild(now_us + 3))
+    for snapshot in play(engine, [], now_us, now_us + 5 * MINUTE_US):
+        kitchen = snapshot.rooms["kitchen"]
+        assert (kitchen.source, kitchen.occupied) == (Source.CORRECTION, True)
+        assert not snapshot.catching_up
+    # The example of what was said a moment before the stop is kept when its minute is over.
+    told = {end_us for _, end_us, _ in corrected_rows(engine)}
+    assert told >= ({told_us + MINUTE_US} | ({now_us + MINUTE_US} if other_home else set()))
+    engine.close()
+    again = Engine.open(tmp_path / "home.db", engine.home, now_us + 6 * MINUTE_US)
+    assert not again.needs_rebuild
+    again.close()

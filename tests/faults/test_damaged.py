@@ -300,3 +300,24 @@ def test_an_interrupted_migration_leaves_the_file_as_it_was(tmp_path: Path, note
     assert engine.unsaved is None
     engine.close()
     note("Migration interrupted", kept="everything, and a copy beside it", lost="nothing", seconds=seconds)
+
+
+def test_damage_that_a_night_meets_is_no_failed_step(tmp_path: Path) -> None:
+    path = tmp_path / "home.db"
+    engine = lived(path, 20)
+    give_labels(engine.store)
+    page = root_of(path, "labels")
+    engine.store.checkpoint()
+    overwrite(path, (page - 1) * PAGE, PAGE)
+    engine.store.database.all("PRAGMA shrink_memory")
+    now_us = START_US + 20 * MINUTE_US
+    # Minutes do not read what is damaged.
+    assert engine.tick(now_us).time_us == now_us
+    with pytest.raises(StoreDamagedError):
+        list(engine.night(now_us))
+    with pytest.raises(StoreDamagedError):
+        engine.tick(now_us + 1)
+    engine.close()
+    again = Engine.open(path, HOME, LATER_US)
+    assert again.store.recovered_from is not None
+    again.close()

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+import resource
 import sqlite3
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from custom_components.occupancy_ml.engine.events import MICROSECONDS, to_us
 from custom_components.occupancy_ml.engine.pipeline import Engine
 from custom_components.occupancy_ml.engine.routines import Routines
 from custom_components.occupancy_ml.engine.routines.life import to_row
-from custom_components.occupancy_ml.engine.store import DailyScore, Episode, Store
+from custom_components.occupancy_ml.engine.store import DailyScore, Episode, Store, StoreError
 from custom_components.occupancy_ml.engine.store.forecasts import ForecastScore
 from custom_components.occupancy_ml.engine.store.scores import BINS, ScoredDay
 from custom_components.occupancy_ml.engine.store.suggestions import (
@@ -27,11 +30,13 @@ from custom_components.occupancy_ml.engine.store.suggestions import (
 from tests.engine.living import START_US
 from tests.engine.routines.suggestions.planted import pattern
 from tests.faults.conftest import Note
-from tests.faults.scene import HOME, live, lived, step, steps
+from tests.faults.scene import HOME, ROOT, live, lived, step, steps
 from tests.faults.test_damaged import (
     LATER_US,
     cut_in_half,
+    given,
     not_closed,
+    old_home,
     overwrite_events,
     overwrite_first_page,
 )
@@ -145,6 +150,73 @@ def test_what_no_history_tells_again_goes_on(
             kept="suggestions, their versions, routines, scores, stays, models of forecasts",
             lost="features, forecasts and events, but for the recorder's history",
         )
+
+
+# The kernel kills whoever writes further than allowed: in the middle of salvage.
+_KILLED = """
+import pathlib, resource, signal, sys
+from custom_components.occupancy_ml.engine.store import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+Store.open(pathlib.Path(sys.argv[1]), 1)
+"""
+
+
+def test_salvage_that_is_cut_short_is_done_by_the_next_start(
+    tmp_path: Path, note: Note, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = old_home(tmp_path / "home.db", labels=400)
+    whole = Store.open(path, START_US)
+    said, served = given(whole), set(whole.runs.artifacts_in_service())
+    whole.close()
+    not_closed(path)
+    overwrite_events(path)
+    damaged = path.read_bytes()
+    probe = Store.open(tmp_path / "empty.db", START_US)
+    schema = probe.size_bytes()
+    probe.close()
+    # No room for the tables, nor for what was said.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (schema // 2, schema + 20_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            with pytest.raises(StoreError):
+                Store.open(path, LATER_US)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert path.read_bytes() == damaged
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(path), str(schema + 20_000)], cwd=ROOT, check=False
+    )
+    assert killed.returncode < 0
+    # All is carried over, the damaged file is aside, and then it ends.
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target == path:
+            raise PermissionError("no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StoreError):
+        Store.open(path, LATER_US)
+    monkeypatch.undo()
+    assert not path.exists()
+    store = Store.open(path, LATER_US)
+    assert store.recovered_from is not None
+    assert store.recovered_from.read_bytes() == damaged
+    assert (given(store), set(store.runs.artifacts_in_service())) == (said, served)
+    assert (store.salvaged.labels, store.salvaged.models) == (402, 2)
+    store.close()
+    again = Store.open(path, LATER_US)
+    assert (again.recovered_from, given(again)) == (None, said)
+    again.close()
+    assert list(tmp_path.glob("*fresh*")) == []
+    note(
+        "Disk full, or a kill, while a damaged file is replaced",
+        kept="all of it: the damaged file stands, and the next start begins anew",
+        lost="nothing more",
+    )
 
 
 @pytest.mark.parametrize(

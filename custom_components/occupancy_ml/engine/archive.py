@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .features import FEATURE_SET_VERSION, WINDOW_US
+from .features import FEATURE_NAMES, FEATURE_SET_VERSION, WINDOW_US
 from .snapshot import HOME, Snapshot, Source
 from .store import Store
 from .store.feature_rows import FeatureBlock
 from .store.predictions import Prediction
 from .tracker import FeatureRow, Floats
 
+_COMPUTED = "last_feature_compute_at"
 # Rows that wait while the store refuses: a day of windows. After that the oldest go; a rebuild makes them again.
 _ROWS_KEPT = 288
 
@@ -86,6 +87,8 @@ class Archive:
                 after_us, until_us = self._to_come
                 self._store.features.delete_within(after_us, until_us, FEATURE_SET_VERSION)
                 self._store.predictions.delete_within(after_us, until_us)
+                if (self._store.metadata.get_us(_COMPUTED) or 0) > after_us:
+                    self._store.metadata.set_us(_COMPUTED, after_us)
             self.keep_waiting(room_ids)
             self._keep_told(over, snapshot.time_us)
             if window_us != self._shown_us:
@@ -123,7 +126,9 @@ class Archive:
                     for number, room_id in enumerate(room_ids)
                 ]
             )
-            self._store.metadata.set_us("last_feature_compute_at", computed_us)
+            # A replay makes old rows, and the newest stay as they are.
+            if computed_us > (self._store.metadata.get_us(_COMPUTED) or 0):
+                self._store.metadata.set_us(_COMPUTED, computed_us)
 
     def expect(self, told: Told) -> None:
         """A correction to be kept when its interval is over."""
@@ -139,9 +144,13 @@ class Archive:
         """Corrections whose interval is not over, for a restart."""
         return [[t.room_id, t.start_us, t.end_us, t.vector.tolist()] for t in self._told]
 
-    def restore(self, value: Sequence[Sequence[Any]]) -> None:
-        """Take over what `to_json` gave for the same rooms."""
-        self._told = [Told(room_id, start, end, np.array(vector)) for room_id, start, end, vector in value]
+    def restore(self, value: Sequence[Sequence[Any]], room_ids: Collection[str]) -> None:
+        """Take over what `to_json` gave, of these rooms and with the features of now."""
+        self._told = [
+            Told(room_id, start, end, np.array(vector))
+            for room_id, start, end, vector in value
+            if room_id in room_ids and len(vector) == len(FEATURE_NAMES)
+        ]
 
     def forget_expected(self) -> None:
         """The rooms are others now."""

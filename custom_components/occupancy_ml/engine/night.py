@@ -80,7 +80,11 @@ class Night:
     chores: Sequence[Chore] = ()
 
     def run(self) -> Iterator[Step]:
-        """Do every step in turn. One that fails is recorded and leaves the others to go on."""
+        """Do every step in turn. One that fails is recorded and leaves the others to go on.
+
+        Raises:
+            StoreDamagedError: damage was met; the file has to be opened again.
+        """
         steps: list[tuple[str, Callable[[], Iterator[float]], float, float]] = [
             ("labels", self._labels, 0.0, 0.3),
             ("training", self._training, 0.3, 0.5),
@@ -104,6 +108,9 @@ class Night:
                 _LOGGER.exception("The step %s failed", name)
                 self.failed[name] = f"{type(error).__name__}: {error}"
                 self._end_job(job, JobStatus.FAILED, self.failed[name])
+                # Steps that go on room by room tell of it in their own words.
+                if self.store.database.damaged:
+                    raise self.store.database.damage(self.failed[name]) from error
             else:
                 self.failed.pop(name, None)
                 self._end_job(job, JobStatus.COMPLETED, None)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-import logging
 from pathlib import Path
 
 from .adaptation.retraining import Cause
-from .clock_jumps import ClockJumps
 from .events import Event
 from .features import WINDOW_US
-from .gaps import UNHEARD_US
 from .home import Home
 from .labels import judges
 from .labels.capture import SleepCapture
@@ -29,8 +26,6 @@ from .store import Retention, Store, StoreDamagedError, StoreError
 from .tracker import FeatureRow
 
 __all__ = ["Corrected", "Engine", "IngestResult", "Step", "TrainingReport"]
-
-_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,6 @@ class Engine(Running):
         """Use `Engine.open`."""
         super().__init__(store, home, now_us, breathe, durable=durable)
         self._judged_window = now_us // WINDOW_US
-        self._clock_jumps = ClockJumps(now_us)
         self._retention = retention
         self.routine_changes = RoutineChanges(store)
         self._sleep = SleepCapture(store)
@@ -154,6 +148,7 @@ class Engine(Running):
             if event.entity_id in watched:
                 rows += self._advance(min(event.time_us, self._now_us + AHEAD_US))
                 self.tracker.take(event)
+                self._heard.append(event)
         self._archive.add_rows(rows)
 
     def import_events(self, events: Sequence[Event]) -> IngestResult:
@@ -191,18 +186,7 @@ class Engine(Running):
             StoreDamagedError: the file has to be opened again, which sets it aside.
         """
         self.unsaved = None
-        if now_us + UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
-            _LOGGER.warning("The clock went back; starting from the present")
-            self._start(self.home, now_us, fresh=True)
-        elif now_us - self.tracker.time_us > UNHEARD_US:
-            if not self._clock_jumps.is_behind:
-                self._note_gap(self.tracker.time_us, now_us)
-            self.tracker.skip(now_us)
-        if (to_come := self._clock_jumps.to_come(now_us)) is not None:
-            self._gaps.forget_after(now_us)
-            self._archive.forget(*to_come)
-            self.forecasts.forget(*to_come)
-        self._now_us = now_us
+        self._follow_clock(now_us)
         rows = self._advance(now_us)
         self._archive.add_rows(rows)
         if rows and rows[-1].window_end_us == now_us:  # a window ended in this very moment
@@ -239,7 +223,7 @@ class Engine(Running):
         Yields:
             The share done, a slice at a time. The new state takes over at the end.
         """
-        self.needs_rebuild, self._rebuilding = False, True
+        self._rebuilding = True
         self._now_us = max(self._now_us, now_us)
         try:
             with self.forecasts.catching_up():
@@ -255,10 +239,16 @@ class Engine(Running):
         finally:
             self._rebuilding = False
         if fresh is None:
+            self._note_rebuilt()
             return
         self._archive.forget_rows()
         self.tracker = fresh
-        self._save()
+        # Its belief is another one: against that what was said has to stand from now on.
+        self.predictor.measure_anew()
+        self._hear_standing()
+        with self.store.transaction():
+            self._save()
+            self._note_rebuilt()
         yield 1.0
 
     def relabel(

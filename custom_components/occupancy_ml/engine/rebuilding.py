@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from .archive import Archive
 from .events import DAY_US, MINUTE_US, Event
 from .features import FEATURE_SET_VERSION, WINDOW_US
-from .gaps import Gaps
+from .gaps import UNHEARD_US, Gaps
 from .home import Home
 from .labels.corrections import told_by_minute
 from .labels.episodes import keep_episodes
 from .slices import finished, told_as
 from .snapshot import HOME, SLEEP
 from .store import Store
+from .store.retention import EVENTS_WHOLE_SINCE
 from .tracker import REMEMBERED_MINUTES, FeatureRow, Tracker
 
 AHEAD_US = 2 * MINUTE_US
@@ -68,15 +69,17 @@ def rebuilt(
     Yields:
         The share done. Returns the tracker, None where nothing is stored.
     """
-    span = store.events.span()
-    if span is None:
+    start_us = _begin_us(store, entity_ids, present_us())
+    if start_us is None:
         return None
-    start_us = max(span[0], present_us() - _LOOK_BACK_US)
     tracker = Tracker(home, start_us)
     for _ in store.features.delete_other_versions(FEATURE_SET_VERSION):
         yield 0.0
     # Not what is later: where the clock is behind for a while, only events up to now are replayed.
-    store.features.delete_within(start_us // WINDOW_US * WINDOW_US, present_us(), FEATURE_SET_VERSION)
+    # Nor rows of corrections, which no event tells again.
+    store.features.delete_windows(
+        start_us // WINDOW_US * WINDOW_US, present_us(), FEATURE_SET_VERSION, WINDOW_US
+    )
     rows: list[FeatureRow] = []
     learned_us = start_us
     # What nights found out before is not learned anew: their rates had seen more.
@@ -131,6 +134,20 @@ def rebuilt(
         breathe()
     archive.keep_rows(tracker.layout.room_ids, rows)
     return tracker
+
+
+def _begin_us(store: Store, entity_ids: Collection[str], now_us: int) -> int | None:
+    """From when stored events are worth a replay, microseconds UTC; None where there are none."""
+    since_us = now_us - _LOOK_BACK_US
+    features = store.features.span(FEATURE_SET_VERSION)
+    whole_us = store.metadata.get_us(EVENTS_WHOLE_SINCE)
+    if features is not None and whole_us is not None and features[0] < whole_us:
+        # What features know of the time before, the events that are left, or came later, do not tell again.
+        since_us = max(since_us, whole_us)
+    first = next(store.events.read(since_us, now_us + AHEAD_US, entity_ids, 2), [])
+    # One event long before all others has a wrong time: the silence after it is not of this home.
+    alone = len(first) == 2 and first[1].time_us - first[0].time_us > UNHEARD_US
+    return first[int(alone)].time_us if first else None
 
 
 def _until_present(

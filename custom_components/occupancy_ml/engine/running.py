@@ -10,7 +10,8 @@ from typing import Any
 from .adaptation.gate import load
 from .adaptation.report import merits, quality
 from .archive import Archive
-from .events import MINUTE_US
+from .clock_jumps import ClockJumps
+from .events import MICROSECONDS, MINUTE_US, Event
 from .features import FEATURE_NAMES, FEATURE_SET_VERSION
 from .forecast.forecaster import Forecaster
 from .gaps import UNHEARD_US, Gaps
@@ -31,7 +32,10 @@ from .tracker import FeatureRow, Tracker
 _LOGGER = logging.getLogger(__name__)
 
 _CHECKPOINT = "engine"
+_REBUILD_DUE = "rebuild_due"
 _CHECKPOINT_EVERY_US = 15 * MINUTE_US
+# Two looks at the present may be out of turn by less; a clock that was set back is behind by more.
+_SET_BACK_US = 10 * MICROSECONDS
 
 
 class Running:
@@ -46,7 +50,7 @@ class Running:
         forecasts: of the rooms, of the home and of sleep.
         routines: what this home does.
         suggestions: what is proposed from it.
-        needs_rebuild: whether stored events have to be replayed, since no checkpoint fits.
+        needs_rebuild: whether stored events have to be replayed, since no checkpoint fitted; until that is done.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Running:
         self._folded_minute = now_us // MINUTE_US
         self._archive = Archive(store)
         self._gaps = Gaps(store)
+        self._clock_jumps = ClockJumps(now_us)
+        self._heard: list[Event] = []  # since the last tick
         self._outlook = Outlook(store.metadata.get_us("last_clr_train_at"))
         self.needs_rebuild = self._rebuilding = False
         self._start(home, now_us)
@@ -90,8 +96,23 @@ class Running:
         self.forecasts = Forecaster(self.store, home)
         saved = None if fresh else self._restore(home, now_us)
         self.tracker = saved or Tracker(home, now_us)
-        self.needs_rebuild = saved is None and not fresh and self.store.events.count() > 0
+        if saved is None:
+            self._hear_standing()
+        if saved is None and not fresh and self.store.events.count() > 0:
+            # The checkpoint of the new tracker fits the next time: only this tells that it knows nothing yet.
+            self.store.metadata.set(_REBUILD_DUE, "1")
+        self.needs_rebuild = self.store.metadata.get(_REBUILD_DUE) == "1"
         self._measure(now_us)
+
+    def _hear_standing(self) -> None:
+        """Let a tracker that was made anew hear what was said of the present and still stands."""
+        for room_id, occupied in self.predictor.standing():
+            self.tracker.filter.correct(self.tracker.layout.room_ids.index(room_id), occupied)
+
+    def _note_rebuilt(self) -> None:
+        """All that is stored counts."""
+        self.store.metadata.set(_REBUILD_DUE, "0")
+        self.needs_rebuild = False
 
     @property
     def _room_ids(self) -> list[str]:
@@ -112,6 +133,8 @@ class Running:
             last_us = max(saved.time_us, self.store.events.newest_us(now_us) or 0)
             if now_us - last_us > UNHEARD_US:
                 self._note_gap(last_us, now_us)
+            # What was said, and when to switch, is known of each room, whatever sensors it has.
+            self._restore_state(state)
             return None
         self._restore_state(state)
         catch_up(self.store, self._archive, tracker, self._roles.keys(), saved.time_us, now_us, self._breathe)
@@ -119,6 +142,28 @@ class Running:
             self._note_gap(tracker.time_us, now_us)
             tracker.skip(now_us)
         return tracker
+
+    def _follow_clock(self, now_us: int) -> None:
+        """Go on to the present, or back to it, whatever the clock did since the last tick."""
+        if now_us + UNHEARD_US < max(self.tracker.time_us, self.tracker.senses.latest_us):
+            _LOGGER.warning("The clock went back; starting from the present")
+            self._start(self.home, now_us, fresh=True)
+        elif now_us - self.tracker.time_us > UNHEARD_US:
+            if not self._clock_jumps.is_behind:
+                self._note_gap(self.tracker.time_us, now_us)
+            self.tracker.skip(now_us)
+        elif self._now_us - now_us > _SET_BACK_US:
+            # What came between the turn of the clock and this tick was taken for old news.
+            again = [event for event in self._heard if event.time_us <= now_us]
+            self.tracker.set_back(min((event.time_us for event in again), default=now_us))
+            for event in again:
+                self.tracker.take(event)
+        self._heard.clear()
+        if (to_come := self._clock_jumps.to_come(now_us)) is not None:
+            self._gaps.forget_after(now_us)
+            self._archive.forget(*to_come)
+            self.forecasts.forget(*to_come)
+        self._now_us = now_us
 
     def _note_gap(self, start_us: int, end_us: int) -> None:
         """Nobody listened; it is saved with the next tick, since no stored event tells of it."""
@@ -141,7 +186,7 @@ class Running:
         try:
             self.predictor.restore(state["predictor"])
             self._outlook.restore(state["outlook"])
-            self._archive.restore(state["archive"])
+            self._archive.restore(state["archive"], self._room_ids)
         except (KeyError, TypeError, ValueError) as error:
             _LOGGER.info("The saved switches and corrections do not fit: %r", error)
 
@@ -161,6 +206,8 @@ class Running:
             StoreError: subclasses; what was not kept waits for the next tick.
         """
         now_us = snapshot.time_us
+        if self.store.database.damaged:  # whoever met it: a night, an export
+            raise self.store.database.damage("damage was met since the file was opened")
         self._archive.keep(self.tracker.layout.room_ids, snapshot)
         self.forecasts.keep()
         if self._durable:

@@ -150,6 +150,12 @@ class Senses:
         """Time of the latest event of all, very small where there was none."""
         return max(self._seen_us.values(), default=-(10**18))
 
+    def set_back(self, now_us: int) -> None:
+        """The clock went back to a moment: nothing was seen after it, else all that comes until then were old news."""
+        for times in (self._seen_us, self._changed_us, self._motion_on):
+            times.update({k: now_us for k, time_us in times.items() if time_us > now_us})
+        self._last_door_us = min(self._last_door_us, now_us)
+
     def discount(self, entity_id: str) -> None:
         """What a motion sensor sees now is no person: until it fires again it is not on."""
         self._motion_on.pop(entity_id, None)

@@ -132,6 +132,11 @@ class SensorHealth:
         if sensor.role in ACTIVITY_ROLES and event.cause is not Cause.AUTOMATION:
             self._acts[event.entity_id] = self._acts.get(event.entity_id, 0) + 1
 
+    def set_back(self, now_us: int) -> None:
+        """The clock went back to a moment: no state is of a later one."""
+        for record in self._records.values():
+            record.since_us = min(record.since_us, now_us)
+
     def advance(self, now_us: int) -> None:
         """Go on to a moment: judge where an hour ended."""
         hour = now_us // HOUR_US

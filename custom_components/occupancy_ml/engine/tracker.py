@@ -171,6 +171,11 @@ class Tracker:
         fresh = initial_belief(self.layout, self.clock.hour(now_us), self._rhythm)
         self.filter.after_a_gap(kept, fresh)
 
+    def set_back(self, now_us: int) -> None:
+        """The clock went back to a moment that is not long ago: what comes now is news, the minutes wait for it."""
+        self.senses.set_back(now_us)
+        self.health.set_back(now_us)
+
     def belief(self) -> tuple[Floats, float]:
         """((R,) P(somebody is in the room), P(somebody is home)) now, the running minute included."""
         rooms = len(self.layout.room_ids)

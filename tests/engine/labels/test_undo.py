@@ -93,3 +93,25 @@ def test_what_is_not_there_cannot_be_taken_back(tmp_path: Path) -> None:
             engine.withdraw(room_id, TOLD_US, label_id)
     assert engine.store.labels.counts() == {"correction": 1}
     engine.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_tap_by_mistake_taken_back_leaves_the_taps_before(tmp_path: Path, restarted: bool) -> None:
+    """Those that still stood, whatever interval they had spoken of."""
+    _, engine = live(tmp_path / "home.db", flat(), pulse(60, "hall"), START_US, START_US + 10 * MINUTE_US)
+    engine.tell("kitchen", True, START_US + 10 * MINUTE_US, "ada")
+    play(engine, [], START_US + 10 * MINUTE_US, START_US + 20 * MINUTE_US)
+    now_us = START_US + 20 * MINUTE_US
+    mistakes = [engine.tell("kitchen", False, now_us + n * 1_000_000, "ada").label_id for n in range(2)]
+    if restarted:
+        engine.close()
+        engine = Engine.open(tmp_path / "home.db", flat(), now_us + 10_000_000)
+    shown = engine.withdraw("kitchen", now_us + 10_000_000, mistakes[1]).snapshot.rooms["kitchen"]
+    assert (shown.source, shown.occupied) == (Source.CORRECTION, False)
+    shown = engine.withdraw("kitchen", now_us + 11_000_000, mistakes[0]).snapshot.rooms["kitchen"]
+    assert (shown.source, shown.occupied) == (Source.CORRECTION, True)
+    shown = play(engine, [], now_us, now_us + 5 * MINUTE_US)[-1].rooms["kitchen"]
+    assert (shown.source, shown.occupied) == (Source.CORRECTION, True)
+    shown = engine.withdraw("kitchen", now_us + 5 * MINUTE_US).snapshot.rooms["kitchen"]
+    assert shown.source is Source.PRIOR
+    engine.close()

@@ -23,7 +23,7 @@ from custom_components.occupancy_ml.engine.store import (
     Store,
 )
 from custom_components.occupancy_ml.engine.store.routines import PatternRow
-from tests.engine.store.helpers import NOW_US, ROLES, all_events
+from tests.engine.store.helpers import NOW_US, ROLES, WINDOW_US, all_events
 from tests.engine.store.test_store_schema import PINNED_VIEWS
 
 POLICY = Retention(
@@ -56,12 +56,14 @@ def fill(store: Store) -> None:
     n = len(ends)
     for room_id in ("hall", "kitchen"):
         store.features.write(
-            [FeatureBlock(room_id, 1, ends - 5, ends, NOW_US, np.arange(n), np.ones((n, 30)))]
+            [FeatureBlock(room_id, 1, ends - WINDOW_US, ends, NOW_US, np.arange(n), np.ones((n, 30)))]
         )
         store.predictions.write([Prediction(room_id, int(end), 0.5, True, "model") for end in ends])
     base = Label(0, 1, 1.0, 1.0, LabelSource.CORRECTION, 0, room_id="hall")
     said = [
-        replace(base, start_us=int(end) - 60, end_us=int(end) + 60, known_at_us=int(end), source=source)
+        replace(
+            base, start_us=int(end) - WINDOW_US, end_us=int(end) + 60, known_at_us=int(end), source=source
+        )
         for end in ends
         for source in LabelSource
     ]

@@ -21,7 +21,7 @@ from custom_components.occupancy_ml.engine.store.database import read_only
 from tests.engine.store.helpers import NOW_US, ROLES, WINDOW_US, motion
 
 # What outside readers rely on. A change here needs another contract version.
-PINNED_VERSION = "1.0.1"
+PINNED_VERSION = "1.0.2"
 PINNED_VIEWS = {
     "vw_clr_training_dataset": [
         ("room_id", "text"),
@@ -148,6 +148,20 @@ def test_tables_and_views_are_those_of_the_contract(store: Store) -> None:
     )
     assert {name for name, kind in names.items() if kind == "table"} == TABLES
     assert {name for name, kind in names.items() if kind == "view"} == set(PINNED_VIEWS)
+
+
+def test_rows_of_corrections_are_for_training_alone(store: Store) -> None:
+    fill(store)
+    ends = np.array([NOW_US + 2 * WINDOW_US - 7, NOW_US + 4 * WINDOW_US], dtype=np.int64)
+    views = ("vw_bocpd_feature_stream", "vw_latest_feature_snapshot")
+    before = [store.database.all(f"SELECT * FROM {view}") for view in views]
+    count = "SELECT count(*) FROM vw_clr_training_dataset"
+    examples = store.database.scalar(count)
+    store.features.write(
+        [FeatureBlock("hall", 2, ends - WINDOW_US - (0, 9), ends, NOW_US, np.zeros(2, int), np.ones((2, 2)))]
+    )
+    assert [store.database.all(f"SELECT * FROM {view}") for view in views] == before
+    assert store.database.scalar(count) == examples + 1
 
 
 @pytest.mark.parametrize("view", PINNED_VIEWS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ _NOTICED = 0.6
 _MOVED = 2.0
 _LONGEST_US = 12 * 3600 * MICROSECONDS
 _AFTERWARDS_US = 5 * 60 * MICROSECONDS
+# So many corrections of a room that were replaced are remembered: mis-taps in a row are taken back one by one.
+_REPLACED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Predictor:
         self.home = home
         self._models: dict[str, tuple[RoomModel, int]] = {}
         self._corrections: dict[str, Correction] = {}
+        # By room: those it took the place of while they stood, the latest last.
+        self._replaced: dict[str, list[Correction]] = {}
         self._online: dict[str, OnlineCalibration] = {}
         # By room: log-odds of the latest prediction before online calibration.
         self._scores: dict[str, float] = {}
@@ -111,6 +115,8 @@ class Predictor:
 
     def correct(self, room_id: str, occupied: bool, now_us: int, until_us: int) -> None:
         """Believe a person about the present, at least until a moment, and learn from it."""
+        if (stood := self._corrections.get(room_id)) is not None:
+            self._replaced[room_id] = [*self._replaced.get(room_id, ()), stood][-_REPLACED:]
         self._corrections[room_id] = Correction(occupied, now_us, until_us)
         self._before[room_id] = (now_us, self._online.get(room_id, OnlineCalibration()))
         self.judge(room_id, occupied, _CORRECTION_WEIGHT)
@@ -133,15 +139,34 @@ class Predictor:
         return np.sum(others, axis=0) / (len(others) + 1) if others else None
 
     def withdraw(self, room_id: str, since_us: int) -> bool:
-        """Believe no more what was said of a room at a moment; whether it was in force."""
+        """Believe no more what was said of a room at a moment; whether nothing is in force in its place.
+
+        What it had replaced while that stood is in force again.
+        """
+        replaced = [each for each in self._replaced.pop(room_id, ()) if each.since_us != since_us]
         correction = self._corrections.get(room_id)
         if correction is None or correction.since_us != since_us:
+            if correction is not None and replaced:
+                self._replaced[room_id] = replaced
             return False
         del self._corrections[room_id]
         told_us, before = self._before.get(room_id, (None, None))
         if before is not None and told_us == since_us:
             self._online[room_id] = before
-        return True
+        if not replaced:
+            return True
+        self._corrections[room_id] = replaced.pop()
+        if replaced:
+            self._replaced[room_id] = replaced
+        return False
+
+    def standing(self) -> list[tuple[str, bool]]:
+        """(room, occupied) of the corrections in force that speak of the present."""
+        return [(k, c.occupied) for k, c in self._corrections.items() if not c.of_the_past]
+
+    def measure_anew(self) -> None:
+        """The features come from another belief now: corrections in force are held against the next prediction."""
+        self._corrections = {k: replace(c, score=None) for k, c in self._corrections.items()}
 
     def predict(self, now_us: int, vectors: Floats, recencies: Mapping[str, Recency]) -> dict[str, RoomState]:
         """The states of all rooms.
@@ -264,15 +289,15 @@ class Predictor:
         longest = _AFTERWARDS_US if correction.of_the_past else _LONGEST_US
         if contradicted or age > longest:
             del self._corrections[room_id]
+            self._replaced.pop(room_id, None)
             return None
         return correction
 
     def to_json(self) -> dict[str, Any]:
         """Corrections and switches, for a restart. Models are artifacts of their own."""
         return {
-            "corrections": {
-                k: [c.occupied, c.since_us, c.until_us, c.score] for k, c in self._corrections.items()
-            },
+            "corrections": {k: astuple(c) for k, c in self._corrections.items()},
+            "replaced": {k: [astuple(c) for c in each] for k, each in self._replaced.items()},
             "online": {k: online.to_json() for k, online in self._online.items()},
             "scores": self._scores,
             "before": {k: [told_us, online.to_json()] for k, (told_us, online) in self._before.items()},
@@ -285,6 +310,9 @@ class Predictor:
         """Take over what `to_json` gave; rooms that are gone are left out."""
         rooms = {room.room_id for room in self.home.rooms}
         self._corrections = {k: Correction(*v) for k, v in value["corrections"].items() if k in rooms}
+        self._replaced = {
+            k: [Correction(*c) for c in v] for k, v in value.get("replaced", {}).items() if k in rooms
+        }
         self._switches = {k: SwitchState(*v) for k, v in value["switches"].items() if k in rooms}
         self.switch_learner.restore(value["switch_learner"])
         self.why_no_model = {k: v for k, v in value["why_no_model"].items() if k in rooms}

@@ -178,6 +178,18 @@ class FeatureRows:
             (after_us, until_us, version),
         ).rowcount
 
+    def delete_windows(self, after_us: int, until_us: int, version: int, length_us: int) -> int:
+        """Forget the rows of windows of one length, end to end, that end within (after, until]; how many there were.
+
+        Rows of corrections, whose windows begin and end anywhere, stay.
+        """
+        return self._database.execute(
+            "DELETE FROM features WHERE room IN (SELECT id FROM rooms) AND window_end_us > ?"
+            " AND window_end_us <= ? AND feature_set_version = ?"
+            " AND window_end_us % ? = 0 AND window_end_us - window_start_us = ?",
+            (after_us, until_us, version, length_us, length_us),
+        ).rowcount
+
     def delete_other_versions(self, version: int) -> Iterator[int]:
         """Forget the rows of all other feature set versions, a slice at a time; yields how many went."""
         for (room,) in self._database.all("SELECT id FROM rooms ORDER BY id"):

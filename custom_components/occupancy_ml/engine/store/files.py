@@ -1,18 +1,24 @@
-"""The file itself: opening, migrating, setting aside, copying."""
+"""The file itself: opening, migrating, replacing a damaged one, copying."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-import fcntl
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
 import json
-import os
 from pathlib import Path
-import re
 import sqlite3
 
-from ..events import from_us
+from .beside import (
+    forget_old_copies,
+    free_name,
+    fresh_name,
+    one_start_at_a_time,
+    remove,
+    rename,
+    set_aside,
+    take_empty_place,
+)
 from .database import BUSY_TIMEOUT_MS, Database
 from .errors import (
     MigrationError,
@@ -30,12 +36,11 @@ _MAGIC = b"SQLite format 3\x00"
 _USER_VERSION = slice(60, 64)
 # A version so high stands in a damaged header, not in a file from the future.
 _NO_VERSION = 10_000
-_SIDE_FILES = ("-wal", "-shm", "-journal")
-# Copies from before a migration: the last one, and the one before it should the last step turn out to be wrong.
-_COPIES_KEPT = 2
 
 SET_METADATA = "INSERT INTO metadata VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 CLEAN_CLOSE = "clean_close"
+# In a file that took the place of a damaged one, until it is opened: where that went, and what was carried over.
+_SALVAGED = "salvaged"
 # What `raw_events` refers to without SQLite watching over it: which rows, by which column, to which table.
 _EVENT_NAMES = (
     ("entity", "entities", "1"),
@@ -70,7 +75,8 @@ def open_database(
     """Open, check and migrate the file; create it where it is missing.
 
     The whole file is checked only after an unclean close: that reads all of it.
-    A damaged file is set aside under a dated name and a fresh one started.
+    A damaged file is set aside under a dated name, and a fresh one with what was carried over takes its place.
+    Where that cannot be done whole (no room, a kill), the damaged file stands and the next opening does it.
 
     Raises:
         NewerSchemaError: the file is from a newer version; it is left untouched.
@@ -80,47 +86,61 @@ def open_database(
     header_version = _version_in_header(path)
     if newest < header_version < _NO_VERSION:
         raise NewerSchemaError(header_version, newest)
-    with _one_start_at_a_time(path.parent):
+    with one_start_at_a_time(path.parent):
+        take_empty_place(path)
         try:
             database, unclean = _open_sound(path, now_us, busy_timeout_ms, migrations)
         except StoreDamagedError:
-            aside = set_aside(path, now_us)
-            database, _ = _open_sound(path, now_us, busy_timeout_ms, migrations)
-            return Opened(database, aside, True, salvage(aside, database))
-        _forget_old_copies(path)
+            _replace(path, now_us, busy_timeout_ms, migrations)
+            database, unclean = _open_sound(path, now_us, busy_timeout_ms, migrations)
+        forget_old_copies(path)
+        try:
+            told = _take_note(database)
+        except BaseException:
+            database.close()
+            raise
+        if told is not None:
+            return Opened(database, path.with_name(told[0]), True, told[1])
         return Opened(database, None, unclean)
 
 
-def _forget_old_copies(path: Path) -> None:
-    """Of the copies that migrations left beside a file that has opened well, keep those of the newest versions."""
-    named = re.compile(rf"{re.escape(path.name)}\.v(\d+)\.bak")
-    with suppress(OSError):
-        found = [
-            (int(match[1]), copy) for copy in path.parent.iterdir() if (match := named.fullmatch(copy.name))
-        ]
-        for _, copy in sorted(found)[:-_COPIES_KEPT]:
-            copy.unlink(missing_ok=True)
+def _replace(path: Path, now_us: int, busy_timeout_ms: int, migrations: Sequence[Migration]) -> None:
+    """Carry what can be read of a damaged file over into a fresh one, then let that take its place.
 
-
-@contextmanager
-def _one_start_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other start is creating, migrating or setting aside a file in this folder.
-
-    Otherwise one takes the file that another has just begun for a damaged one. The folder itself is locked: the
-    file may be renamed, and such a lock goes with its process.
+    Raises:
+        StoreError: subclasses; the damaged file is where it was, and nothing of it is lost.
     """
+    # Until the fresh file is whole it has another name: salvage that was cut short must not pass for it.
+    part = path.with_name(f"{path.name}.fresh.part")
+    remove(part)
+    target = free_name(path, now_us)
     try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        # Opening the file will say what is wrong.
-        yield
-        return
-    try:
-        with suppress(OSError):  # some network file systems lock no folders
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+        database, _ = _open_sound(part, now_us, busy_timeout_ms, migrations)
+        try:
+            note = {"aside": target.name, "salvaged": asdict(salvage(path, database))}
+            with database.transaction():
+                database.execute(SET_METADATA, (_SALVAGED, json.dumps(note)))
+                database.execute(SET_METADATA, (CLEAN_CLOSE, "1"))
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            database.close()
+        rename(part, fresh_name(path))
+    except BaseException:
+        with suppress(StoreError):
+            remove(part)
+        raise
+    set_aside(path, target)
+    take_empty_place(path)
+
+
+def _take_note(database: Database) -> tuple[str, Salvaged] | None:
+    """Where the damaged file went whose place this one took, and what was carried over; told once."""
+    text = database.scalar("SELECT value FROM metadata WHERE key = ?", (_SALVAGED,))
+    if text is None:
+        return None
+    database.execute("DELETE FROM metadata WHERE key = ?", (_SALVAGED,))
+    note = json.loads(text)
+    return note["aside"], Salvaged(**note["salvaged"])
 
 
 def _version_in_header(path: Path) -> int:
@@ -281,30 +301,6 @@ def _note_failure(database: Database, now_us: int, migration: Migration, error: 
     }
     with database.transaction():
         database.execute(SET_METADATA, ("migration_status", json.dumps(status)))
-
-
-def set_aside(path: Path, now_us: int) -> Path:
-    """Rename the file and those beside it under a dated name; the new name.
-
-    Raises:
-        StoreUnavailableError: it cannot be renamed.
-    """
-    stamp = from_us(now_us).strftime("%Y%m%dT%H%M%SZ")
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
-    number = 1
-    while target.exists():
-        number += 1
-        target = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
-    try:
-        # The database last: while it stands, the next start finds the damage again.
-        for suffix in _SIDE_FILES:
-            side = path.with_name(path.name + suffix)
-            if side.exists():
-                side.rename(target.with_name(target.name + suffix))
-        path.rename(target)
-    except OSError as error:
-        raise StoreUnavailableError(f"cannot set aside {path.name}: {error.strerror}") from error
-    return target
 
 
 def copy_to(database: Database, target: Path) -> None:

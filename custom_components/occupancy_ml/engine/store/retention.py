@@ -8,7 +8,11 @@ from datetime import timedelta
 
 from ..events import DAY_US, from_us
 from .database import Database
+from .files import SET_METADATA
 from .routines import DAILY, MONTHLY, PERIOD, WEEKLY
+
+EVENTS_WHOLE_SINCE = "events_whole_since"
+"""Metadata: before this moment events were forgotten; those that are stored of it are not all that happened."""
 
 # Rows and pages of one slice: a few milliseconds on a desktop, well under 100 ms on
 # a small board.
@@ -77,7 +81,7 @@ def trim(database: Database, now_us: int, policy: Retention) -> Generator[int]:
         return now_us - days * DAY_US
 
     rooms = [row[0] for row in database.all("SELECT id FROM rooms ORDER BY id")]
-    yield from _by_time(database, "raw_events", "time_us", before(policy.raw_events))
+    yield from _raw_events(database, before(policy.raw_events))
     for room in rooms:
         yield from _by_time(
             database, "features", "window_end_us", before(policy.features), f"room = {room:d}"
@@ -171,7 +175,7 @@ def _oldest_first(
     database: Database, now_us: int, policy: Retention, each_room: Sequence[str]
 ) -> Generator[int]:
     """Slices of what a size budget may take, day by day where rooms share a table, down to the least."""
-    yield from _by_time(database, "raw_events", "time_us", now_us - _LEAST_EVENTS_DAYS * DAY_US)
+    yield from _raw_events(database, now_us - _LEAST_EVENTS_DAYS * DAY_US)
     for table, column, kept, least in (
         ("predictions", "time_us", policy.predictions, _LEAST_PREDICTIONS_DAYS),
         ("features", "window_end_us", policy.features, _LEAST_FEATURES_DAYS),
@@ -192,8 +196,21 @@ def _vacuum(database: Database) -> Generator[int]:
         free = left if left < free else 0
 
 
-def _by_time(database: Database, table: str, column: str, before_us: int, where: str = "1") -> Generator[int]:
-    """Slices by time, for tables whose key leads to the oldest rows."""
+def _raw_events(database: Database, before_us: int) -> Generator[int]:
+    """Slices of events; from when on they are whole is noted with each."""
+    yield from _by_time(database, "raw_events", "time_us", before_us, noted=EVENTS_WHOLE_SINCE)
+
+
+def _note_time(database: Database, key: str, time_us: int) -> None:
+    """Set a time of the metadata, which never goes back."""
+    before = database.scalar("SELECT value FROM metadata WHERE key = ?", (key,))
+    database.execute(SET_METADATA, (key, str(max(time_us, int(before or 0)))))
+
+
+def _by_time(
+    database: Database, table: str, column: str, before_us: int, where: str = "1", noted: str | None = None
+) -> Generator[int]:
+    """Slices by time, for tables whose key leads to the oldest rows; `noted` tells up to when rows are gone."""
     # The time of the row after a slice bounds it; rows of one microsecond go together.
     bound = (
         f"SELECT {column} FROM {table} WHERE {where} AND {column} < ?"
@@ -210,6 +227,8 @@ def _by_time(database: Database, table: str, column: str, before_us: int, where:
                 gone = database.execute(
                     f"DELETE FROM {table} WHERE {where} AND {column} <= ?", (until_us,)
                 ).rowcount
+            if noted and gone:
+                _note_time(database, noted, before_us if until_us is None else until_us + 1)
         yield gone
         if until_us is None:
             return

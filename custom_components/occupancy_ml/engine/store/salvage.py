@@ -8,8 +8,9 @@ stay in the file that was set aside.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+import errno
 from pathlib import Path
 import re
 import shutil
@@ -17,7 +18,14 @@ import sqlite3
 
 from .damaged_rows import DamagedRow, is_json, is_sound, readable, rows_by_id, rows_by_key
 from .database import Database
-from .errors import StoreError, StoreRejectedError
+from .errors import (
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreRejectedError,
+    StoreUnavailableError,
+    translate,
+)
 from .labels import LabelSource
 from .routines import ENTITIES, PERIOD, ROOMS
 from .suggestions import SuggestionStatus
@@ -58,30 +66,43 @@ NOTHING = Salvaged()
 
 
 def salvage(damaged: Path, database: Database) -> Salvaged:
-    """Carry over what can be read. The damaged file is not changed; a failure leaves the fresh one as it was.
+    """Carry over what can be read. The damaged file is not changed.
 
     Args:
-        damaged: the file that was set aside.
+        damaged: the damaged file.
         database: the fresh file, open, without a row: each row keeps its number.
+
+    Raises:
+        StoreError: subclasses; the fresh file cannot be written now. Some of it may be: begin with another one.
     """
     for look in (_as_it_is, _with_own_schema):
         found = NOTHING
-        with (
-            suppress(sqlite3.Error, StoreError, OSError, UnicodeDecodeError),
-            look(damaged, database) as file,
-            closing(_opened(file)) as old,
-        ):
-            old.text_factory = readable
-            # Only this lets SQLite look into a file that is shorter than it should be. Nothing is written.
-            old.execute("PRAGMA writable_schema = ON")
-            # What cannot be replaced stands, whatever becomes of the rest.
-            with database.transaction():
-                found = _first_of_all(old, database)
-            with database.transaction():
-                found = _the_rest(old, database, found)
+        try:
+            with look(damaged, database) as file, closing(_opened(file)) as old:
+                old.text_factory = readable
+                # Only this lets SQLite look into a file that is shorter than it should be. Nothing is written.
+                old.execute("PRAGMA writable_schema = ON")
+                # What cannot be replaced stands, whatever becomes of the rest.
+                with database.transaction():
+                    found = _first_of_all(old, database)
+                with database.transaction():
+                    found = _the_rest(old, database, found)
+        except (sqlite3.Error, StoreError, OSError, UnicodeDecodeError) as error:
+            _raise_what_passes(error)
         if found != NOTHING:
             return found
     return NOTHING
+
+
+def _raise_what_passes(error: Exception) -> None:
+    """What time or a person mends must not pass for damage: what is not carried over now never is."""
+    # Of the damaged file errors come as SQLite gives them, of the fresh one as those of a store.
+    if isinstance(error, (StoreFullError, StoreBusyError, StoreUnavailableError)):
+        raise error
+    if isinstance(error, sqlite3.Error) and isinstance(full := translate(error), StoreFullError):
+        raise full from error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise StoreFullError(f"no room for a copy: {error.strerror}") from error
 
 
 def _opened(file: Path) -> sqlite3.Connection:

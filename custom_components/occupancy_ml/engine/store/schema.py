@@ -14,13 +14,13 @@ from .schema_forecast import FORECASTS
 from .schema_moments import MOMENTS
 from .schema_report import REPORT
 from .schema_routines import ROUTINES
-from .views import VIEWS_1, VIEWS_7
+from .views import VIEWS_1, VIEWS_7, VIEWS_9
 
 # Versions the views by semantic versioning: a change of a column name, of the order
 # or of a type raises the first number, a column added at the end the second, another
-# implementation the third (1.0.1: the training dataset finds labels by row). Written at
-# each opening.
-CONTRACT_VERSION = "1.0.1"
+# implementation the third (1.0.1: the training dataset finds labels by row; 1.0.2: rows of
+# corrections are in the training dataset alone). Written at each opening.
+CONTRACT_VERSION = "1.0.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,5 +257,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=6, statements=EPISODES),
     Migration(version=7, statements=VIEWS_7),
     Migration(version=8, statements=MOMENTS),
+    Migration(version=9, statements=VIEWS_9),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

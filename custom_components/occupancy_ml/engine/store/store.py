@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 import sqlite3
@@ -235,8 +235,10 @@ class Store:
 
     def size_bytes(self) -> int:
         """Size of the file and its write-ahead log on the disk."""
-        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        size = self.path.stat().st_size
+        with suppress(FileNotFoundError):  # whoever closes the file folds the log into it
+            size += self.path.with_name(f"{self.path.name}-wal").stat().st_size
+        return size
 
     def close(self) -> None:
         """Mark the file as closed properly, fold the log into it, close. Harmless when closed.

@@ -92,3 +92,25 @@ VIEWS_7: tuple[str, ...] = (
     "DROP VIEW IF EXISTS vw_clr_training_dataset",
     _TRAINING_DATASET,
 )
+
+# Rows of corrections, whose windows begin and end anywhere, are examples for training: they are no part of the stream, and
+# not the newest of a room.
+_IS_WINDOW = "f.window_end_us % 300000000 = 0 AND f.window_end_us - f.window_start_us = 300000000"
+
+VIEWS_9: tuple[str, ...] = (
+    "DROP VIEW IF EXISTS vw_bocpd_feature_stream",
+    f"{_FEATURE_STREAM.rstrip()}\nWHERE {_IS_WINDOW}\n",
+    "DROP VIEW IF EXISTS vw_latest_feature_snapshot",
+    f"""
+CREATE VIEW vw_latest_feature_snapshot AS
+SELECT r.room_id AS room_id, f.window_start_us AS window_start, f.window_end_us AS window_end,
+       f.feature_set_version AS feature_set_version, f.computed_at_us AS computed_at,
+       f.activity AS activity, f.vector AS vector
+FROM rooms r CROSS JOIN features f ON f.room = r.id
+WHERE (f.window_end_us, f.feature_set_version) = (
+    SELECT f.window_end_us, f.feature_set_version FROM features f
+    WHERE f.room = r.id AND {_IS_WINDOW}
+    ORDER BY f.window_end_us DESC, f.feature_set_version DESC LIMIT 1
+)
+""",
+)
