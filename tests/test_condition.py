@@ -62,7 +62,7 @@ async def test_spans(
 
 async def test_what_is_not_known_does_not_hold(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     target = {"entity_id": ROOM}
-    show(entry)
+    show(entry, probability=0.05)
     assert not await holds(hass, "is_expected_occupied", target, **SPAN)
     assert not await holds(hass, "stays_vacant", target, **SPAN)
     for quantiles in (LIKELY, UNLIKELY):

@@ -185,9 +185,9 @@ async def test_a_failing_engine_makes_unavailable(hass: HomeAssistant, entry: Mo
 
 async def test_the_home_shows_its_learning(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     trained = coordinator_of(entry).data.time_us
-    show(entry, home=HomeState(0.97, True, Learning.DEGRADED, "The kitchen failed.", None, 0.314, trained))
+    show(entry, home=HomeState(0.8, True, Learning.DEGRADED, "The kitchen failed.", None, 0.314, trained))
     assert state(hass, "binary_sensor.home_anyone_home").state == "on"
-    assert state(hass, "binary_sensor.home_anyone_home").attributes["probability"] == 97
+    assert state(hass, "binary_sensor.home_anyone_home").attributes["probability"] == 80
     assert state(hass, "sensor.home_learning_status").state == "degraded"
     assert state(hass, "sensor.home_learning_status").attributes["reason"] == "The kitchen failed."
     assert state(hass, "sensor.home_model_quality").state == "31"
