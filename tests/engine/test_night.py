@@ -24,7 +24,7 @@ from custom_components.occupancy_ml.engine.store.runs import RunStatus
 from tests.engine.adaptation.days import CLOCK, moments, say
 from tests.engine.living import START_US, at, flat, live, play, pulse
 from tests.engine.store.helpers import query
-from tests.simulator import demo_home, simulate
+from tests.simulator import one_person, simulate
 
 HOUR_US = 60 * MINUTE_US
 STEPS = (
@@ -39,7 +39,7 @@ STEPS = (
     "suggestions",
     "maintenance",
 )
-SIMULATED = simulate(demo_home(), date(2026, 3, 2), 5, 4)
+SIMULATED = simulate(one_person(), date(2026, 3, 2), 5, 4)
 NIGHT_US = SIMULATED.start_us + 99 * HOUR_US
 
 
