@@ -186,6 +186,9 @@ async def first(report: Report, config_dir: Path, hass: HomeAssistant) -> None:
             DOMAIN, "relabel", {"room": "kitchen", "state": "vacant", **span}, blocking=True
         )
         await until(hass, KITCHEN[0], lambda state: state.state == "off")
+        # It would stand against every motion until it is over, also after the restart.
+        await hass.services.async_call(DOMAIN, "undo_relabel", {"room": "kitchen"}, blocking=True)
+        await until(hass, KITCHEN[0], lambda state: state.state == "on")
 
     async def answers() -> None:
         answer = await hass.services.async_call(
@@ -215,7 +218,7 @@ async def first(report: Report, config_dir: Path, hass: HomeAssistant) -> None:
     await report.check("gets over the import of history", learns_what_it_can)
     await report.check("follows a motion, and so does an automation", follows)
     await report.check("offers triggers and conditions", explains_itself_to_the_editor)
-    await report.check("takes a correction at once", is_corrected)
+    await report.check("takes a correction at once, and back", is_corrected)
     await report.check("answers an action", answers)
     await report.check("takes a room in without a restart", grows_a_room)
 
