@@ -164,7 +164,7 @@ async def test_a_changed_home_need_not_wait_for_the_night_to_be_forecast(
         *lines
     }
     assert any(line.startswith("night_completed cause=request failed_steps=0 quality=") for line in lines)
-    hass.config_entries.async_update_entry(entry, options={**entry.options, "members": ["boosting"]})
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "members": ["gaussian_process"]})
     assert not {"kitchen", "hall"} & await unlearned()
     kitchen, hall = entry.subentries.values()
     hass.config_entries.async_update_subentry(entry, kitchen, data={**kitchen.data, "kind": "bedroom"})

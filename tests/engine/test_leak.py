@@ -99,8 +99,8 @@ def marks(until_us: int, seed: int) -> list[Marked]:
     ]
 
 
-@settings(max_examples=4, deadline=None)
-@given(st.integers(3, 30), st.integers(0, 59), st.integers(0, 2**31))
+@settings(max_examples=3, deadline=None)
+@given(st.integers(3, 22), st.integers(0, 59), st.integers(0, 2**31))
 def test_nothing_known_at_a_moment_moves_when_the_future_does(hour: int, minute: int, seed: int) -> None:
     moment_us = SIMULATED.start_us + hour * HOUR_US + minute * MINUTE_US
     end_us = min(moment_us + 6 * HOUR_US, SIMULATED.end_us)
