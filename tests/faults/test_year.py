@@ -28,7 +28,7 @@ from tests.faults.conftest import Note
 from tests.house import SENSORS, build_house
 
 # `scripts/faults` plays 365.
-DAYS = int(os.environ.get("FAULTS_DAYS", "3"))
+DAYS = int(os.environ.get("FAULTS_DAYS", "5"))
 HOUR, TEN_MINUTES = timedelta(hours=1), timedelta(minutes=10)
 # Events are coarse: every ten minutes while people are up, at first and last, every hour else.
 BUSY = (7, 8, 17, 18, 19, 20, 21)
