@@ -176,7 +176,6 @@ class SuggestionKeeper:
             InvalidAutomationError: it would not run, or could do harm.
         """
         proposal = Proposal.from_json(suggestion.proposal)
-        self._tell_names()
         if not self._coordinator.engine.suggestions.is_safe(proposal):
             raise UnsafeAutomationError(NOT_SAFE)
         names = names_of(self._hass, self._coordinator.home, proposal)
@@ -223,6 +222,7 @@ class SuggestionKeeper:
         async with self._lock:
             desk = self._coordinator.engine.suggestions
             suggestion = await self._async_open(suggestion_id)
+            self._tell_names()
             try:
                 config, _ = await self._async_sound(suggestion)
             except InvalidAutomationError as error:

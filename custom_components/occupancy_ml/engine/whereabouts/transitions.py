@@ -174,21 +174,24 @@ class Tables:
                     (walking, walking, _DOOR_BY_NOBODY),
                 )
             )
-        stay = np.eye(self._layout.states)
-        if kind == "known":
-            return Transition(((stay, stay, 1.0),))
-        if kind in ("came", "left"):
-            move = (1 - _PERSON_MOVED) * stay
-            if kind == "came":
-                move[:-1, :-1] = stay[:-1, :-1]
-                move[-1, : len(self._layout.kinds)] = _PERSON_MOVED * self._ways(night)[2]
-            else:
-                move[:, -1] += _PERSON_MOVED
-            return Transition(((move, stay, 0.5), (stay, move, 0.5)))
+        if kind in ("known", "came", "left"):
+            return self._person(night, kind)
         step = np.linalg.matrix_power(
             self._walk(night, fired=kind == "fire", held=held, watched=watched), minutes
         )
         return Transition(((step, step, 1.0),), 0.0 if kind == "fire" else 1 - (1 - _FADE) ** minutes)
+
+    def _person(self, night: bool, kind: str) -> Transition:
+        stay = np.eye(self._layout.states)
+        if kind == "known":
+            return Transition(((stay, stay, 1.0),))
+        move = (1 - _PERSON_MOVED) * stay
+        if kind == "came":
+            move[:-1, :-1] = stay[:-1, :-1]
+            move[-1, : len(self._layout.kinds)] = _PERSON_MOVED * self._ways(night)[2]
+        else:
+            move[:, -1] += _PERSON_MOVED
+        return Transition(((move, stay, 0.5), (stay, move, 0.5)))
 
     def _ways(self, night: bool) -> tuple[Floats, Floats, Floats]:
         """Moves (R, R), readiness to leave by room (R,), and where who arrives turns up (R,)."""
